@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// check reports what is wrong between keys that are right each by itself.
+func (w *walker) check(c *Config) {
+	w.checkAPI(c)
+	for i := range c.Sources {
+		path := fmt.Sprintf("sources[%d]", i)
+		w.checkHeader(path, &c.Sources[i])
+		w.checkFolder(path, c, &c.Sources[i])
+		w.checkName(path, c, i)
+	}
+	for i := range c.Sources {
+		w.checkArchive(c, i)
+	}
+}
+
+// sound tells whether none of these keys has a problem of its own.
+func (w *walker) sound(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(path string) bool { return w.wrong[path] })
+}
+
+// clash reports a problem at the first of the keys that the text states; values clash only where it states one.
+func (w *walker) clash(what string, paths ...string) {
+	for _, path := range paths {
+		if at, stated := w.at[path]; stated {
+			w.list.add(at, path, what)
+			return
+		}
+	}
+	w.list.add(mark{}, paths[0], what)
+}
+
+func (w *walker) checkAPI(c *Config) {
+	a := c.API
+	if a.RetryMin > a.RetryMax && w.sound("api.retry.min", "api.retry.max") {
+		w.clash(fmt.Sprintf("the wait begins with api.retry.min (%s) and can be no longer than api.retry.max (%s)",
+			show(a.RetryMin), show(a.RetryMax)), "api.retry.min", "api.retry.max")
+	}
+	if a.Confirm < 2*a.Timeout && w.sound("api.confirm", "api.timeout") {
+		w.clash(fmt.Sprintf("api.confirm (%s) must be at least twice api.timeout (%s)", show(a.Confirm), show(a.Timeout)),
+			"api.confirm", "api.timeout")
+	}
+}
+
+// checkHeader looks at the columns of exports that have no headings, and for a quantity that is read from a code.
+func (w *walker) checkHeader(path string, s *Source) {
+	named := slices.Sorted(maps.Keys(s.Columns))
+	for _, field := range named {
+		if s.Header.None && s.Columns[field].Number == 0 {
+			w.clash("must be a column's number: with `header: none` there are no headings", path+".columns."+field)
+		}
+		a, b := s.Columns[field], s.Columns["quantity"]
+		if field != "quantity" && a.Number == b.Number && strings.EqualFold(a.Heading, b.Heading) {
+			w.clash("is the column of "+field+" too", path+".columns.quantity")
+		}
+	}
+	if !s.Header.None || !w.sound(path+".columns.quantity", path+".columns.upc", path+".columns.sku", path+".columns") {
+		return
+	}
+	_, quantity := s.Columns["quantity"]
+	_, upc := s.Columns["upc"]
+	_, sku := s.Columns["sku"]
+	if !quantity || !upc && !sku {
+		w.clash("none needs the columns' numbers: columns.quantity, and columns.upc or columns.sku", path+".header")
+	}
+}
+
+// checkFolder keeps a source's folder and the agent's own apart.
+func (w *walker) checkFolder(path string, c *Config, s *Source) {
+	key := path + ".folder"
+	if !w.sound(key, "data_dir") || s.Folder == "" {
+		return
+	}
+	switch {
+	case w.p.same(s.Folder, c.DataDir):
+		w.clash("is data_dir itself; exports need a folder of their own", key)
+	case w.p.inside(s.Folder, c.DataDir):
+		w.clash("lies inside data_dir ("+cut(c.DataDir)+"); exports need a folder of their own", key)
+	case w.p.inside(c.DataDir, s.Folder):
+		w.clash("holds data_dir ("+cut(c.DataDir)+"); exports need a folder of their own", key)
+	}
+}
+
+// checkName looks for an earlier source of the same name, in any case: folders are named for sources.
+func (w *walker) checkName(path string, c *Config, i int) {
+	name := c.Sources[i].Name
+	if name == "" || !w.sound(path+".name") {
+		return
+	}
+	for j := range i {
+		if strings.EqualFold(c.Sources[j].Name, name) {
+			w.clash(fmt.Sprintf("%s is the name of sources[%d] already; give each source a name of its own", quote(name), j),
+				path+".name", path+".folder")
+			return
+		}
+	}
+}
+
+// checkArchive fills in where a source archives by default, and looks that no archive is watched or pruned by mistake.
+func (w *walker) checkArchive(c *Config, i int) {
+	s, key := &c.Sources[i], fmt.Sprintf("sources[%d].archive.folder", i)
+	own := w.p.join(c.DataDir, "archive")
+	if s.Archive.Folder == "" {
+		s.Archive.Folder = w.p.join(own, s.Name)
+		return // checkFolder keeps sources out of data_dir
+	}
+	if !w.sound(key, "data_dir") {
+		return
+	}
+	folder := s.Archive.Folder
+	switch {
+	case w.p.same(folder, c.DataDir), w.p.inside(folder, c.DataDir) && !w.p.inside(folder, own):
+		w.clash("lies in data_dir among the agent's own files; there, only "+cut(own)+" is for archives", key)
+	case w.p.same(folder, w.base):
+		w.clash("is the folder of the config; archived files are deleted in time, so they need a folder of their own", key)
+	}
+	for j, other := range c.Sources {
+		switch path := fmt.Sprintf("sources[%d].folder", j); {
+		case other.Folder == "" || !w.sound(path):
+		case w.p.same(folder, other.Folder):
+			w.clash("is "+path+"; what is archived there would be read again", key)
+		case other.Recursive && w.p.inside(folder, other.Folder):
+			w.clash("lies inside "+path+", which is recursive; what is archived there would be read again", key)
+		}
+	}
+}
