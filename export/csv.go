@@ -1,0 +1,398 @@
+package export
+
+import (
+	"bytes"
+	"io"
+)
+
+// record is what a decoder yields: the seam between the formats and the pipeline.
+type record struct {
+	line         int      // where it starts, 1-based
+	lines        int      // how many lines it spans
+	fields       [][]byte // the first of its fields, as many as the decoder was asked for; valid until the next record
+	count        int      // how many fields there are
+	raw          []byte   // its bytes, without the line end; with a fault only the first line's, at most MaxRecord
+	fault        fault    // why the fields are not to be trusted
+	at           int      // the field that has the fault, 1-based
+	unterminated bool     // see Row
+}
+
+// fault is what is wrong with a record as such.
+type fault uint8
+
+const (
+	noFault       fault = iota
+	longRecord          // longer than MaxRecord
+	longField           // a field longer than MaxField
+	manyFields          // more than MaxColumns
+	openQuote           // a quoted field does not end
+	textPastQuote       // a quoted field goes on after its end
+	swallowedRow        // a quoted field has swallowed other rows
+)
+
+// maxWaste bounds what is read twice because of quotes that did not close. Past it no quoted field spans lines any
+// more, so that a file made of such quotes is still read in linear time.
+const maxWaste = 16 << 20 // bytes
+
+// csvDecoder splits CSV as in RFC 4180 into records, of ASCII-compatible bytes. Beyond the RFC: a line may end in LF
+// alone; a quote within an unquoted field is a character like any other; and a quoted field that does not end, or does
+// not end at a delimiter, is the fault of the record that it is in, after which reading goes on at the very next line.
+type csvDecoder struct {
+	src   io.Reader
+	err   error // of src, kept
+	buf   []byte
+	start int // the unread bytes are buf[start:end]
+	end   int
+
+	comma byte
+	want  int // how many fields of a record to yield
+
+	line    int    // of the next record
+	past    int    // the offset in buf of the line after the current record's first
+	scratch []byte // quoted fields with their doubled quotes undone
+	wasted  int    // bytes read in vain, see maxWaste
+	openEnd bool   // a quote was open when the export ended
+}
+
+func newCSV(src io.Reader, comma byte, want int) *csvDecoder {
+	return &csvDecoder{src: src, comma: comma, want: want, line: 1, buf: make([]byte, 128<<10)}
+}
+
+// csvOf reads CSV that is in memory, after which err comes. It does not change b.
+func csvOf(b []byte, err error, comma byte, want int) *csvDecoder {
+	return &csvDecoder{buf: b, end: len(b), err: err, comma: comma, want: want, line: 1}
+}
+
+// fill reads more behind the unread bytes, which it may move. It answers false when there was nothing to try: src has
+// ended, or more than a record is in memory already.
+func (d *csvDecoder) fill() bool {
+	if d.err != nil {
+		return false
+	}
+	copy(d.buf, d.buf[d.start:d.end])
+	d.start, d.end = 0, d.end-d.start
+	if d.end == len(d.buf) {
+		if len(d.buf) >= 2*MaxRecord {
+			return false
+		}
+		d.buf = append(d.buf, make([]byte, len(d.buf))...)
+	}
+	var n int
+	n, d.err = io.ReadFull(d.src, d.buf[d.end:])
+	if d.err == io.ErrUnexpectedEOF {
+		d.err = io.EOF
+	}
+	d.end += n
+	return true
+}
+
+// lineEnd finds the end of the line, from an offset in it on; both count from d.start. It answers false where the
+// export, or memory, ends first.
+func (d *csvDecoder) lineEnd(from int) (int, bool) {
+	for {
+		if i := bytes.IndexByte(d.buf[d.start+from:d.end], '\n'); i >= 0 {
+			return from + i, true
+		}
+		from = d.end - d.start
+		if from > MaxRecord || !d.fill() {
+			return from, false
+		}
+	}
+}
+
+// next reads the next record. The error is io.EOF after the last one, else that of src; what src gave of a record
+// before it failed is not yielded.
+func (d *csvDecoder) next(rec *record) error {
+	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0]}
+	eol, ended := d.lineEnd(0)
+	if !ended {
+		if d.err != nil && d.err != io.EOF {
+			return d.err
+		}
+		if eol == 0 {
+			return io.EOF
+		}
+	}
+	if eol > MaxRecord {
+		return d.passLong(rec, eol, ended)
+	}
+	line := chomp(d.buf[d.start : d.start+eol])
+	if bytes.IndexByte(line, '"') < 0 {
+		d.split(rec, line)
+	} else if len(line) >= MaxColumns || !d.splitQuoted(rec, line) {
+		return d.quoted(rec)
+	}
+	rec.raw = line
+	d.advance(rec, eol, ended)
+	return nil
+}
+
+// advance goes to what follows the line that ends at eol.
+func (d *csvDecoder) advance(rec *record, eol int, ended bool) {
+	rec.unterminated = !ended || d.openEnd
+	d.line += rec.lines
+	d.start = min(d.start+eol+1, d.end)
+}
+
+// chomp cuts the CR of a line's CRLF.
+func chomp(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[:n-1]
+	}
+	return line
+}
+
+// split splits a line without quotes.
+func (d *csvDecoder) split(rec *record, line []byte) {
+	rec.count = 1 + bytes.Count(line, []byte{d.comma})
+	if len(line) >= MaxColumns {
+		d.checkLong(rec, line)
+	}
+	for len(rec.fields) < d.want {
+		i := bytes.IndexByte(line, d.comma)
+		if i < 0 {
+			rec.fields = append(rec.fields, line)
+			return
+		}
+		rec.fields = append(rec.fields, line[:i])
+		line = line[i+1:]
+	}
+}
+
+// splitQuoted splits a line with quotes as almost all are: closed in the same line, and none doubled. It answers false
+// to any other.
+func (d *csvDecoder) splitQuoted(rec *record, line []byte) bool {
+	fields := rec.fields[:0]
+	for count := 1; ; count++ {
+		var end int
+		var field []byte
+		if len(line) > 0 && line[0] == '"' {
+			i := bytes.IndexByte(line[1:], '"')
+			if end = i + 2; i < 0 || end < len(line) && line[end] != d.comma {
+				return false
+			}
+			field = line[1 : i+1]
+		} else {
+			if end = bytes.IndexByte(line, d.comma); end < 0 {
+				end = len(line)
+			}
+			field = line[:end]
+		}
+		if len(fields) < d.want {
+			fields = append(fields, field)
+		}
+		if end == len(line) {
+			rec.fields, rec.count = fields, count
+			return true
+		}
+		line = line[end+1:]
+	}
+}
+
+// checkLong looks for what only a long line can have.
+func (d *csvDecoder) checkLong(rec *record, line []byte) {
+	if rec.count > MaxColumns {
+		rec.fault = manyFields
+		return
+	}
+	for i := 1; len(line) > MaxField; i++ {
+		end := bytes.IndexByte(line, d.comma)
+		if end > MaxField || end < 0 {
+			rec.fault, rec.at = longField, i
+			return
+		}
+		line = line[end+1:]
+	}
+}
+
+// passLong passes over a line that is longer than memory for it.
+func (d *csvDecoder) passLong(rec *record, eol int, ended bool) error {
+	rec.fault = longRecord
+	rec.raw = bytes.Clone(d.buf[d.start : d.start+MaxField]) // the buffer is about to be used again
+	for !ended {
+		d.start, eol = d.end, 0
+		if !d.fill() {
+			break
+		}
+		if eol = bytes.IndexByte(d.buf[:d.end], '\n'); eol >= 0 {
+			ended = true
+		}
+	}
+	if !ended && d.err != io.EOF {
+		return d.err
+	}
+	d.advance(rec, max(eol, 0), ended)
+	return nil
+}
+
+// rewind makes a record whose quoted field has swallowed other rows a fault of its first line, and goes on after that.
+// rec is the record that next has just yielded.
+func (d *csvDecoder) rewind(rec *record) {
+	d.line = rec.line + 1
+	d.wasted += len(rec.raw)
+	d.start = d.past
+	rec.fault, rec.lines = swallowedRow, 1
+	rec.raw = chomp(rec.raw[:bytes.IndexByte(rec.raw, '\n')])
+	rec.unterminated = d.openEnd
+}
+
+// quoted reads a record whose first line has a quote in it.
+func (d *csvDecoder) quoted(rec *record) error {
+	for {
+		eol, ended := d.lineEnd(0)
+		d.past = min(d.start+eol+1, d.end)
+		q := quotedRecord{csvDecoder: d, rec: rec, b: d.buf[d.start:d.end], eol: eol, ended: ended}
+		rec.fields, d.scratch = rec.fields[:0], d.scratch[:0]
+		rec.lines, rec.count, rec.fault = 1, 0, noFault
+		switch q.parse() {
+		case parsed:
+			if !q.ended && d.err != nil && d.err != io.EOF {
+				return d.err
+			}
+			rec.raw = chomp(q.b[:q.eol])
+			d.advance(rec, q.eol, q.ended)
+			return nil
+		case needsMore:
+			if d.fill() { // moves everything: begin again; the buffer doubles, so that is done a few times at most
+				continue
+			}
+			if d.err != nil && d.err != io.EOF {
+				return d.err
+			}
+			rec.fault, d.openEnd = openQuote, d.openEnd || d.err == io.EOF
+		}
+		// The record is not to be trusted beyond its first line.
+		if rec.lines > 1 || rec.fault == openQuote {
+			d.wasted += q.pos
+		}
+		rec.lines, rec.raw = 1, chomp(d.buf[d.start:d.start+eol])
+		d.advance(rec, eol, ended)
+		return nil
+	}
+}
+
+// quotedRecord is the reading of one record with quotes.
+type quotedRecord struct {
+	*csvDecoder
+	rec   *record
+	b     []byte // all that is unread
+	pos   int    // in b: where the next field starts, or how far the reading came
+	eol   int    // in b: the end of the line that pos is in
+	ended bool   // that a line end is there
+}
+
+type parseResult uint8
+
+const (
+	parsed parseResult = iota
+	needsMore
+	faulty // rec.fault and rec.at say how
+)
+
+func (q *quotedRecord) parse() parseResult {
+	for {
+		q.rec.count++
+		if q.rec.count > MaxColumns {
+			return q.fail(manyFields)
+		}
+		var field []byte
+		line := q.b[q.pos:q.eol]
+		if len(line) > 0 && line[0] == '"' {
+			var result parseResult
+			if field, result = q.field(); result != parsed {
+				return result
+			}
+		} else {
+			if i := bytes.IndexByte(line, q.comma); i >= 0 {
+				field = line[:i]
+			} else {
+				field = chomp(line)
+			}
+			q.pos += len(field)
+		}
+		if len(field) > MaxField {
+			return q.fail(longField)
+		}
+		if len(q.rec.fields) < q.want {
+			q.rec.fields = append(q.rec.fields, field)
+		}
+		if q.pos == q.eol || q.pos == q.eol-1 && q.b[q.pos] == '\r' {
+			return parsed
+		}
+		if q.b[q.pos] != q.comma {
+			return q.fail(textPastQuote)
+		}
+		q.pos++
+	}
+}
+
+func (q *quotedRecord) fail(f fault) parseResult {
+	q.rec.fault, q.rec.at = f, q.rec.count
+	return faulty
+}
+
+// field reads the quoted field at pos and goes past its closing quote.
+func (q *quotedRecord) field() ([]byte, parseResult) {
+	from := q.pos + 1
+	kept, copied := from, len(q.scratch) // of a field with doubled quotes: what is not in scratch yet; where it starts there
+	doubled := false
+	for at := from; ; {
+		limit := min(len(q.b), from+MaxField+1)
+		if q.wasted > maxWaste {
+			limit = q.eol
+		}
+		i := bytes.IndexByte(q.b[at:limit], '"')
+		if i < 0 {
+			q.rec.at, q.pos = q.rec.count, limit
+			if limit == len(q.b) && (q.wasted <= maxWaste || !q.ended) {
+				return nil, needsMore
+			}
+			return nil, q.fail(openQuote)
+		}
+		at += i
+		if at+1 < len(q.b) && q.b[at+1] == '"' {
+			q.scratch = append(q.scratch, q.b[kept:at+1]...)
+			doubled = true
+			at += 2
+			kept = at
+			if at > limit {
+				q.pos = at
+				return nil, q.fail(openQuote)
+			}
+			continue
+		}
+		if at+1 == len(q.b) && q.err == nil {
+			q.rec.at = q.rec.count
+			return nil, needsMore // the quote may be a doubled one
+		}
+		field := q.b[from:at]
+		if doubled {
+			q.scratch = append(q.scratch, q.b[kept:at]...)
+			field = q.scratch[copied:]
+		}
+		q.pos = at + 1
+		return field, q.nextLines(from, at)
+	}
+}
+
+// nextLines follows a quoted field over the ends of lines.
+func (q *quotedRecord) nextLines(from, to int) parseResult {
+	if to < q.eol {
+		return parsed
+	}
+	q.rec.lines += bytes.Count(q.b[from:to], []byte{'\n'})
+	if q.rec.lines > MaxRecordLines {
+		return q.fail(openQuote)
+	}
+	i := bytes.IndexByte(q.b[to:], '\n')
+	if q.eol, q.ended = to+i, i >= 0; !q.ended {
+		q.eol = len(q.b)
+		if q.err == nil && q.eol <= MaxRecord {
+			return needsMore
+		}
+	}
+	if q.eol > MaxRecord {
+		return q.fail(longRecord)
+	}
+	return parsed
+}

@@ -1,0 +1,408 @@
+package export
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+const (
+	headSize   = 256 << 10 // bytes of an export that decide how it is read
+	headerRows = 30        // rows among which the header is looked for
+	sampleRows = 4000      // rows that can show what points and commas mean
+)
+
+// delimiters are those that are tried, the likeliest first.
+var delimiters = []byte{',', ';', '\t', '|'}
+
+// open settles how an export is read, and leaves the decoder before the first row after the header.
+func (r *rules) open(src io.Reader) (*Rows, error) {
+	raw := make([]byte, headSize)
+	n, err := io.ReadFull(src, raw)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	set, text, err := openText(r.encoding, raw[:n], src, err != nil)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, headSize)
+	n, err = io.ReadFull(text, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	d := detector{rules: r, charset: set, head: head[:n], whole: err != nil}
+	rows, err := d.rows()
+	if err != nil {
+		return nil, err
+	}
+	rows.source = newCSV(io.MultiReader(bytes.NewReader(d.head), text), rows.comma, rows.layout.want())
+	if err := rows.source.passHeader(d.first, rows.layout.line); err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// passHeader reads up to the first row: past the header, or past the lines before the first.
+func (d *csvDecoder) passHeader(first, header int) error {
+	for d.line < first || d.line <= header {
+		var rec record
+		if err := d.next(&rec); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// detector settles how an export is read, by its head.
+type detector struct {
+	*rules
+	charset charset
+	head    []byte // in ASCII-compatible bytes
+	whole   bool   // that head is all of the export
+	first   int    // the line where the table can begin: 2 after a line `sep=;`
+}
+
+// row is a row of the head.
+type row struct {
+	line  int
+	count int
+	cells []heading
+}
+
+// guess is one way to read the export.
+type guess struct {
+	comma byte
+	match match
+	score int
+}
+
+func (d *detector) rows() (*Rows, error) {
+	if bytes.IndexByte(d.head, '\n') < 0 && bytes.Count(d.head, []byte{'\r'}) > 1 {
+		return nil, &Refused{Code: RefusedContent, Reason: "the export's lines end in CR alone, as on old Macintoshes, which is not available yet"}
+	}
+	g, err := d.guess()
+	if err != nil {
+		return nil, err
+	}
+	rows := &Rows{pipeline: d.pipeline(g)}
+	l := &rows.layout
+	rows.detected = Detected{
+		Format:     "csv",
+		Encoding:   d.charset.name,
+		Delimiter:  delimiterName(g.comma),
+		Decimal:    rows.decimals.String(),
+		Header:     l.line,
+		Columns:    make(map[Field]string),
+		PassedOver: d.passedOver(l),
+	}
+	for f, column := range l.column {
+		if column >= 0 {
+			rows.detected.Columns[Field(f)] = l.label(column)
+		}
+	}
+	for _, h := range l.headings {
+		rows.detected.Headings = append(rows.detected.Headings, h.text)
+	}
+	return rows, nil
+}
+
+func delimiterName(comma byte) string {
+	if comma == '\t' {
+		return "tab"
+	}
+	return string(rune(comma))
+}
+
+// guess finds the delimiter and the header.
+func (d *detector) guess() (guess, error) {
+	d.first = 1
+	commas := delimiters
+	if comma, ok := separatorLine(d.head); ok {
+		d.first, commas = 2, []byte{comma}
+	}
+	if d.delimiter != 0 {
+		commas = []byte{d.delimiter}
+	}
+	switch {
+	case d.header == HeaderNone:
+		return d.headerless(commas)
+	case d.header > 0:
+		return d.headerAt(commas)
+	case d.positional():
+		return d.numbered(commas)
+	}
+	return d.headerFound(commas)
+}
+
+// separatorLine knows the line `sep=;`, by which spreadsheets are told the delimiter.
+func separatorLine(head []byte) (byte, bool) {
+	line, _, _ := bytes.Cut(head[:min(len(head), 16)], []byte{'\n'})
+	line = bytes.Trim(chomp(line), `"`)
+	if len(line) == 5 && bytes.EqualFold(line[:4], []byte("sep=")) {
+		return line[4], true
+	}
+	return 0, false
+}
+
+// headRecords yields the records of the head, and leaves out what the head cuts.
+func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
+	end := io.EOF
+	if !d.whole {
+		end = io.ErrUnexpectedEOF
+	}
+	csv := csvOf(d.head, end, comma, want)
+	var rec record
+	for csv.next(&rec) == nil {
+		if rec.line >= d.first && !yield(&rec) {
+			return
+		}
+	}
+}
+
+// headRows are the first rows of the head that are not blank.
+func (d *detector) headRows(comma byte) []row {
+	var rows []row
+	d.headRecords(comma, MaxColumns, func(rec *record) bool {
+		if rec.fault == noFault && !isBlankRecord(rec.raw, comma) {
+			rows = append(rows, d.row(rec))
+		}
+		return len(rows) < headerRows
+	})
+	return rows
+}
+
+func (d *detector) row(rec *record) row {
+	r := row{line: rec.line, count: rec.count, cells: make([]heading, len(rec.fields))}
+	for i, field := range rec.fields {
+		if len(field) == 0 {
+			continue
+		}
+		text, _ := d.charset.append(nil, clean(field))
+		r.cells[i] = newHeading(strings.ToValidUTF8(string(text), "\ufffd"))
+	}
+	return r
+}
+
+// headerFound looks for the header: the first of the rows that has a quantity and a name for the product.
+func (d *detector) headerFound(commas []byte) (guess, error) {
+	best, near := guess{score: -1}, guess{score: -1}
+	for _, comma := range commas {
+		for _, row := range d.headRows(comma) {
+			m := d.match(row.cells, len(row.cells))
+			m.line = row.line
+			if m.isHeader() {
+				if g := (guess{comma, m, m.fields()}); g.score > best.score {
+					best = g
+				}
+				break
+			}
+			score := 100*familiar(row.cells) + 10*m.fields()
+			if len(row.cells) > 1 {
+				score += min(9, len(row.cells))
+			}
+			if score > near.score {
+				near = guess{comma, m, score}
+			}
+		}
+	}
+	if best.score >= 0 {
+		return best, d.check(&best.match)
+	}
+	if near.score < 0 {
+		return near, &Refused{Code: RefusedEmpty, Reason: "the export has nothing but blank rows"}
+	}
+	err := d.check(&near.match)
+	if refused, ok := errors.AsType[*Refused](err); ok && refused.Code == RefusedHeader {
+		refused.Reason = fmt.Sprintf("no header was recognised in the first %d rows: %s", headerRows, refused.Reason)
+	}
+	return near, err
+}
+
+// fields is how many fields have a column.
+func (m *match) fields() int {
+	n := 0
+	for _, c := range m.column {
+		if c >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// headerAt takes the header at the stated line.
+func (d *detector) headerAt(commas []byte) (guess, error) {
+	best := guess{score: -1}
+	for _, comma := range commas {
+		d.headRecords(comma, MaxColumns, func(rec *record) bool {
+			if rec.line == d.header && rec.fault == noFault {
+				row := d.row(rec)
+				m := d.match(row.cells, len(row.cells))
+				m.line = rec.line
+				if score := 100*m.fields() + min(99, len(row.cells)); score > best.score {
+					best = guess{comma, m, score}
+				}
+			}
+			return rec.line < d.header
+		})
+	}
+	if best.score < 0 {
+		return best, &Refused{
+			Code:   RefusedHeader,
+			Reason: fmt.Sprintf("the config says that line %d is the header, but no row starts there", d.header),
+			Write:  "header: auto",
+		}
+	}
+	return best, d.check(&best.match)
+}
+
+// numbered is for a config that gives the columns' numbers and does not say whether there is a header. There is one
+// where the first row that has all those columns has words in them instead of a quantity and a UPC.
+func (d *detector) numbered(commas []byte) (guess, error) {
+	g, err := d.headerless(commas)
+	if err != nil {
+		return g, err
+	}
+	for _, row := range d.headRows(g.comma) {
+		if row.count < g.match.want() {
+			continue
+		}
+		m := d.match(row.cells, len(row.cells))
+		m.line = row.line
+		if !d.words(&m) {
+			break
+		}
+		g.match = m
+		return g, d.check(&g.match)
+	}
+	return g, d.check(&g.match)
+}
+
+// words says that the row has no number where the quantity should be, nor a UPC where that should be.
+func (d *detector) words(m *match) bool {
+	quantity := m.headings[m.column[Quantity]].text
+	if isNoQuantity([]byte(quantity)) || strings.ContainsAny(quantity, "0123456789") || strings.HasPrefix(quantity, "#") {
+		return false
+	}
+	if m.column[UPC] < 0 {
+		return true
+	}
+	_, fault := checkUPC(nil, []byte(m.headings[m.column[UPC]].text), d.checkDigitMissing)
+	return fault == upcNotDigits
+}
+
+// headerless finds the delimiter of an export without a header: the one by which most rows are updates, else have
+// equally many fields, at least as many as are needed.
+func (d *detector) headerless(commas []byte) (guess, error) {
+	best := guess{score: -1}
+	need := d.needed()
+	for _, comma := range commas {
+		rows, width := 0, 0
+		counts := make(map[int]int)
+		d.headRecords(comma, 1, func(rec *record) bool {
+			if !isBlankRecord(rec.raw, comma) {
+				rows++
+				counts[rec.count]++
+			}
+			return rows < sampleRows
+		})
+		for count, n := range counts {
+			if n > counts[width] || n == counts[width] && count > width {
+				width = count
+			}
+		}
+		if rows == 0 {
+			return best, &Refused{Code: RefusedEmpty, Reason: "the export has nothing but blank rows"}
+		}
+		if width < need {
+			continue
+		}
+		g := guess{comma: comma, match: d.match(nil, width)}
+		if g.score = 1000*d.updates(g) + min(999, counts[width]); g.score > best.score {
+			best = g
+		}
+	}
+	if best.score < 0 {
+		return best, &Refused{
+			Code:   RefusedDelimiter,
+			Reason: fmt.Sprintf("the config names column %d, but the rows of the export have fewer", need),
+			Write:  `delimiter: "..."`,
+		}
+	}
+	return best, nil
+}
+
+// needed is the last of the numbered columns that every row must have.
+func (d *detector) needed() int {
+	product := 0
+	for _, f := range []Field{UPC, SKU} {
+		if n := d.columns[f].Number; d.wants(f) && n > 0 && (product == 0 || n < product) {
+			product = n
+		}
+	}
+	return max(product, d.columns[Quantity].Number, d.columns[Store].Number)
+}
+
+// updates counts the updates among the first rows.
+func (d *detector) updates(g guess) int {
+	p := d.pipeline(g)
+	rows, updates := 0, 0
+	d.headRecords(g.comma, p.layout.want(), func(rec *record) bool {
+		if _, res := p.evaluate(rec); res == isUpdate {
+			updates++
+		}
+		rows++
+		return rows < headerRows
+	})
+	return updates
+}
+
+// pipeline is what turns the export's records into updates.
+func (d *detector) pipeline(g guess) pipeline {
+	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma}
+	p.layout.headings = slices.Clone(g.match.headings)
+	p.decimals = decimals{convention: d.convention(&p), stated: d.decimal != 0}
+	return p
+}
+
+// convention settles what points and commas in the quantities mean. Where decimal commas are likely, as between
+// semicolons, nothing is assumed.
+func (d *detector) convention(p *pipeline) convention {
+	switch d.decimal {
+	case '.':
+		return point
+	case ',':
+		return comma
+	}
+	points, commas, rows := 0, 0, 0
+	column := p.layout.column[Quantity]
+	d.headRecords(p.comma, column+1, func(rec *record) bool {
+		if rec.line > p.layout.line && rec.fault == noFault && column < len(rec.fields) && rec.count <= p.layout.width {
+			if _, plain := plainNumber(rec.fields[column]); !plain {
+				field, _ := d.charset.append(nil, rec.fields[column])
+				switch evidence(field) {
+				case 1:
+					points++
+				case -1:
+					commas++
+				}
+			}
+		}
+		rows++
+		return rows < sampleRows
+	})
+	switch {
+	case points > 0 && points >= commas:
+		return point
+	case p.comma == ';' && commas > 0:
+		return comma
+	case p.comma == ';' || commas > 0:
+		return unsure
+	}
+	return assumePoint
+}

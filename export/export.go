@@ -1,0 +1,209 @@
+// Package export turns an export's bytes into updates and rejects.
+//
+// A decoder for each format yields records: fields as bytes, and the line where the record starts. One pipeline, the
+// same for every format, finds the header, maps columns to codes and numbers, and encodes the key. A new format is a
+// file of its own that fills a record; nothing after it changes. So far there is CSV.
+//
+// # Promises
+//
+//  1. A figure is the export's own or there is none: what is not certainly a number, a code or a whole row is a Reject,
+//     and what is not certainly understood as a file is Refused. Nothing is guessed by position. Promise 10.
+//  2. A bad row costs itself only. A stray quote costs the row that it is in, however far its partner is. Promise 7.
+//  3. Memory is bounded, whatever the input: a record is at most MaxRecord bytes, of fields of at most MaxField bytes,
+//     at most MaxColumns of them; a longer one is a reject that is passed over without being kept. Time is linear.
+//  4. Every record after the header is counted once: Rows = Updates + Rejects + Skipped.
+//
+// A row of an ordinary export costs no allocation.
+package export
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// The bounds of what is read.
+const (
+	MaxRecord      = 1 << 20 // bytes of one record
+	MaxRecordLines = 1000    // lines of one record, which a quoted field can span
+	MaxField       = 64 << 10
+	MaxColumns     = 10_000
+)
+
+// Row is one row of an export that is an update.
+type Row struct {
+	Line int // where the record starts, 1-based
+
+	// Key is inventory's encoded key. It is valid until the next row.
+	Key []byte
+
+	// Figure is what the POS says, in units, once fractions are settled; at most inventory.MaxQuantity either way.
+	// Negative figures and the reserve are inventory.Stock's, after duplicates are settled.
+	Figure int64
+
+	// Unterminated says that the export may be cut in this record: it ends without a line end, or follows a quote
+	// that nothing closed before the end. Promise 6 of the contract: it waits for settle_last.
+	Unterminated bool
+}
+
+// Reject is a row that could not become an update.
+type Reject struct {
+	Line         int
+	Code         string   // its class, one of the Reject constants
+	Reason       string   // for a technician: column "On Hand": "1O" is not a whole number
+	Record       []string // the fields as they were read, at most 16 KiB of them
+	Unterminated bool     // as in Row
+}
+
+// The classes of rejects. They are stable: counts are kept by them.
+const (
+	RejectTooLong   = "too_long"   // the record, or a field of it, is longer than the bounds
+	RejectQuote     = "quote"      // a quoted field does not end, or goes on after its end
+	RejectShort     = "short"      // the row ends before a column that it needs
+	RejectShifted   = "shifted"    // the row has more fields than there are columns
+	RejectNumber    = "number"     // the quantity is no number
+	RejectDecimal   = "decimal"    // the quantity may be one of two numbers, 1000 times apart
+	RejectTooLarge  = "too_large"  // the quantity is greater than inventory.MaxQuantity
+	RejectNegative  = "negative"   // the quantity is negative, and Options.RejectNegative
+	RejectFraction  = "fraction"   // the quantity is a fraction, and Options.RejectFractions
+	RejectStore     = "store"      // the store is blank, or not one of Options.Stores
+	RejectUPC       = "upc"        // the UPC is not valid, and there is no SKU to use instead
+	RejectNoProduct = "no_product" // the row names no product
+	RejectSKU       = "sku"        // the SKU lacks something of Options.SKUNeeds
+	RejectCode      = "code"       // a code is damaged: by control characters, its length, its encoding, or a spreadsheet
+)
+
+func (r *Reject) Error() string { return fmt.Sprintf("line %d: %s", r.Line, r.Reason) }
+
+// Refused says why a whole export cannot be read.
+type Refused struct {
+	Code   string // its class, one of the Refused constants
+	Reason string // what was found
+	Write  string // the line to write into the source's config, such as `defaults: {store: "..."}`; empty = none helps
+}
+
+// The classes of refusals. They are stable.
+const (
+	RefusedEmpty     = "empty"     // no bytes, or nothing but blanks
+	RefusedContent   = "content"   // not text, or another format
+	RefusedEncoding  = "encoding"  // text in an encoding that cannot be read
+	RefusedHeader    = "header"    // no recognised header
+	RefusedColumn    = "column"    // a stated column is not there
+	RefusedAmbiguous = "ambiguous" // two columns with the same heading
+	RefusedStore     = "store"     // nothing says which store it is
+	RefusedDelimiter = "delimiter" // no delimiter makes columns of it
+	RefusedDecimal   = "decimal"   // the quantities contradict themselves
+)
+
+func (r *Refused) Error() string {
+	if r.Write == "" {
+		return r.Reason
+	}
+	return r.Reason + "; write `" + r.Write + "`"
+}
+
+// Detected is how an export is read.
+type Detected struct {
+	Format    string           `json:"format"`
+	Encoding  string           `json:"encoding"`
+	Delimiter string           `json:"delimiter"` // the character; "tab" for a tab
+	Decimal   string           `json:"decimal"`   // ".", ",", or "auto": not settled, so that a quantity that can be two numbers is a reject
+	Header    int              `json:"header"`    // its line, 1-based; 0 = none
+	Columns   map[Field]string `json:"columns"`   // the heading that serves each field, or its number where it has none
+
+	// PassedOver are headings that look like a field and are known not to be it, such as `Qty on order`.
+	PassedOver []string `json:"passed_over,omitempty"`
+
+	// Headings are those of all columns, in order; nil without a header.
+	Headings []string `json:"-"`
+}
+
+// Summary counts the records after the header. Rows = Updates + Rejects + Skipped.
+type Summary struct {
+	Rows    int `json:"rows"`
+	Updates int `json:"updates"`
+	Rejects int `json:"rejects"`
+	Skipped int `json:"skipped"` // blank rows, repeated headers, rows without a quantity
+}
+
+// Reader reads exports by one set of options. It does not change, and serves any number of exports at once.
+type Reader struct {
+	rules
+}
+
+// New checks the options and returns a reader for them.
+func New(o Options) (*Reader, error) {
+	r, err := compile(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{rules: r}, nil
+}
+
+// Read looks at the beginning of an export and settles how it is read. The error is a *Refused where the export as a
+// whole cannot be read; anything else comes from src. Read and All read src to its end, but do not close it.
+func (r *Reader) Read(src io.Reader) (*Rows, error) {
+	rows, err := r.open(src)
+	if refused, ok := errors.AsType[*Refused](err); ok {
+		return nil, refused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the export: %w", err)
+	}
+	return rows, nil
+}
+
+// Rows are the rows of one export. They are read once, by one goroutine.
+type Rows struct {
+	pipeline
+	source   *csvDecoder
+	detected Detected
+	summary  Summary
+}
+
+// Detected tells how the export is read.
+func (rows *Rows) Detected() Detected { return rows.detected }
+
+// Summary counts what All has read so far.
+func (rows *Rows) Summary() Summary { return rows.summary }
+
+// All yields the updates in the export's order. A *Reject is yielded as the error, and the loop goes on; any other
+// error ends it: a *Refused where the export contradicts itself so late, else what src answered. After either of those
+// nothing of the export must be used. All goes on where an earlier loop stopped.
+func (rows *Rows) All() iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		rec := &rows.record
+		for {
+			if err := rows.source.next(rec); err != nil {
+				if err != io.EOF {
+					yield(Row{}, fmt.Errorf("read the export: %w", err))
+				}
+				return
+			}
+			if rec.lines > 1 && rec.fault == noFault && rows.swallowed(rec) {
+				rows.source.rewind(rec)
+			}
+			figure, result := rows.evaluate(rec)
+			if result == isRefused {
+				yield(Row{}, rows.refused)
+				return
+			}
+			rows.summary.Rows++
+			switch result {
+			case isUpdate:
+				rows.summary.Updates++
+				if !yield(Row{Line: rec.line, Key: rows.key, Figure: figure, Unterminated: rec.unterminated}, nil) {
+					return
+				}
+			case isSkipped:
+				rows.summary.Skipped++
+			case isReject:
+				rows.summary.Rejects++
+				if !yield(Row{}, rows.reject) {
+					return
+				}
+			}
+		}
+	}
+}

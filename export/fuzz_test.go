@@ -1,0 +1,156 @@
+package export_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+
+	"tillpost/export"
+	"tillpost/inventory"
+)
+
+// options makes options of the bits of n, so that a fuzzer reaches them all.
+func options(n uint64) export.Options {
+	pick := func(words ...string) string {
+		word := words[n%uint64(len(words))]
+		n /= uint64(len(words))
+		return word
+	}
+	bit := func() bool { return pick("", "x") != "" }
+	o := export.Options{
+		Encoding:        pick("auto", "utf-8", "utf-16", "windows-1252", "cp437"),
+		Delimiter:       pick("auto", ",", ";", "tab", "|"),
+		Decimal:         pick("auto", ".", ","),
+		IdentifyBy:      pick("auto", "upc", "sku"),
+		UPC:             pick("checked", "as_is"),
+		RejectNegative:  bit(),
+		RejectFractions: bit(),
+	}
+	o.CheckDigitMissing = bit() && o.UPC == "checked"
+	if bit() {
+		o.Defaults = map[export.Field]string{export.Store: "3", export.Size: ""}
+	}
+	if bit() {
+		o.Stores = map[string]string{"Main": "3"}
+	}
+	if bit() {
+		o.SKUNeeds = []export.Field{}
+	}
+	if bit() {
+		o.Columns = map[export.Field]export.Column{
+			export.UPC: {Number: 1}, export.SKU: {Number: 1}, export.Quantity: {Number: 3}, export.Store: {Number: 2},
+		}
+		if bit() {
+			o.Header = export.HeaderNone
+		}
+	} else if bit() {
+		o.Header = 2
+	}
+	return o
+}
+
+func FuzzRead(f *testing.F) {
+	cases, err := filepath.Glob("testdata/*/in.csv")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, name := range cases {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text, uint64(0))
+		f.Add(text, uint64(i)*7919)
+	}
+	f.Fuzz(func(t *testing.T, in []byte, n uint64) {
+		o := options(n)
+		lines := preview(t, o, in)
+		last := 0
+		for _, l := range lines {
+			if l.Line == 0 {
+				continue
+			}
+			if l.Line <= last {
+				t.Fatalf("got line %d after line %d", l.Line, last)
+			}
+			last = l.Line
+			if l.Update == nil {
+				continue
+			}
+			if q := l.Update.Quantity; q > inventory.MaxQuantity || q < -inventory.MaxQuantity || q < 0 && o.RejectNegative {
+				t.Fatalf("got %d in line %d", q, l.Line)
+			}
+			if u := l.Update; u.UPC == "" && u.SKU == "" || !utf8.ValidString(u.UPC+u.SKU+u.Size+u.Width+u.Store) {
+				t.Fatalf("got %+q in line %d", u, l.Line)
+			}
+		}
+		if len(in) < 4096 {
+			if slow := previewFrom(t, o, iotest.OneByteReader(bytes.NewReader(in))); ndjson(t, slow) != ndjson(t, lines) {
+				t.Fatalf("got\n%s\nbyte by byte, else\n%s", ndjson(t, slow), ndjson(t, lines))
+			}
+		}
+	})
+}
+
+func FuzzEncoding(f *testing.F) {
+	f.Add("GRÖSSE ½", []byte("\xff\xfeU\x00P\x00C\x00"))
+	f.Add("Čapka", []byte("U\x00P\x00C\x00,\x00"))
+	f.Add("靴", []byte("\xef\xbb\xbfUPC,Store,Qty\n\xe9,3,1\n"))
+	f.Add("é", []byte("UPC,Store,Qty\n\x00\x00\x00,3,1\n"))
+	f.Fuzz(func(t *testing.T, store string, raw []byte) {
+		for _, name := range []string{"auto", "utf-16", "windows-1252"} {
+			preview(t, export.Options{Encoding: name}, raw)
+		}
+		if !utf8.ValidString(store) || strings.ContainsAny(store, "\r\n\"\x00") || len(store) > 100 {
+			return
+		}
+		text := fmt.Sprintf("UPC,Store,On Hand\n849632048260,\"%s\",12\n036000291452,7,0\n", store)
+		want := rowsOf(preview(t, export.Options{Encoding: "utf-8"}, []byte(text)))
+		for name, in := range encodings(text) {
+			stated, _, _ := strings.Cut(name, " ")
+			if got := rowsOf(preview(t, export.Options{Encoding: stated}, in)); ndjson(t, got) != ndjson(t, want) {
+				t.Fatalf("%s: got %s, want %s", name, ndjson(t, got), ndjson(t, want))
+			}
+		}
+	})
+}
+
+// encodings writes a text in every encoding that can hold it. The first word of a name is the option.
+func encodings(text string) map[string][]byte {
+	all := map[string][]byte{"utf-8": []byte(text), "auto utf-8 with a mark": []byte("\xef\xbb\xbf" + text)}
+	for name, e := range map[string]interface {
+		String(string) (string, error)
+	}{
+		"auto utf-16le with a mark": unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder(),
+		"auto utf-16be with a mark": unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewEncoder(),
+		"utf-16le":                  unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewEncoder(),
+		"utf-16be":                  unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewEncoder(),
+		"windows-1252":              charmap.Windows1252.NewEncoder(),
+		"cp437":                     charmap.CodePage437.NewEncoder(),
+		"cp850":                     charmap.CodePage850.NewEncoder(),
+	} {
+		if encoded, err := e.String(text); err == nil {
+			all[name] = []byte(encoded)
+		}
+	}
+	return all
+}
+
+// rowsOf leaves out what was detected.
+func rowsOf(lines []line) []line {
+	var rows []line
+	for _, l := range lines {
+		if l.Detected == nil {
+			rows = append(rows, l)
+		}
+	}
+	return rows
+}

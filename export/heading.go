@@ -1,0 +1,134 @@
+package export
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// fold is the form in which headings are compared: lower case, without accents, with one blank for each run of blanks
+// and of _ - . / ( ) [ ]. A # is the word "no": `Item #` is a number, `Item` is a name.
+func fold(heading string) string {
+	var b strings.Builder
+	blank := false
+	for _, r := range norm.NFKD.String(heading) {
+		switch {
+		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r):
+			continue
+		case unicode.IsSpace(r) || strings.ContainsRune("_-./()[]", r):
+			blank = true
+			continue
+		case r == '#':
+			if b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString("no")
+			blank = true
+			continue
+		}
+		if blank && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		blank = false
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// units are what stands in brackets behind a heading without changing what it means.
+var units = []string{"pcs", "pc", "pieces", "units", "unit", "ea", "each", "pairs", "pair", "kg", "g", "lb", "lbs", "oz", "cm", "mm", "m", "in", "inch", "inches", "ft"}
+
+// heading is the heading of a column, in the forms in which it is compared.
+type heading struct {
+	text   string // without the blanks around it
+	folded string
+	bare   string // folded, without a unit in brackets at its end
+	unit   bool   // that there was one
+}
+
+// newHeading folds a heading. One of more than 200 bytes is nobody's, and is not worth the work.
+func newHeading(cell string) heading {
+	h := heading{text: strings.TrimSpace(cell)}
+	if len(h.text) > 200 {
+		return h
+	}
+	h.folded = fold(h.text)
+	h.bare = h.folded
+	for _, pair := range []string{"()", "[]"} {
+		i := strings.LastIndexByte(h.text, pair[0])
+		if i > 0 && h.text[len(h.text)-1] == pair[1] && slices.Contains(units, fold(h.text[i:])) {
+			h.bare, h.unit = fold(h.text[:i]), true
+		}
+	}
+	return h
+}
+
+// known is what is known of a field's English headings, folded. From FORMATS part 3, the best first.
+type known struct {
+	best   []string // taken
+	maybe  []string // ambiguous: never taken by themselves, but named when nothing better is there
+	veto   []string // looks like it and is not
+	noUnit bool     // a unit in brackets makes it something else: `Width (in)` is the parcel's
+}
+
+var headings = [fieldCount]known{
+	UPC: {
+		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "ean",
+			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "jan", "isbn"},
+		maybe: []string{"product code", "itemid", "item id", "id", "itemlookupcode", "item lookup code", "lookup code", "alternate lookup", "scan code", "alias"},
+		veto:  []string{"system id", "clover id", "token", "handle"},
+	},
+	SKU: {
+		best: []string{"sku", "custom sku", "variant sku", "item number", "item no", "itemno", "stock code", "item code", "itemcode", "article no", "article number",
+			"part no", "part number", "style", "style no", "style number", "alu", "material code"},
+		maybe: []string{"product code", "manufact sku", "manufacturer sku", "vendor id", "vendor sku", "supplier code", "mpn", "handle", "id", "item lookup code", "itemlookupcode"},
+		veto:  []string{"composite sku", "sku of included item", "system id", "clover id", "token"},
+	},
+	Size: {
+		best:   []string{"size", "siz"},
+		maybe:  []string{"variation name", "package size", "pack size", "subdescription", "dim 1"},
+		noUnit: true,
+	},
+	Width: {
+		best:   []string{"width", "wid"},
+		maybe:  []string{"attr", "attribute", "row", "dim 2"},
+		veto:   []string{"shipping width", "package width", "parcel width"},
+		noUnit: true,
+	},
+	Store: {
+		best: []string{"store", "store no", "store number", "store code", "storecode", "store id", "storeid", "shop", "outlet", "branch", "site", "plant", "loc id",
+			"location id", "locationid", "location code", "location name"},
+		maybe: []string{"location", "warehouse", "depot", "store name"},
+		veto:  []string{"bin name", "bin location"},
+	},
+	Quantity: {
+		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
+			"on hand quantity", "onhand", "soh", "stock on hand", "in stock", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
+			"variant inventory qty", "inventory", "qty", "quantity", "book inventory", "balance"},
+		maybe: []string{"available", "available not editable", "available to sell", "ats", "qty available", "quantity available", "total qty on hand", "total quantity on hand", "count", "units"},
+		veto: []string{"on order", "qty on order", "quantity on order", "qty on po", "committed", "committed not editable", "qty committed", "quantitycommitted",
+			"quantity committed", "unavailable", "unavailable not editable", "incoming", "incoming not editable", "reserved", "qty reserved", "on hand new", "new quantity",
+			"reorder point", "reorder level", "restock level", "low stock", "low stock amount", "stock alert count", "stock alert enabled", "min", "max", "min qty", "max qty",
+			"minimum stock", "maximum stock", "qty sold", "quantity sold", "units sold", "sold", "quantity of included item", "min order quantity", "pack qty", "case qty",
+			"composite quantity", "in stock?", "stock value", "value of stock", "cost of stock", "price of stock", "inventory value", "track stock", "track inventory",
+			"variant inventory tracker", "variant inventory policy"},
+	},
+}
+
+// rank is how good a heading is for a field: 0 is best; -1 it is not one.
+func (h heading) rank(f Field) int {
+	if h.unit && headings[f].noUnit {
+		return -1
+	}
+	return slices.Index(headings[f].best, h.bare)
+}
+
+// mayBe says that a heading can mean the field, or something else.
+func (h heading) mayBe(f Field) bool { return slices.Contains(headings[f].maybe, h.bare) }
+
+// vetoed says that a heading looks like the field's and is known not to be it.
+func (h heading) vetoed(f Field) bool {
+	return slices.Contains(headings[f].veto, h.bare) || h.unit && headings[f].noUnit && slices.Contains(headings[f].best, h.bare)
+}

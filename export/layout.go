@@ -1,0 +1,299 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// layout is which column serves which field, 0-based; -1 = none.
+type layout struct {
+	column   [fieldCount]int
+	elseUPC  int       // a second column of bar codes, for rows whose first one has no valid one
+	width    int       // how many columns there are
+	headings []heading // of all columns; nil without a header
+	line     int       // of the header; 0 = none
+}
+
+// want is how many fields of a record are of use.
+func (l *layout) want() int { return 1 + max(l.elseUPC, slices.Max(l.column[:])) }
+
+// name is how a person finds a column.
+func (l *layout) name(column int) string {
+	if column < len(l.headings) && l.headings[column].text != "" {
+		return fmt.Sprintf("column %q", clip(l.headings[column].text))
+	}
+	return fmt.Sprintf("column %d", column+1)
+}
+
+// label is the heading of a column, else its number.
+func (l *layout) label(column int) string {
+	if column < len(l.headings) && l.headings[column].text != "" {
+		return l.headings[column].text
+	}
+	return fmt.Sprint(column + 1)
+}
+
+// match is what a row would be as a header.
+type match struct {
+	layout
+	twice [fieldCount][2]int // two columns with equally good headings; {-1, -1} = none
+}
+
+// match maps the columns of a row of headings. A nil row is an export without a header, of width columns.
+func (r *rules) match(cells []heading, width int) match {
+	m := match{layout: layout{width: width, headings: cells, elseUPC: -1}}
+	taken := make([]bool, width)
+	for f := range fieldCount {
+		m.column[f], m.twice[f] = -1, [2]int{-1, -1}
+		if c, stated := r.columns[f]; stated && r.wants(f) {
+			m.column[f], m.twice[f] = c.find(cells, width)
+			if m.column[f] >= 0 {
+				taken[m.column[f]] = true
+			}
+		}
+	}
+	for f := range fieldCount {
+		if _, stated := r.columns[f]; !stated && r.wants(f) {
+			m.recognise(f, cells, taken)
+		}
+	}
+	if m.column[SKU] < 0 {
+		m.column[Size], m.column[Width] = -1, -1
+		m.twice[Size], m.twice[Width] = [2]int{-1, -1}, [2]int{-1, -1}
+	}
+	return m
+}
+
+// find finds a stated column: the one with just that heading, else the one whose folded heading is the same.
+func (c Column) find(cells []heading, width int) (column int, twice [2]int) {
+	twice = [2]int{-1, -1}
+	if c.Number > 0 {
+		if c.Number > width {
+			return -1, twice
+		}
+		return c.Number - 1, twice
+	}
+	stated := newHeading(c.Heading)
+	for _, same := range []func(heading) bool{
+		func(h heading) bool { return strings.EqualFold(h.text, stated.text) },
+		func(h heading) bool { return h.folded == stated.folded && h.folded != "" },
+	} {
+		i := slices.IndexFunc(cells, same)
+		if i < 0 {
+			continue
+		}
+		if j := slices.IndexFunc(cells[i+1:], same); j >= 0 {
+			twice = [2]int{i, i + 1 + j}
+		}
+		return i, twice
+	}
+	return -1, twice
+}
+
+// recognise finds the column with the best heading for a field.
+func (m *match) recognise(f Field, cells []heading, taken []bool) {
+	best, second := -1, -1
+	for i, cell := range cells {
+		k := cell.rank(f)
+		if k < 0 || taken[i] {
+			continue
+		}
+		switch at := m.column[f]; {
+		case at < 0:
+			m.column[f], best = i, k
+		case k == best:
+			if m.twice[f][0] < 0 {
+				m.twice[f] = [2]int{at, i}
+			}
+		case k < best:
+			m.elseUPC, second = m.better(f, at), best
+			m.column[f], best, m.twice[f] = i, k, [2]int{-1, -1}
+		case second < 0 || k < second:
+			m.elseUPC, second = m.better(f, i), k
+		}
+	}
+}
+
+// better is the second column of bar codes, where f has one.
+func (m *match) better(f Field, column int) int {
+	if f == UPC {
+		return column
+	}
+	return m.elseUPC
+}
+
+// named says that the columns can name a product.
+func (m *match) named() bool { return m.column[UPC] >= 0 || m.column[SKU] >= 0 }
+
+// isHeader says that a row can be the header: it has a quantity, and something that names the product.
+func (m *match) isHeader() bool { return m.column[Quantity] >= 0 && m.named() }
+
+// positional says that the config gives numbers for the quantity and for all that names the product, so that no heading
+// is left to tell the header by.
+func (r *rules) positional() bool {
+	if r.columns[Quantity].Number == 0 {
+		return false
+	}
+	upc, sku := r.columns[UPC], r.columns[SKU]
+	return upc.Heading == "" && sku.Heading == "" && (r.wants(UPC) && upc.Number > 0 || r.wants(SKU) && sku.Number > 0)
+}
+
+// check says why a row cannot be used as the header.
+func (r *rules) check(m *match) error {
+	for f := range fieldCount {
+		if t := m.twice[f]; t[0] >= 0 {
+			return &Refused{
+				Code:   RefusedAmbiguous,
+				Reason: fmt.Sprintf("two columns could be the %s: %s (column %d) and %s (column %d)", f, m.name(t[0]), t[0]+1, m.name(t[1]), t[1]+1),
+				Write:  fmt.Sprintf("columns: {%s: %d}", f, t[0]+1),
+			}
+		}
+	}
+	if !m.isHeader() {
+		return r.unrecognised(m)
+	}
+	if c, stated := r.columns[Store]; m.column[Store] < 0 && (stated || !r.given[Store]) {
+		refused := &Refused{Code: RefusedStore, Reason: "no store column was recognised" + m.maybe(Store), Write: `defaults: {store: "..."}`}
+		if stated {
+			refused.Reason = fmt.Sprintf("the store's column %s is not in the export%s", c, m.found())
+			refused.Code, refused.Write = RefusedColumn, "columns: {store: ...}"
+		}
+		return refused
+	}
+	return nil
+}
+
+// unrecognised explains a header that lacks what every row needs.
+func (r *rules) unrecognised(m *match) error {
+	missing := func(f Field) string {
+		if c, stated := r.columns[f]; stated {
+			return fmt.Sprintf("the %s column %s is not in the export", f, c)
+		}
+		return fmt.Sprintf("no %s column was recognised%s", f, m.maybe(f))
+	}
+	refused := &Refused{Code: RefusedHeader}
+	var reasons, write []string
+	if m.column[Quantity] < 0 {
+		reasons = append(reasons, missing(Quantity))
+		write = append(write, "quantity: "+m.candidate(Quantity))
+		if _, stated := r.columns[Quantity]; stated {
+			refused.Code = RefusedColumn
+		}
+	}
+	if !m.named() {
+		by := UPC
+		for _, f := range []Field{UPC, SKU} {
+			if !r.wants(f) {
+				continue
+			}
+			reasons = append(reasons, missing(f))
+			if _, stated := r.columns[f]; stated {
+				refused.Code = RefusedColumn
+			}
+			if !r.wants(UPC) || m.candidate(by) == "..." && m.candidate(f) != "..." {
+				by = f
+			}
+		}
+		write = append(write, by.String()+": "+m.candidate(by))
+	}
+	refused.Reason = strings.Join(reasons, "; ") + m.found()
+	refused.Write = "columns: {" + strings.Join(write, ", ") + "}"
+	return refused
+}
+
+// candidate is the first ambiguous heading for a field, as the config would state it; else "...".
+func (m *match) candidate(f Field) string {
+	if i := slices.IndexFunc(m.headings, func(h heading) bool { return h.mayBe(f) }); i >= 0 {
+		return fmt.Sprintf("%q", m.headings[i].text)
+	}
+	return "..."
+}
+
+// maybe names the ambiguous headings for a field.
+func (m *match) maybe(f Field) string {
+	var names []string
+	for _, h := range m.headings {
+		if h.mayBe(f) {
+			names = append(names, fmt.Sprintf("%q", clip(h.text)))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(names, ", ") + " may be it, but can mean something else)"
+}
+
+// found names the headings, for a message.
+func (m *match) found() string {
+	if len(m.headings) == 0 {
+		return ""
+	}
+	const most = 30
+	names := make([]string, 0, most)
+	for _, h := range m.headings[:min(most, len(m.headings))] {
+		names = append(names, fmt.Sprintf("%q", clip(h.text)))
+	}
+	more := ""
+	if n := len(m.headings) - most; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("; line %d has the headings %s%s", m.line, strings.Join(names, ", "), more)
+}
+
+// familiar is how many headings of a row are known for anything: how much it looks like a header.
+func familiar(cells []heading) int {
+	n := 0
+	for _, cell := range cells {
+		for f := range fieldCount {
+			if cell.rank(f) >= 0 || cell.mayBe(f) || cell.vetoed(f) {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
+// passedOver are the headings that a veto kept from being a field.
+func (r *rules) passedOver(l *layout) []string {
+	var names []string
+	for i, h := range l.headings {
+		if slices.Contains(l.column[:], i) {
+			continue
+		}
+		for f := range fieldCount {
+			if h.vetoed(f) && !slices.Contains(names, clip(h.text)) {
+				names = append(names, clip(h.text))
+				break
+			}
+		}
+	}
+	return names
+}
+
+// isRepeat says that the fields are the header's once more, as at the top of a report's page.
+func (l *layout) isRepeat(fields []string) bool {
+	if len(fields) > len(l.headings) {
+		return false
+	}
+	for i, field := range fields {
+		if newHeading(field).folded != l.headings[i].folded {
+			return false
+		}
+	}
+	return true
+}
+
+// clip cuts what is shown of a strange text.
+func clip(s string) string {
+	const most = 60 // bytes
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for cut > 0 && s[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return s[:cut] + "…"
+}

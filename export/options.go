@@ -1,0 +1,287 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"tillpost/inventory"
+)
+
+// Field is one of the things that a row says.
+type Field uint8
+
+// The fields, named as in the config.
+const (
+	UPC Field = iota
+	SKU
+	Size
+	Width
+	Store
+	Quantity
+	fieldCount
+)
+
+var fieldNames = [fieldCount]string{"upc", "sku", "size", "width", "store", "quantity"}
+
+// String is the field's name in the config.
+func (f Field) String() string {
+	if f >= fieldCount {
+		return fmt.Sprintf("field %d", uint8(f))
+	}
+	return fieldNames[f]
+}
+
+// MarshalText is String.
+func (f Field) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText takes the field's name in the config.
+func (f *Field) UnmarshalText(text []byte) error {
+	i := slices.Index(fieldNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not one of %s", text, strings.Join(fieldNames[:], ", "))
+	}
+	*f = Field(i)
+	return nil
+}
+
+// Column is where a field stands: under a heading, or at a number. Exactly one of them is set.
+type Column struct {
+	Heading string // in any case; compared as headings are, see fold
+	Number  int    // 1-based
+}
+
+func (c Column) String() string {
+	if c.Heading != "" {
+		return fmt.Sprintf("%q", c.Heading)
+	}
+	return fmt.Sprintf("%d", c.Number)
+}
+
+// What Options.Header can be besides a line number.
+const (
+	HeaderAuto = 0
+	HeaderNone = -1
+)
+
+// Options say how the exports of one source are read. They are the config's keys of the same names, in the config's
+// words; the zero value is the config's default.
+type Options struct {
+	Format    string // auto or csv
+	Encoding  string // auto, utf-8, utf-16, utf-16le, utf-16be, windows-1252, cp437 or cp850; a byte order mark overrules it
+	Delimiter string // auto, one character, or tab
+
+	// Decimal is auto, "." or ",". Auto goes by what the column shows: `12.5` or `1,234.5` show a decimal point, `12,5`
+	// between semicolons a decimal comma. Where it shows nothing, `1,234` is 1234 and `12.000` is 12, but between
+	// semicolons, and where other cells speak against it, both are rejects.
+	Decimal string
+
+	Header int // HeaderAuto, HeaderNone or the line where it starts, 1-based
+
+	Columns  map[Field]Column  // a field that is absent is found by its heading
+	Defaults map[Field]string  // of store, size and width; "" is a value
+	Stores   map[string]string // the POS's word for a store: the API's code; empty = the cell is the code
+
+	IdentifyBy        string  // auto, upc or sku
+	UPC               string  // checked or as_is
+	CheckDigitMissing bool    // the POS leaves the UPC's check digit out
+	SKUNeeds          []Field // of size and width; nil = both, empty = none
+
+	RejectNegative  bool
+	RejectFractions bool
+}
+
+// identity is how products are named.
+type identity uint8
+
+const (
+	byEither identity = iota // the UPC where it is valid, else the SKU
+	byUPC
+	bySKU
+)
+
+// rules are options that were checked, in the form that a row needs.
+type rules struct {
+	encoding  string
+	delimiter byte // 0 = auto
+	decimal   byte // 0 = auto
+	header    int
+	columns   map[Field]Column
+	given     [fieldCount]bool   // that there is a default
+	defaults  [fieldCount][]byte // and what it is
+	stores    map[string][]byte
+
+	identify          identity
+	upcAsIs           bool
+	checkDigitMissing bool
+	skuNeeds          [fieldCount]bool
+	rejectNegative    bool
+	rejectFractions   bool
+}
+
+// wants says that the field's column is of use.
+func (r *rules) wants(f Field) bool {
+	switch f {
+	case UPC:
+		return r.identify != bySKU
+	case SKU, Size, Width:
+		return r.identify != byUPC
+	default:
+		return true
+	}
+}
+
+// compile checks options; the error names every one that is wrong.
+func compile(o Options) (rules, error) {
+	r := rules{
+		header:            o.Header,
+		columns:           make(map[Field]Column, len(o.Columns)),
+		checkDigitMissing: o.CheckDigitMissing,
+		rejectNegative:    o.RejectNegative,
+		rejectFractions:   o.RejectFractions,
+	}
+	errs := []error{r.setWords(o), r.setColumns(o.Columns), r.setDefaults(o.Defaults), r.setStores(o.Stores)}
+	needs := o.SKUNeeds
+	if needs == nil {
+		needs = []Field{Size, Width}
+	}
+	for _, f := range needs {
+		if f != Size && f != Width {
+			errs = append(errs, fmt.Errorf("sku_needs: %s is not size or width", f))
+			continue
+		}
+		r.skuNeeds[f] = true
+	}
+	switch {
+	case r.header < HeaderNone:
+		errs = append(errs, fmt.Errorf("header: %d is not a line number", r.header))
+	case r.header == HeaderNone:
+		errs = append(errs, r.checkNumbered())
+	}
+	return r, errors.Join(errs...)
+}
+
+// setWords takes the keys that are one of a few words.
+func (r *rules) setWords(o Options) error {
+	var errs []error
+	word := func(key, value string, allowed ...string) int {
+		i := slices.Index(allowed, value)
+		if value == "" {
+			i = 0
+		} else if i < 0 {
+			errs = append(errs, fmt.Errorf("%s: %q is not one of %s", key, value, strings.Join(allowed, ", ")))
+		}
+		return i
+	}
+	word("format", o.Format, "auto", "csv")
+	if i := word("encoding", o.Encoding, encodingNames...); i >= 0 {
+		r.encoding = encodingNames[i]
+	}
+	if i := word("decimal", o.Decimal, "auto", ".", ","); i >= 0 {
+		r.decimal = "\x00.,"[i]
+	}
+	r.identify = identity(max(0, word("identify_by", o.IdentifyBy, "auto", "upc", "sku")))
+	r.upcAsIs = word("upc", o.UPC, "checked", "as_is") == 1
+	if r.upcAsIs && r.checkDigitMissing {
+		errs = append(errs, errors.New("upc_check_digit: missing needs upc: checked"))
+	}
+	switch d := o.Delimiter; {
+	case d == "" || d == "auto":
+	case d == "tab":
+		r.delimiter = '\t'
+	case len(d) == 1 && (d[0] == '\t' || d[0] < utf8.RuneSelf && (unicode.IsPunct(rune(d[0])) || unicode.IsSymbol(rune(d[0])))) &&
+		!strings.Contains(`"'.-+`, d):
+		r.delimiter = d[0]
+	default:
+		errs = append(errs, fmt.Errorf("delimiter: %q is not auto, tab, or one character such as , ; or |", d))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *rules) setColumns(columns map[Field]Column) error {
+	var errs []error
+	for f, c := range columns {
+		switch {
+		case f >= fieldCount:
+			errs = append(errs, fmt.Errorf("columns: there is no %s", f))
+		case c.Heading != "" && c.Number != 0 || c.Heading == "" && (c.Number < 1 || c.Number > MaxColumns):
+			errs = append(errs, fmt.Errorf("columns: %s is neither a heading nor a number from 1 to %d", f, MaxColumns))
+		case c.Heading != "" && strings.TrimSpace(c.Heading) == "":
+			errs = append(errs, fmt.Errorf("columns: %s is a blank heading", f))
+		default:
+			r.columns[f] = c
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkNumbered: without a header, every column that is needed has a number.
+func (r *rules) checkNumbered() error {
+	var errs []error
+	for f, c := range r.columns {
+		if c.Number == 0 {
+			errs = append(errs, fmt.Errorf("header: none needs numbers in columns, but %s is %s", f, c))
+		}
+	}
+	has := func(f Field) bool { _, ok := r.columns[f]; return ok }
+	if !has(Quantity) {
+		errs = append(errs, errors.New("header: none needs columns: {quantity: NUMBER}"))
+	}
+	if !(r.wants(UPC) && has(UPC) || r.wants(SKU) && has(SKU)) {
+		errs = append(errs, errors.New("header: none needs the number of the upc or of the sku in columns"))
+	}
+	if !has(Store) && !r.given[Store] {
+		errs = append(errs, errors.New(`header: none needs columns: {store: NUMBER} or defaults: {store: "..."}`))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *rules) setDefaults(defaults map[Field]string) error {
+	var errs []error
+	for f, value := range defaults {
+		if f != Store && f != Size && f != Width {
+			errs = append(errs, fmt.Errorf("defaults: %s cannot have one", f))
+			continue
+		}
+		if err := checkCode(value); err != nil {
+			errs = append(errs, fmt.Errorf("defaults: %s: %q %w", f, value, err))
+		}
+		r.given[f], r.defaults[f] = true, []byte(value)
+	}
+	return errors.Join(errs...)
+}
+
+func (r *rules) setStores(stores map[string]string) error {
+	var errs []error
+	for word, code := range stores {
+		trimmed := string(clean([]byte(word)))
+		if trimmed == "" || code == "" {
+			errs = append(errs, fmt.Errorf("stores: %q: %q has a blank in it", word, code))
+		}
+		if err := checkCode(code); err != nil {
+			errs = append(errs, fmt.Errorf("stores: %q: %q %w", word, code, err))
+		}
+		if _, ok := r.stores[trimmed]; ok {
+			errs = append(errs, fmt.Errorf("stores: %q is there twice", trimmed))
+		}
+		if r.stores == nil {
+			r.stores = make(map[string][]byte, len(stores))
+		}
+		r.stores[trimmed] = []byte(code)
+	}
+	return errors.Join(errs...)
+}
+
+// checkCode says what is wrong with a code that the config gives.
+func checkCode(code string) error {
+	switch {
+	case len(code) > inventory.MaxCode:
+		return fmt.Errorf("is longer than %d bytes", inventory.MaxCode)
+	case !utf8.ValidString(code) || strings.ContainsFunc(code, isDamage):
+		return errors.New("has a control character in it")
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxKept bounds the fields that a Reject keeps, in bytes.
+const maxKept = 16 << 10
+
+// fail makes the reject of a record.
+func (p *pipeline) fail(rec *record, code, format string, args ...any) result {
+	p.reject = &Reject{
+		Line:         rec.line,
+		Code:         code,
+		Reason:       fmt.Sprintf(format, args...),
+		Record:       p.kept(rec),
+		Unterminated: rec.unterminated,
+	}
+	return isReject
+}
+
+// faultCode is the class of a record's fault.
+func faultCode(f fault) string {
+	switch f {
+	case longRecord, longField, manyFields:
+		return RejectTooLong
+	default:
+		return RejectQuote
+	}
+}
+
+// faultText says what is wrong with a record as such.
+func (p *pipeline) faultText(rec *record) string {
+	field := "field"
+	if rec.at > 0 {
+		field = p.layout.name(rec.at - 1)
+	}
+	switch rec.fault {
+	case longRecord:
+		return fmt.Sprintf("the row is longer than %d bytes", MaxRecord)
+	case longField:
+		return fmt.Sprintf("%s: the field is longer than %d bytes", field, MaxField)
+	case manyFields:
+		return fmt.Sprintf("the row has more than %d fields", MaxColumns)
+	case openQuote:
+		return fmt.Sprintf("%s: the quote at its beginning is not closed within %d bytes and %d lines", field, MaxField, MaxRecordLines)
+	case textPastQuote:
+		return fmt.Sprintf("%s: text follows its closing quote; a quote within a field must be doubled", field)
+	default:
+		return "a quoted field in it takes in the rows after it; a quote is missing"
+	}
+}
+
+// kept are a record's fields as a reject keeps them.
+func (p *pipeline) kept(rec *record) []string {
+	fields := recordFields(rec, p.comma)
+	left := maxKept
+	for i, f := range fields {
+		if left -= len(f) + 1; left < 0 {
+			fields = append(fields[:i:i], f[:max(0, left+len(f)+1)])
+			break
+		}
+	}
+	return p.strings(fields)
+}
+
+// strings decodes fields; what is not text in the export's encoding becomes the replacement character.
+func (p *pipeline) strings(fields [][]byte) []string {
+	texts := make([]string, len(fields))
+	for i, f := range fields {
+		text, _ := p.charset.append(nil, f)
+		texts[i] = strings.ToValidUTF8(string(text), "\ufffd")
+	}
+	return texts
+}
+
+// recordFields are all the fields of a record; of one with a fault, the parts between the delimiters of its first line.
+func recordFields(rec *record, comma byte) [][]byte {
+	if rec.fault == noFault {
+		if rec.count == len(rec.fields) {
+			return append([][]byte(nil), rec.fields...)
+		}
+		var all record
+		if csvOf(rec.raw, io.EOF, comma, MaxColumns).next(&all) == nil && all.fault == noFault {
+			return all.fields
+		}
+	}
+	return bytes.SplitN(rec.raw, []byte{comma}, MaxColumns)
+}

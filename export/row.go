@@ -1,0 +1,344 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+
+	"tillpost/inventory"
+)
+
+// result is what became of a record.
+type result uint8
+
+const (
+	isUpdate result = iota
+	isSkipped
+	isReject  // pipeline.reject says why
+	isRefused // pipeline.refused says why: the export contradicts itself
+)
+
+// pipeline turns records into updates, whatever format they are from: columns to codes to numbers to the key.
+type pipeline struct {
+	rules
+	layout   layout
+	charset  charset
+	decimals decimals
+	comma    byte // of CSV, for what a record without trusted fields is shown as
+
+	record  record
+	key     []byte // of the last update
+	reject  *Reject
+	refused *Refused
+	text    []byte   // the row's fields that had to be decoded
+	digits  [16]byte // the row's UPC
+}
+
+// evaluate settles one record.
+func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
+	p.text = p.text[:0]
+	l := &p.layout
+	if rec.fault != noFault {
+		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
+	}
+	if rec.count > l.width && p.overflows(rec) {
+		return 0, p.fail(rec, RejectShifted, "the row has %d fields, the export %d columns: a %q that is not in quotes may have shifted it", rec.count, l.width, p.comma)
+	}
+	if len(rec.fields) <= l.column[Quantity] {
+		return 0, p.short(rec, Quantity)
+	}
+	figure, ok := plainNumber(rec.fields[l.column[Quantity]])
+	if !ok {
+		var res result
+		if figure, res = p.quantity(rec); res != isUpdate {
+			return 0, res
+		}
+	}
+	store, res := p.store(rec)
+	if res != isUpdate {
+		return 0, res
+	}
+	return figure, p.product(rec, store)
+}
+
+// quantity reads a quantity that is more than digits.
+func (p *pipeline) quantity(rec *record) (int64, result) {
+	column := p.layout.column[Quantity]
+	field, fault := p.decode(rec.fields[column])
+	if fault != codeOK {
+		return 0, p.badCode(rec, column, field, fault)
+	}
+	before := p.decimals
+	figure, fraction, v := p.decimals.parse(field)
+	name, shown := p.layout.name(column), clip(string(bytes.TrimSpace(field)))
+	switch {
+	case v == isNone:
+		return 0, isSkipped
+	case v == isNumber && fraction && p.rejectFractions:
+		return 0, p.fail(rec, RejectFraction, "%s: %q is not a whole number", name, shown)
+	case v == isNumber && p.rejectNegative && figure < 0:
+		return 0, p.fail(rec, RejectNegative, "%s: %q is negative", name, shown)
+	case v == isNumber:
+		return figure, isUpdate
+	case v == isHuge:
+		return 0, p.fail(rec, RejectTooLarge, "%s: %q is greater than %d, the largest quantity that is taken for one", name, shown, inventory.MaxQuantity)
+	case v == isDoubtful:
+		return 0, p.fail(rec, RejectDecimal, "%s: %q can be two numbers; the config's `decimal: \".\"` or `decimal: \",\"` says which", name, shown)
+	case v == isCommaOnly:
+		return 0, p.fail(rec, RejectDecimal, "%s: %q is not a whole number; if its comma is a decimal one, the config must say `decimal: \",\"`", name, shown)
+	case v == isConflict:
+		p.decimals = before
+		p.refused = &Refused{
+			Code:   RefusedDecimal,
+			Reason: fmt.Sprintf("line %d, %s: %q has a decimal comma, but commas or points in rows before were taken for the opposite", rec.line, name, shown),
+			Write:  `decimal: ","`,
+		}
+		return 0, isRefused
+	}
+	if p.isRepeat(rec) {
+		return 0, isSkipped
+	}
+	return 0, p.fail(rec, RejectNumber, "%s: %q is not a whole number", name, shown)
+}
+
+// store reads the store's code.
+func (p *pipeline) store(rec *record) ([]byte, result) {
+	column := p.layout.column[Store]
+	if column < 0 {
+		return p.defaults[Store], isUpdate
+	}
+	if column >= len(rec.fields) {
+		return nil, p.short(rec, Store)
+	}
+	cell, fault := p.code(rec.fields[column])
+	switch {
+	case fault == codeBlank:
+		return nil, p.fail(rec, RejectStore, "%s: the store is blank", p.layout.name(column))
+	case fault != codeOK:
+		return nil, p.badCode(rec, column, cell, fault)
+	case p.stores == nil:
+		return cell, isUpdate
+	}
+	code, ok := p.stores[string(cell)]
+	if !ok {
+		return nil, p.fail(rec, RejectStore, "%s: %q is not one of the config's stores", p.layout.name(column), clip(string(cell)))
+	}
+	return code, isUpdate
+}
+
+// product makes the key: of the UPC where the row has a valid one, else of the SKU.
+func (p *pipeline) product(rec *record, store []byte) result {
+	l := &p.layout
+	column, fault := l.column[UPC], codeBlank
+	if column >= 0 {
+		var upc []byte
+		if upc, fault = p.upc(rec, column); fault != codeOK && l.elseUPC >= 0 {
+			other, otherFault := p.upc(rec, l.elseUPC)
+			if otherFault == codeOK || fault == codeBlank {
+				upc, fault, column = other, otherFault, l.elseUPC
+			}
+		}
+		if fault == codeOK {
+			p.key = inventory.AppendUPC(p.key[:0], store, upc)
+			return isUpdate
+		}
+	}
+	if l.column[SKU] >= 0 {
+		return p.sku(rec, store, column, fault)
+	}
+	if fault == codeBlank {
+		if column >= len(rec.fields) {
+			return p.short(rec, UPC)
+		}
+		return p.fail(rec, RejectNoProduct, "%s: the UPC is blank, and there is no SKU", l.name(column))
+	}
+	return p.badCode(rec, column, p.shown(rec, column), fault)
+}
+
+// upc reads a UPC.
+func (p *pipeline) upc(rec *record, column int) ([]byte, codeFault) {
+	if column >= len(rec.fields) {
+		return nil, codeBlank
+	}
+	field := rec.fields[column]
+	if !p.checkDigitMissing && plainUPC(field) {
+		return field, codeOK
+	}
+	cell, fault := p.code(field)
+	switch {
+	case fault != codeOK:
+		return cell, fault
+	case !p.upcAsIs:
+		return checkUPC(p.digits[:0], cell, p.checkDigitMissing)
+	case isScientific(cell):
+		return cell, codeScientific
+	}
+	return cell, codeOK
+}
+
+// sku makes the key of the SKU, size and width. The row's UPC, in a column or -1, is of no use for upcFault.
+func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFault) result {
+	var codes [fieldCount][]byte
+	for f := SKU; f <= Width; f++ {
+		column := p.layout.column[f]
+		var fault codeFault
+		codes[f], fault = p.optional(rec, column)
+		if fault == codeOK && f == SKU && isScientific(codes[f]) {
+			fault = codeScientific
+		} else if fault == codeOK && f == Size && isDate(codes[f]) {
+			fault = codeDate
+		}
+		switch {
+		case fault == codeOK:
+		case fault != codeBlank:
+			return p.badCode(rec, column, codes[f], fault)
+		case f == SKU && upcFault != codeBlank:
+			return p.badCode(rec, upcColumn, p.shown(rec, upcColumn), upcFault)
+		case f == SKU && column >= len(rec.fields):
+			return p.short(rec, SKU)
+		case f == SKU && upcColumn >= 0:
+			return p.fail(rec, RejectNoProduct, "%s and %s: both are blank, so the row names no product", p.layout.name(upcColumn), p.layout.name(column))
+		case f == SKU:
+			return p.fail(rec, RejectNoProduct, "%s: the SKU is blank, so the row names no product", p.layout.name(column))
+		case p.given[f]:
+			codes[f] = p.defaults[f]
+		case p.skuNeeds[f]:
+			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
+		}
+	}
+	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
+	return isUpdate
+}
+
+// incomplete rejects a row whose SKU has no size or width.
+func (p *pipeline) incomplete(rec *record, f Field, sku []byte, upcColumn int, upcFault codeFault) result {
+	why := fmt.Sprintf("the SKU %q has no %s; `defaults: {%s: \"...\"}` in the config gives it one", clip(string(sku)), f, f)
+	if upcFault != codeBlank {
+		why = fmt.Sprintf("%s: %q %s; and %s", p.layout.name(upcColumn), clip(string(p.shown(rec, upcColumn))), codeFaultText[upcFault], why)
+	}
+	return p.fail(rec, RejectSKU, "%s", why)
+}
+
+// optional reads a code that a row may lack.
+func (p *pipeline) optional(rec *record, column int) ([]byte, codeFault) {
+	if column < 0 || column >= len(rec.fields) {
+		return nil, codeBlank
+	}
+	return p.code(rec.fields[column])
+}
+
+// code reads a code exactly, but for what clean takes off. The bytes are the record's, or the pipeline's: valid until
+// the next row. Where there is a fault they are what to show.
+func (p *pipeline) code(field []byte) ([]byte, codeFault) {
+	field, fault := p.decode(field)
+	field = clean(field)
+	if fault != codeOK {
+		return field, fault
+	}
+	return field, checkText(field)
+}
+
+// decode brings a field to UTF-8.
+func (p *pipeline) decode(field []byte) ([]byte, codeFault) {
+	for _, c := range field {
+		if c >= 0x80 {
+			from := len(p.text)
+			var ok bool
+			if p.text, ok = p.charset.append(p.text, field); !ok {
+				return p.text[from:], codeEncoding
+			}
+			return p.text[from:], codeOK
+		}
+	}
+	return field, codeOK
+}
+
+// shown is a field as a message shows it.
+func (p *pipeline) shown(rec *record, column int) []byte {
+	if column >= len(rec.fields) {
+		return nil
+	}
+	field, _ := p.decode(rec.fields[column])
+	return clean(field)
+}
+
+// badCode rejects a row for a code in it.
+func (p *pipeline) badCode(rec *record, column int, cell []byte, fault codeFault) result {
+	code := RejectCode
+	if fault >= upcNotDigits {
+		code = RejectUPC
+	}
+	return p.fail(rec, code, "%s: %q %s", p.layout.name(column), clip(string(cell)), codeFaultText[fault])
+}
+
+// short rejects a row that ends before a column, unless it is a blank row.
+func (p *pipeline) short(rec *record, f Field) result {
+	if isBlankRecord(rec.raw, p.comma) {
+		return isSkipped
+	}
+	column := p.layout.column[f]
+	return p.fail(rec, RejectShort, "the row ends with its %s field, but the %s is in %s, the %s", ordinal(rec.count), f, p.layout.name(column), ordinal(column+1))
+}
+
+func ordinal(n int) string {
+	suffix := "th"
+	if n%100/10 != 1 && n%10 >= 1 && n%10 <= 3 {
+		suffix = [...]string{"st", "nd", "rd"}[n%10-1]
+	}
+	return fmt.Sprint(n, suffix)
+}
+
+// isBlankRecord says that a record has nothing in it but blanks, quotes and delimiters, or the end-of-file mark of DOS.
+func isBlankRecord(raw []byte, comma byte) bool {
+	for _, c := range raw {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' && c != '"' && c != comma && c != 0x1a {
+			return false
+		}
+	}
+	return true
+}
+
+// overflows says that there is something in the fields after the last column.
+func (p *pipeline) overflows(rec *record) bool {
+	for _, field := range recordFields(rec, p.comma)[p.layout.width:] {
+		if len(clean(field)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// isRepeat says that a record is the header once more.
+func (p *pipeline) isRepeat(rec *record) bool {
+	if p.layout.line == 0 {
+		return false
+	}
+	return p.layout.isRepeat(p.strings(recordFields(rec, p.comma)))
+}
+
+// swallowed says that a quoted field over several lines has rows in it that are updates by themselves: it is a stray
+// quote that met another. A true text over several lines has no such line in it.
+func (p *pipeline) swallowed(rec *record) bool {
+	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma}
+	isRow := func(line []byte) bool {
+		fields := bytes.Split(chomp(line), []byte{p.comma})
+		if len(fields) != trial.layout.width {
+			return false
+		}
+		for i, f := range fields {
+			fields[i] = bytes.Trim(f, `"`)
+		}
+		_, res := trial.evaluate(&record{line: rec.line, lines: 1, fields: fields, count: len(fields), raw: line})
+		return res == isUpdate
+	}
+	first, rest, _ := bytes.Cut(rec.raw, []byte{'\n'})
+	for {
+		line, after, more := bytes.Cut(rest, []byte{'\n'})
+		if !more { // where the quote ends; what follows it is a row's end in any case, so ask both ends
+			return isRow(line) && isRow(first)
+		}
+		if isRow(line) {
+			return true
+		}
+		rest = after
+	}
+}
