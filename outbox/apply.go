@@ -1,0 +1,157 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"time"
+)
+
+// applyChunk brings a chunk of a delta into the records and the queue.
+func (t *txn) applyChunk(chunk []byte, exports []uint64, age uint64) error {
+	return eachDelta(chunk, func(d deltaRow) error {
+		if !validKey(d.key) || d.kind == deltaWant && d.export >= uint64(len(exports)) {
+			return errDelta
+		}
+		disk := t.diskKey(d.key)
+		r, ok, err := t.get(disk)
+		if err != nil {
+			return err
+		}
+		was := r
+		r.rank = max(r.rank, d.rank)
+		switch {
+		case d.kind == deltaTouch:
+			if !ok || r.rank == was.rank {
+				return nil
+			}
+		case !r.is(flagWanted) || r.wanted != d.quantity:
+			r.wanted, r.export, r.line = d.quantity, exports[d.export], d.line
+			r.set(flagWanted)
+			if err := t.wait(disk, &was, &r, age); err != nil {
+				return err
+			}
+		}
+		t.count(&was, &r)
+		return t.put(disk, &r)
+	})
+}
+
+// wait makes the key of a changed record pending, or lets it wait on: promise 5 of the contract. It keeps its age, its
+// doubt and, where it failed before, its time; a dead letter and one that is only to be confirmed are sent at once.
+func (t *txn) wait(disk []byte, was, r *record, age uint64) error {
+	t.state.Rev++
+	r.rev = t.state.Rev
+	if r.is(flagDead | flagConfirm) {
+		err := t.undue(disk, r)
+		if r.is(flagDead) {
+			err = errs(err, t.dead.Delete(disk))
+			r.clear(flagPending)
+		}
+		if err != nil {
+			return err
+		}
+		r.clear(flagDead | flagUnknown | flagAgain | flagConfirm)
+		r.retryAt(0, 0)
+	}
+	if !r.is(flagPending) {
+		r.set(flagPending)
+		r.age = age
+		r.retryAt(0, 0)
+	}
+	if t.release(disk[8:], r) || r.due != 0 {
+		return nil
+	}
+	if was.queued() && was.class() == r.class() && was.age == r.age {
+		return nil // it stands in the queue already
+	}
+	return t.enqueue(disk, r)
+}
+
+// release tells the lease of a key, if it is leased, of the new quantity. Such a key is put into the queue when the lease
+// is resolved, not before: never two requests for one key at a time. Promise 3 of the contract.
+func (t *txn) release(key []byte, r *record) (leased bool) {
+	if !t.leased(key) {
+		return false
+	}
+	r.set(flagChanged)
+	k, rev, quantity := string(key), r.rev, r.wanted
+	t.after = append(t.after, func() {
+		if l := t.o.leases[k]; l != nil && !l.sent {
+			l.rev, l.quantity = rev, quantity
+		}
+	})
+	return true
+}
+
+// resendChunk is how many records are made pending again in one transaction.
+const resendChunk = 8192
+
+// Resend makes every last wanted quantity pending again, dead letters too, and forgets the ledger.
+func (o *Outbox) Resend(ctx context.Context) error {
+	o.intake.Lock()
+	defer o.intake.Unlock()
+	defer o.holdBack()()
+	err := o.update(func(t *txn) error {
+		t.state.Resending, t.state.Resent = true, nil
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return o.resend(ctx)
+}
+
+// resend goes on with what Resend began, in this life or another. intake is held.
+func (o *Outbox) resend(ctx context.Context) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		o.mu.Lock()
+		on := o.state.Resending
+		o.mu.Unlock()
+		if !on {
+			return nil
+		}
+		if err := o.update(func(t *txn) error { return t.resendChunk(time.Now()) }); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *txn) resendChunk(now time.Time) error {
+	var keys [][]byte
+	c := t.keys.Cursor()
+	k, _ := c.Seek(t.state.Resent)
+	if k != nil && bytes.Equal(k, t.state.Resent) {
+		k, _ = c.Next()
+	}
+	for ; k != nil && len(keys) < resendChunk; k, _ = c.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	if len(keys) == 0 {
+		t.state.Resending, t.state.Resent = false, nil
+		return nil
+	}
+	age := t.nextAge(now)
+	for _, disk := range keys {
+		r, ok, err := t.get(disk)
+		if err != nil {
+			return err
+		}
+		if !ok || !r.is(flagWanted) {
+			continue
+		}
+		was := r
+		r.clear(flagAcked)
+		if err := t.wait(disk, &was, &r, age); err != nil {
+			return err
+		}
+		t.count(&was, &r)
+		if err := t.put(disk, &r); err != nil {
+			return err
+		}
+	}
+	t.state.Resent = keys[len(keys)-1]
+	return nil
+}

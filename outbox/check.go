@@ -1,0 +1,200 @@
+package outbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+
+	"tillpost/inventory"
+)
+
+// maxComplaints is how many broken promises Check tells of.
+const maxComplaints = 20
+
+// Check reads the whole file and tells which of the package's promises it breaks; nil = none. It is slow, and sees one
+// moment of the file.
+func (o *Outbox) Check() error {
+	o.write.Lock() // so that the leases in memory are those of the file
+	defer o.write.Unlock()
+	var c checker
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			c.add("bbolt: %v", err)
+		}
+		c.o, c.tx = o, tx
+		c.queue()
+		c.leases()
+		c.due()
+		c.keys()
+		c.dead()
+		c.files()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		want := o.state.Counters
+		want.Pending, want.Dead, want.Unknown, want.Doubtful = c.pending, c.deads, c.unknown, c.doubtful
+		if o.state.Counters != want {
+			c.add("promise 5: the counters are %+v, the records say %+v", o.state.Counters, want)
+		}
+		return nil
+	})
+	return errors.Join(append(c.complaints, err)...)
+}
+
+type checker struct {
+	o          *Outbox
+	tx         *bbolt.Tx
+	complaints []error
+
+	queued map[place]map[uint64]bool
+	leased map[uint64]bool
+	dues   map[string]int64 // disk key -> due
+
+	pending, deads, unknown, doubtful int64
+}
+
+func (c *checker) add(format string, args ...any) {
+	if len(c.complaints) < maxComplaints {
+		c.complaints = append(c.complaints, fmt.Errorf(format, args...))
+	}
+}
+
+func (c *checker) each(bucket []byte, fn func(k, v []byte) error) {
+	err := c.tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+		if err := fn(k, v); err != nil {
+			c.add("%s %x: %w", bucket, k, err)
+		}
+		return nil
+	})
+	if err != nil {
+		c.add("%s: %w", bucket, err)
+	}
+}
+
+func (c *checker) queue() {
+	c.queued = map[place]map[uint64]bool{}
+	c.each(bucketQueue, func(k, v []byte) error {
+		p, ok := parseQueueKey(k)
+		row, err := unseal(k, v)
+		if err != nil || !ok || len(row)%8 != 0 || len(row) == 0 {
+			return ErrDamaged
+		}
+		if c.queued[p] == nil {
+			c.queued[p] = map[uint64]bool{}
+		}
+		for i := range len(row) / 8 {
+			c.queued[p][hashIn(row, i)] = true
+		}
+		return nil
+	})
+}
+
+func (c *checker) leases() {
+	c.leased = map[uint64]bool{}
+	c.each(bucketLeases, func(k, v []byte) error {
+		row, err := unseal(k, v)
+		for i := range len(row) / 8 {
+			c.leased[hashIn(row, i)] = true
+		}
+		return err
+	})
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	for key, l := range c.o.leases {
+		if !c.leased[binary.BigEndian.Uint64(l.disk)] {
+			c.add("promise 2: %q is handed out and not in leases", key)
+		}
+	}
+}
+
+func (c *checker) due() {
+	c.dues = map[string]int64{}
+	c.each(bucketDue, func(k, v []byte) error {
+		if _, err := unseal(k, v); err != nil || len(k) < 17 {
+			return ErrDamaged
+		}
+		if _, twice := c.dues[string(k[8:])]; twice {
+			c.add("promise 1: key %x is due twice", k[8:])
+		}
+		c.dues[string(k[8:])] = int64(binary.BigEndian.Uint64(k))
+		return nil
+	})
+}
+
+func (c *checker) keys() {
+	c.each(bucketKeys, func(k, v []byte) error {
+		r, err := parseRecord(k, v)
+		if err != nil {
+			return err
+		}
+		if _, err := inventory.DecodeKey(k[8:]); err != nil || binary.BigEndian.Uint64(k) != hashOf(k[8:]) {
+			return ErrDamaged
+		}
+		if r.is(flagPending) && r.is(flagDead) || r.is(flagPending|flagDead) && !r.is(flagWanted) || r.is(flagConfirm) && !r.is(flagPending) {
+			c.add("record %x: flags %b contradict each other", k, r.flags)
+		}
+		_, leased := c.o.leases[string(k[8:])]
+		if due := c.dues[string(k)]; due != r.due {
+			c.add("promise 1: record %x is due at %d, the bucket due says %d", k, r.due, due)
+		}
+		delete(c.dues, string(k))
+		if hash := binary.BigEndian.Uint64(k); r.queued() && !leased && !c.queued[place{r.class(), r.age}][hash] {
+			c.add("promise 1: %q waits and stands in no queue", k[8:])
+		}
+		if hasDead := c.tx.Bucket(bucketDead).Get(k) != nil; hasDead != r.is(flagDead) {
+			c.add("record %x: dead is %t, its dead letter is there: %t", k, r.is(flagDead), hasDead)
+		}
+		for flag, n := range map[uint64]*int64{flagPending: &c.pending, flagDead: &c.deads, flagUnknown: &c.unknown, flagConfirm: &c.doubtful} {
+			if r.is(flag) {
+				*n++
+			}
+		}
+		return nil
+	})
+	for k := range c.dues {
+		c.add("promise 1: key %x is due and its record does not say so", k)
+	}
+}
+
+func (c *checker) dead() {
+	c.each(bucketDead, func(k, v []byte) error {
+		if c.tx.Bucket(bucketKeys).Get(k) == nil {
+			c.add("dead letter %x has no record", k)
+		}
+		_, err := unseal(k, v)
+		return err
+	})
+}
+
+func (c *checker) files() {
+	c.each(bucketSources, func(k, _ []byte) error {
+		var s Source
+		if err := getJSON(c.tx.Bucket(bucketSources), k, &s); err != nil {
+			return err
+		}
+		for family, ref := range s.Sets {
+			set := &namedSet{path: filepath.Join(c.o.dir, "named", ref.File)}
+			if err := set.verify(); err != nil {
+				c.add("promise 6: the named set of %s, family %s: %w", k, family, err)
+			}
+		}
+		return nil
+	})
+	c.each(bucketIntakes, func(k, _ []byte) error {
+		var in intakeRecord
+		if err := getJSON(c.tx.Bucket(bucketIntakes), k, &in); err != nil {
+			return err
+		}
+		_, err := os.Stat(filepath.Join(c.o.dir, "spill", in.Delta))
+		return err
+	})
+	for _, bucket := range [][]byte{bucketExports, bucketFiles} {
+		c.each(bucket, func(k, v []byte) error {
+			_, err := unseal(k, v)
+			return err
+		})
+	}
+}

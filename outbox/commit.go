@@ -1,0 +1,313 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Taken is what came of reading an export.
+type Taken struct {
+	Hash     string // of its bytes
+	Complete bool   // its last row too
+	Refused  string // why nothing of it was taken; such an export must be dropped too
+	Rows     int64  // that were not counted in an earlier reading, as are
+	Rejects  int64  // and
+	Skipped  int64
+}
+
+// Finish says what came of reading an export of the intake. One that was dropped and not finished leaves no trace.
+func (in *Intake) Finish(export int, t Taken) { in.exports[export].taken = t }
+
+// Commit accepts the exports of the intake as they were settled last: what they change is durable when it returns, and
+// has been handed to the drain whole. It returns the records of the exports, in the order of Begin; those of exports
+// that left no trace are zero. Promises 1 and 6 of the contract.
+//
+// When ctx ends while a large change is applied, or the disk is full, Commit returns the error beside the records: the
+// exports are taken all the same. The rest is applied by Resume or by the next Settle, in this life or another.
+func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
+	if !in.settled {
+		return nil, errors.New("commit of an intake that is not settled")
+	}
+	in.settled = false
+	o := in.o
+	delta, err := in.deltas.finish()
+	if err != nil {
+		return nil, diskError(o.dir, fmt.Errorf("write down what the exports change: %w", err))
+	}
+	sets := make([]SetRef, len(in.exports))
+	for i, x := range in.exports {
+		if x.set == nil {
+			continue
+		}
+		if sets[i], err = x.set.finish(); err != nil {
+			return nil, diskError(o.dir, fmt.Errorf("write down which keys %s names: %w", x.Name, err))
+		}
+		sets[i].Rank = x.rank
+	}
+	defer o.holdBack()() // from before it is accepted until it is applied
+	var exports []Export
+	var id uint64
+	err = o.update(func(t *txn) error {
+		id, exports, err = in.accept(t, delta, sets, now)
+		return err
+	})
+	if err == nil || errors.Is(err, ErrUncertain) {
+		in.disown() // from here on the files belong to the outbox, or may
+	}
+	if err != nil {
+		return nil, fmt.Errorf("accept %d exports: %w", len(in.exports), err)
+	}
+	if delta != "" {
+		if err = o.apply(ctx, id); err != nil {
+			o.interrupted(err)
+		}
+	}
+	swept := len(in.old) > 0
+	in.discard() // closes the sets that were read, so that those which go can be removed
+	if swept {
+		err = errors.Join(err, o.sweepFolder("named"))
+	}
+	return exports, err
+}
+
+// interrupted notes that err ended the applying of something accepted. Until it is finished the drain gets nothing,
+// but on a full disk: what was applied goes out, for that may be what makes room.
+func (o *Outbox) interrupted(err error) {
+	_, full := errors.AsType[*FullError](err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unresumed = err != nil && !full
+}
+
+// holdBack keeps the drain from getting anything until the function that it returns is called.
+func (o *Outbox) holdBack() (release func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.hold++
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.hold--
+	}
+}
+
+// accept is the one transaction that takes the exports; a small delta is applied in it.
+func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id uint64, _ []Export, err error) {
+	exports := make([]Export, len(in.exports))
+	ids := make([]uint64, len(in.exports))
+	sources := map[string]*Source{}
+	for i, x := range in.exports {
+		if x.dropped && x.taken.Refused == "" {
+			continue
+		}
+		e := x.record(now)
+		if x.Completes == nil {
+			t.state.Export++
+			e.ID = t.state.Export
+		}
+		exports[i], ids[i] = e, e.ID
+		s := sources[x.Source]
+		if s == nil {
+			read, err := t.source(x.Source, now)
+			if err != nil {
+				return 0, nil, err
+			}
+			s, sources[x.Source] = &read, &read
+		}
+		if e.Refused == "" && (x.Completes == nil || s.Newest == e.ID) { // a last row makes no export the newest again
+			s.Newest, s.Hash, s.Digest = e.ID, e.Hash, e.Digest
+		}
+		if sets[i].File != "" {
+			if s.Sets == nil {
+				s.Sets = map[string]SetRef{}
+			}
+			s.Sets[x.Family] = sets[i]
+		}
+		t.state.Unchanged += x.counts.Unchanged
+		t.state.Rejects += x.taken.Rejects
+		t.state.Duplicates += x.counts.Duplicates
+		f := File{Stat: x.Stat, Hash: e.Hash, Export: e.ID, Complete: e.Complete, ModTime: x.ModTime, At: now.UTC()}
+		err := errs(putJSON(t.tx.Bucket(bucketExports), id8(e.ID), e),
+			putJSON(t.tx.Bucket(bucketFiles), fileKey(x.Source, x.Name), f))
+		if err != nil {
+			return 0, nil, err
+		}
+	}
+	t.state.Rank = max(t.state.Rank, in.rank)
+	if err := in.putSources(t, sources); err != nil {
+		return 0, nil, err
+	}
+	if err := t.forgetOld(now); err != nil { // which reads what was just written
+		return 0, nil, err
+	}
+	age := t.nextAge(now)
+	if delta == "" {
+		return 0, exports, t.applyChunk(in.deltas.chunk, ids, age)
+	}
+	t.state.Row++
+	id = t.state.Row
+	return id, exports, putJSON(t.tx.Bucket(bucketIntakes), id8(id), intakeRecord{Delta: delta, Size: in.deltas.size, Age: age, Exports: ids})
+}
+
+// putSources writes the sources of the intake, without the sets that were evicted.
+func (in *Intake) putSources(t *txn, sources map[string]*Source) error {
+	for _, s := range in.old {
+		if src := sources[s.source]; s.evicted && src != nil {
+			delete(src.Sets, s.family)
+		}
+	}
+	for name, s := range sources {
+		if err := putJSON(t.tx.Bucket(bucketSources), []byte(name), s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *incoming) record(now time.Time) Export {
+	e := Export{Source: x.Source, Name: x.Name, Family: x.Family, Size: x.Size, ModTime: x.ModTime, Arrived: x.Arrived,
+		Taken: now.UTC(), Rank: x.rank, Hash: x.taken.Hash, Digest: x.Digest, Complete: x.taken.Complete, Refused: x.taken.Refused,
+		Rows: x.taken.Rows, Rejects: x.taken.Rejects, Skipped: x.taken.Skipped, Counts: x.counts}
+	if c := x.Completes; c != nil {
+		e.ID, e.Arrived = c.ID, c.Arrived
+		e.Rows += c.Rows
+		e.Rejects += c.Rejects
+		e.Skipped += c.Skipped
+		e.New += c.New
+		e.Changed += c.Changed
+		e.Zero += c.Zero
+		e.Unchanged += c.Unchanged
+		e.Older += c.Older
+		e.Duplicates += c.Duplicates
+	}
+	return e
+}
+
+// Resume applies what another life, or an interrupted Commit, has accepted and not applied. Until it has returned once
+// without an error that ended it, Turn hands out nothing. lost names the exports whose changes could not be applied
+// because their delta is damaged or gone: they count as never read.
+func (o *Outbox) Resume(ctx context.Context) (lost []string, err error) {
+	o.intake.Lock()
+	defer o.intake.Unlock()
+	return o.resume(ctx)
+}
+
+// resume is Resume with intake held.
+func (o *Outbox) resume(ctx context.Context) (lost []string, err error) {
+	defer o.holdBack()()
+	defer func() { o.interrupted(err) }()
+	var ids []uint64
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketIntakes).ForEach(func(k, _ []byte) error {
+			d := decoder{b: k}
+			ids = append(ids, d.uint64())
+			return nil
+		})
+	})
+	for _, id := range ids {
+		if err == nil {
+			err = o.apply(ctx, id)
+		}
+		if errors.Is(err, errDelta) || errors.Is(err, fs.ErrNotExist) {
+			var names []string
+			names, err = o.forgetIntake(id)
+			lost = append(lost, names...)
+		}
+	}
+	if err != nil {
+		return lost, err
+	}
+	return lost, o.resend(ctx)
+}
+
+// apply brings an accepted delta into the records and the queue, a chunk a transaction, from where it has come to.
+func (o *Outbox) apply(ctx context.Context, id uint64) (err error) {
+	var in intakeRecord
+	if err := o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketIntakes), id8(id), &in) }); err != nil {
+		return err
+	}
+	path := filepath.Join(o.dir, "spill", in.Delta)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if _ = f.Close(); err == nil { // it was only read
+			_ = os.Remove(path) // else the sweep at the next start takes it
+		}
+	}()
+	for in.Offset < in.Size {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		chunk, next, err := readChunk(f, in.Offset)
+		if err != nil {
+			return err
+		}
+		in.Offset = next
+		err = o.update(func(t *txn) error {
+			return errs(t.applyChunk(chunk, in.Exports, in.Age), putJSON(t.tx.Bucket(bucketIntakes), id8(id), in))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return o.update(func(t *txn) error { return t.tx.Bucket(bucketIntakes).Delete(id8(id)) })
+}
+
+// finish applies what is accepted and not applied, so that an intake is compared with what was accepted before it. intake
+// is held.
+func (o *Outbox) finish() error {
+	left := false
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		k, _ := tx.Bucket(bucketIntakes).Cursor().First()
+		left = k != nil
+		return nil
+	})
+	if err != nil || !left {
+		return err
+	}
+	lost, err := o.resume(context.Background())
+	if err == nil && len(lost) > 0 {
+		err = fmt.Errorf("what %s changed could not be read back: to be read again", strings.Join(lost, ", "))
+	}
+	return err
+}
+
+// forgetIntake gives up an intake whose delta cannot be read: its exports are to be read again.
+func (o *Outbox) forgetIntake(id uint64) (names []string, err error) {
+	err = o.update(func(t *txn) error {
+		var in intakeRecord
+		if err := getJSON(t.tx.Bucket(bucketIntakes), id8(id), &in); err != nil {
+			return err
+		}
+		for _, export := range in.Exports {
+			var e Export
+			if err := getJSON(t.tx.Bucket(bucketExports), id8(export), &e); err != nil {
+				continue // dropped, or forgotten
+			}
+			names = append(names, e.Source+": "+e.Name)
+			s, err := t.source(e.Source, time.Now())
+			if err != nil {
+				return err
+			}
+			s.Newest, s.Hash = 0, ""
+			delete(s.Sets, e.Family)
+			err = errs(putJSON(t.tx.Bucket(bucketSources), []byte(e.Source), s),
+				t.tx.Bucket(bucketFiles).Delete(fileKey(e.Source, e.Name)))
+			if err != nil {
+				return err
+			}
+		}
+		return t.tx.Bucket(bucketIntakes).Delete(id8(id))
+	})
+	return names, err
+}

@@ -1,0 +1,44 @@
+// Package outbox keeps in one bbolt file what the API has not acknowledged yet, and what it has.
+//
+// # Files
+//
+//	<dir>/outbox.db        everything below
+//	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied
+//	<dir>/named/*.set      the keys that a source's newest large export of a file family named
+//
+// # Layout, format 1 (integers big-endian; times in nanoseconds since 1970, UTC)
+//
+//	meta    "format"                  -> uint32; Open answers ErrNewer to one it does not know
+//	meta    "state"                   -> JSON: counters, sequences, destination, paused
+//	keys    hash8 + key               -> record (record.go): last wanted, acknowledged, doubt; ledger, pending update and
+//	                                     dead letter in one, about 34 bytes; ordered by the hash
+//	queue   class1 + age8 + row8      -> hashes (8 bytes each, about 100): pending in the order of sending
+//	due     due8 + hash8 + key        -> empty: pending or dead, but not before due
+//	leases  row8                      -> hashes: handed to the drain, perhaps sent
+//	dead    hash8 + key               -> JSON: what the API said (DeadLetter)
+//	exports id8                       -> JSON: an export taken or refused (Export)
+//	files   source 0 name             -> JSON: what was last seen of a file (File)
+//	sources source                    -> JSON: first start, newest export, named sets (Source)
+//	intakes id8                       -> JSON: an accepted look whose changes are not applied yet
+//
+// Every value ends in a CRC-32C of its key and itself: bbolt has no check sums on its data pages, and a bit that flips
+// there must never become a quantity. hash8 is the xxhash64 of the key, which is inventory's encoded key: writing in the
+// order of the hash keeps every write ascending, whatever order an export has. Two keys with one hash are told apart by
+// the key that follows it; a hash in queue or leases stands for each of them.
+//
+// # Promises (Check looks for each; every test ends with Check)
+//
+//  1. A pending key is in the queue under its class and age, or in due under its time, or leased. Entries of the queue
+//     that fit no record any more are stale; they are skipped when they are read, so that a change of quantity touches
+//     no index.
+//  2. A key is leased on disk, in batches, before its request leaves: after a crash every leased key that still waits is
+//     in doubt.
+//  3. An acknowledgement lets go of the pending update only if its rev is still the record's.
+//  4. What one look at a folder found is accepted by one small transaction, after its changes are durable in a delta
+//     file: a crash before it is a harmless re-read, one after it goes on from the delta. The drain gets nothing while a
+//     delta is not applied whole, unless the disk is full: then what is delivered may be what makes room.
+//  5. The counters of the state equal what the buckets hold.
+//  6. A key's last wanted quantity comes from the export of the highest rank that named it. Who named it last is the
+//     greater of the record's own rank and the rank of each named set that holds the key: an export in which nothing
+//     changed costs no write per row.
+package outbox

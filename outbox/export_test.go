@@ -1,0 +1,27 @@
+package outbox
+
+import "go.etcd.io/bbolt"
+
+// SetSizes makes small exports behave as large ones do: large is from how many updates on an export's keys are kept as a
+// named set, chunk how many rows of a delta are applied in one transaction, block how many bytes of spilled rows are
+// held in memory for each partition, compact from how many rows on duplicates are settled early.
+func (o *Outbox) SetSizes(large int64, chunk, block, compact int) {
+	o.sizes = sizes{large: large, chunk: chunk, block: block, compact: compact}
+}
+
+// Largest sizes that decide what is kept how.
+const (
+	LargeExport = largeExport
+	DeltaChunk  = deltaChunk
+	MaxSets     = maxSets
+)
+
+// Raw changes the file behind the outbox's back.
+func (o *Outbox) Raw(fn func(tx *bbolt.Tx) error) error { return o.db.Update(fn) }
+
+// Writes is how many transactions have changed the file.
+func (o *Outbox) Writes() int {
+	id := 0
+	_ = o.db.View(func(tx *bbolt.Tx) error { id = tx.ID(); return nil })
+	return id
+}

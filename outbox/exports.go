@@ -1,0 +1,282 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Export is what is kept of an export that was taken or refused.
+type Export struct {
+	ID       uint64    `json:"id"`
+	Source   string    `json:"source"`
+	Name     string    `json:"name"` // slash-separated, below the source's folder
+	Family   string    `json:"family"`
+	Size     int64     `json:"size"` // bytes
+	ModTime  time.Time `json:"mod_time"`
+	Arrived  time.Time `json:"arrived"`
+	Taken    time.Time `json:"taken"`
+	Rank     uint64    `json:"rank"`
+	Hash     string    `json:"hash"`     // of its bytes
+	Digest   string    `json:"digest"`   // of how they were read
+	Complete bool      `json:"complete"` // its last row too
+	Refused  string    `json:"refused,omitempty"`
+	Rows     int64     `json:"rows"`
+	Rejects  int64     `json:"rejects"`
+	Skipped  int64     `json:"skipped"`
+	Counts
+}
+
+// File is what was last seen of a file of a source: so that it is not read again.
+type File struct {
+	Stat     string    `json:"stat"`     // identity; only compared
+	Hash     string    `json:"hash"`     // of its bytes; empty for one that was there before the first start
+	Export   uint64    `json:"export"`   // 0 for one that was there before the first start
+	Complete bool      `json:"complete"` // its last row too
+	ModTime  time.Time `json:"mod_time"`
+	At       time.Time `json:"at"`
+}
+
+// Source is what is kept of a source.
+type Source struct {
+	Started time.Time         `json:"started"`        // its first look was taken
+	Newest  uint64            `json:"newest"`         // the export taken last, and
+	Hash    string            `json:"hash"`           // its bytes, and
+	Digest  string            `json:"digest"`         // how they were read
+	Sets    map[string]SetRef `json:"sets,omitempty"` // by family
+}
+
+// intakeRecord is an accepted look whose delta is not applied whole yet.
+type intakeRecord struct {
+	Delta   string   `json:"delta"`   // file in spill/
+	Size    int64    `json:"size"`    // bytes of it
+	Offset  int64    `json:"offset"`  // bytes of it that are applied
+	Age     uint64   `json:"age"`     // of the keys that it makes pending
+	Exports []uint64 `json:"exports"` // by their places in the delta
+}
+
+func fileKey(source, name string) []byte { return []byte(source + "\x00" + name) }
+
+// Source returns what is kept of a source; ErrUnknown before its first look was taken.
+func (o *Outbox) Source(name string) (s Source, err error) {
+	err = o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketSources), []byte(name), &s) })
+	return s, err
+}
+
+// File returns what was last seen of a file; ErrUnknown where that is nothing.
+func (o *Outbox) File(source, name string) (f File, err error) {
+	err = o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketFiles), fileKey(source, name), &f) })
+	return f, err
+}
+
+// Export returns an export by its id; ErrUnknown where there is none (any more).
+func (o *Outbox) Export(id uint64) (e Export, err error) {
+	err = o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketExports), id8(id), &e) })
+	return e, err
+}
+
+// LastExport returns the export that was taken or refused last for a source; ErrUnknown where there is none.
+func (o *Outbox) LastExport(source string) (e Export, err error) {
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketExports).Cursor()
+		for k, _ := c.Last(); k != nil; k, _ = c.Prev() {
+			var x Export
+			if err := getJSON(tx.Bucket(bucketExports), k, &x); err != nil {
+				return err
+			}
+			if x.Source == source {
+				e = x
+				return nil
+			}
+		}
+		return ErrUnknown
+	})
+	return e, err
+}
+
+// Seen notes files as seen without reading them: at a source's first start the older ones, and such whose bytes turned
+// out to be nothing new. It marks the source as started.
+func (o *Outbox) Seen(source string, files map[string]File, now time.Time) error {
+	return o.update(func(t *txn) error {
+		b := t.tx.Bucket(bucketFiles)
+		for name, f := range files {
+			f.At, f.ModTime = now.UTC(), storable(f.ModTime)
+			if err := putJSON(b, fileKey(source, name), f); err != nil {
+				return err
+			}
+		}
+		_, err := t.source(source, now)
+		return err
+	})
+}
+
+// source reads a source's record; a source that has none is started.
+func (t *txn) source(name string, now time.Time) (s Source, err error) {
+	b := t.tx.Bucket(bucketSources)
+	err = getJSON(b, []byte(name), &s)
+	if errors.Is(err, ErrUnknown) {
+		s.Started = now.UTC()
+		return s, putJSON(b, []byte(name), s)
+	}
+	return s, err
+}
+
+// keepExports is how long the records of exports and of files that are gone are kept.
+const keepExports = 30 * 24 * time.Hour
+
+// forgetOld removes a few of the oldest exports' records, but never a source's newest.
+func (t *txn) forgetOld(now time.Time) error {
+	newest := map[uint64]bool{}
+	err := t.tx.Bucket(bucketSources).ForEach(func(k, _ []byte) error {
+		var s Source
+		err := getJSON(t.tx.Bucket(bucketSources), k, &s)
+		newest[s.Newest] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b := t.tx.Bucket(bucketExports)
+	var old [][]byte
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil && len(old) < 100; k, _ = c.Next() {
+		var e Export
+		if err := getJSON(b, k, &e); err != nil {
+			return err
+		}
+		if now.Sub(e.Taken) < keepExports {
+			break
+		}
+		if !newest[e.ID] {
+			old = append(old, bytes.Clone(k))
+		}
+	}
+	for _, k := range old {
+		if err := b.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget removes the records of files of a source that present does not know and that were last seen more than 30 days
+// ago, a bounded number at a time.
+func (o *Outbox) Forget(source string, present func(name string) bool, now time.Time) error {
+	var gone [][]byte
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		prefix := fileKey(source, "")
+		b := tx.Bucket(bucketFiles)
+		c := b.Cursor()
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(gone) < 10_000; k, _ = c.Next() {
+			var f File
+			if err := getJSON(b, k, &f); err != nil {
+				return err
+			}
+			if now.Sub(f.At) > keepExports && !present(string(k[len(prefix):])) {
+				gone = append(gone, bytes.Clone(k))
+			}
+		}
+		return nil
+	})
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return o.update(func(t *txn) error {
+		for _, k := range gone {
+			if err := t.tx.Bucket(bucketFiles).Delete(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// namedSets lists the sets of all sources. One whose file is damaged or gone is left out: then a late older export may
+// win over an unchanged row of a newer one, which the next export mends.
+func (o *Outbox) namedSets() (list []*namedSet, err error) {
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketSources)
+		return b.ForEach(func(k, _ []byte) error {
+			var s Source
+			if err := getJSON(b, k, &s); err != nil {
+				return err
+			}
+			for family, ref := range s.Sets {
+				list = append(list, &namedSet{path: filepath.Join(o.dir, "named", ref.File),
+					source: string(k), family: family, rank: ref.Rank})
+			}
+			return nil
+		})
+	})
+	whole := list[:0]
+	for _, s := range list {
+		switch err := s.verify(); {
+		case err == nil:
+			whole = append(whole, s)
+		case !errors.Is(err, ErrDamaged) && !errors.Is(err, fs.ErrNotExist):
+			return nil, err // it may be read later: nothing is decided without it
+		}
+	}
+	return whole, err
+}
+
+// storable is a time as it can be stored: what JSON cannot hold becomes the zero time.
+func storable(t time.Time) time.Time {
+	if y := t.UTC().Year(); y < 1 || y > 9999 {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// sweepFolder removes files in spill or named that nothing refers to, as far as that can be done: what a crash left,
+// and sets that were replaced.
+func (o *Outbox) sweepFolder(name string) error {
+	used := map[string]bool{}
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		intakes, sources := tx.Bucket(bucketIntakes), tx.Bucket(bucketSources)
+		err := intakes.ForEach(func(k, _ []byte) error {
+			var in intakeRecord
+			err := getJSON(intakes, k, &in)
+			used[in.Delta] = true
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return sources.ForEach(func(k, _ []byte) error {
+			var s Source
+			err := getJSON(sources, k, &s)
+			for _, ref := range s.Sets {
+				used[ref.File] = true
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(o.dir, name)
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(folder, 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		switch filepath.Ext(e.Name()) {
+		case ".spill", ".delta", ".set":
+		default:
+			continue
+		}
+		if !used[e.Name()] {
+			_ = os.Remove(filepath.Join(folder, e.Name())) // one that a virus scanner has open goes the next time
+		}
+	}
+	return nil
+}

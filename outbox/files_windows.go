@@ -1,0 +1,16 @@
+package outbox
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
+
+// syncDir does nothing: NTFS keeps names in its journal, and Windows refuses to flush a folder.
+func syncDir(string) error { return nil }
+
+// isDiskFull reports whether Windows says that the disk is full.
+func isDiskFull(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
+		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
+}

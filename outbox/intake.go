@@ -1,0 +1,387 @@
+package outbox
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tillpost/inventory"
+)
+
+// largeExport is from how many updates on an export's keys are kept as a named set, so that what did not change costs no
+// write. A smaller one writes its rank into each record.
+const largeExport = 2048
+
+// Reading says how one export is to be taken.
+type Reading struct {
+	Source  string
+	Name    string // slash-separated, below the source's folder
+	Family  string // its name but for its digits
+	Size    int64  // bytes
+	ModTime time.Time
+	Arrived time.Time // when this version was first seen
+	Stat    string    // identity of the file, opaque: only compared
+	Digest  string    // of what decides how the source's exports are read
+	Stock   inventory.Stock
+	Settle  inventory.Duplicates
+	// Completes is the export of which this is the last row too (settle_last); nil = a new one. Its rank is used again.
+	Completes *Export
+}
+
+// Counts are what an export says, compared with what was last wanted before it. Exact; guards decide on them.
+type Counts struct {
+	New        int64 `json:"new"`        // keys never named before
+	Changed    int64 `json:"changed"`    // known keys with another quantity, those to zero included
+	Zero       int64 `json:"zero"`       // of the changed: from something to nothing
+	Unchanged  int64 `json:"unchanged"`  // keys whose quantity is the one last wanted
+	Older      int64 `json:"older"`      // keys of which a newer export has said something else
+	Duplicates int64 `json:"duplicates"` // rows that lost against another row for the same key, or were added to it
+}
+
+// Intake takes in what one look at the folders found: rows are spilled to disk, partitioned by the hash of their key,
+// while the exports are read; Settle compares them with the file; Commit makes all of it durable and hands it to the
+// drain together. It is not safe for use by several goroutines. Close must be called.
+type Intake struct {
+	o       *Outbox
+	exports []*incoming
+	spill   spill
+	deltas  *deltaWriter
+	old     []*namedSet // open while settling
+	rank    uint64      // the greatest given in this intake or before it
+	locked  bool        // holds o.intake
+	settled bool        // as it is now
+}
+
+// incoming is one export of an intake.
+type incoming struct {
+	Reading
+	rank    uint64
+	rows    int64
+	dropped bool
+	counts  Counts
+	set     *setWriter // for the newest large one of its family
+	taken   Taken
+}
+
+// NewIntake begins an intake.
+func (o *Outbox) NewIntake() *Intake {
+	return &Intake{o: o, spill: spill{dir: filepath.Join(o.dir, "spill"), most: o.sizes.block, compact: o.sizes.compact}}
+}
+
+// fresh is how far an export's modification time may be from its arrival to count as written just now.
+const fresh = time.Minute
+
+// Begin begins an export and returns its number in the intake. Exports of one look are begun in the order of their
+// modification time, ties by arrival. The export's rank (promise 8 of the contract) is its modification time, at most
+// now; that of a fresh one is greater than all before it, whatever the clock says.
+func (in *Intake) Begin(r Reading, now time.Time) int {
+	r.Family = strings.ToValidUTF8(r.Family, "\uFFFD") // as it will be in JSON
+	x := &incoming{Reading: r}
+	x.ModTime, x.Arrived = storable(r.ModTime), storable(r.Arrived)
+	in.settled = false
+	in.exports = append(in.exports, x)
+	if r.Completes != nil {
+		x.rank = r.Completes.Rank
+		return len(in.exports) - 1
+	}
+	in.o.mu.Lock()
+	in.rank = max(in.rank, in.o.state.Rank) // another source's exports may have been accepted meanwhile
+	in.o.mu.Unlock()
+	x.rank = rankOf(r.ModTime, now)
+	if d := r.Arrived.Sub(r.ModTime); d.Abs() <= fresh {
+		x.rank = max(in.rank+1, x.rank)
+	}
+	in.rank = max(in.rank, x.rank)
+	return len(in.exports) - 1
+}
+
+// rankOf is a modification time, at most now, as a rank. The times of a file may lie where UnixNano cannot reach.
+func rankOf(modTime, now time.Time) uint64 {
+	switch {
+	case modTime.After(now):
+		modTime = now
+	case modTime.Before(time.Unix(0, 0)):
+		return 0
+	}
+	return uint64(max(0, modTime.UnixNano()))
+}
+
+// Add adds a row of the export that was begun last. key is inventory's encoded key and may be reused; figure is the
+// POS's. counted says that the row was counted in an earlier reading of the same export.
+func (in *Intake) Add(line uint64, key []byte, figure int64, counted bool) error {
+	n := len(in.exports) - 1
+	if !validKey(key) {
+		return fmt.Errorf("line %d of %s: %x is not an encoded key", line, in.exports[n].Name, key)
+	}
+	in.settled = false
+	in.exports[n].rows++
+	if err := in.spill.add(uint64(n), line, key, figure, counted); err != nil {
+		return diskError(in.o.dir, fmt.Errorf("spill rows of %s: %w", in.exports[n].Name, err))
+	}
+	return nil
+}
+
+// Drop leaves an export of the intake out: it turned out torn, the same as before, refused, or a guard holds it. Settle
+// must be called (again) after it.
+func (in *Intake) Drop(export int) {
+	in.exports[export].dropped = true
+	in.settled = false
+}
+
+// Rows is the number of rows spilled so far, all exports together.
+func (in *Intake) Rows() int64 { return in.spill.rows }
+
+// Close throws away what was not committed.
+func (in *Intake) Close() error {
+	in.discard()
+	if in.locked {
+		in.locked = false
+		in.o.intake.Unlock()
+	}
+	return in.spill.close()
+}
+
+// disown leaves the files that Settle made to the outbox.
+func (in *Intake) disown() {
+	in.deltas = nil
+	for _, x := range in.exports {
+		x.set = nil
+	}
+}
+
+// discard undoes what Settle made.
+func (in *Intake) discard() {
+	in.settled = false
+	if in.deltas != nil {
+		in.deltas.abort()
+		in.deltas = nil
+	}
+	for _, x := range in.exports {
+		if x.set != nil {
+			x.set.abort()
+			x.set = nil
+		}
+		x.counts = Counts{}
+	}
+	for _, s := range in.old {
+		s.close()
+	}
+	in.old = nil
+}
+
+// The spill: rows partitioned by the first byte of their key's hash. Each partition collects a block in memory; full
+// blocks go to one temporary file. A small intake never touches the disk.
+const (
+	partitions = 256
+	spillBlock = 16 << 10 // bytes; 4 MB over all partitions
+)
+
+type spill struct {
+	dir     string
+	most    int // bytes of a block
+	compact int // rows of a partition from which on duplicates are settled early
+	file    *os.File
+	size    int64
+	rows    int64
+	parts   [partitions]partition
+	record  []byte
+}
+
+type partition struct {
+	block  []byte
+	stored []extent
+}
+
+type extent struct {
+	offset int64
+	length int
+	sum    uint32 // CRC-32C
+}
+
+// add appends a row: export, line (uvarints), figure (varint), counted (1 byte), key (uvarint length, bytes).
+func (s *spill) add(export, line uint64, key []byte, figure int64, counted bool) error {
+	b := binary.AppendUvarint(s.record[:0], export)
+	b = binary.AppendUvarint(b, line)
+	b = binary.AppendVarint(b, figure)
+	if counted {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(key)))
+	b = append(b, key...)
+	s.record = b
+	p := &s.parts[hashOf(key)>>56]
+	if len(p.block)+len(b) > s.most && len(p.block) > 0 {
+		if err := s.store(p); err != nil {
+			return err
+		}
+	}
+	p.block = append(p.block, b...)
+	s.rows++
+	return nil
+}
+
+func (s *spill) store(p *partition) error {
+	if s.file == nil {
+		f, err := os.CreateTemp(s.dir, "*.spill")
+		if err != nil {
+			return err
+		}
+		s.file = f
+	}
+	if _, err := s.file.WriteAt(p.block, s.size); err != nil {
+		return err
+	}
+	p.stored = append(p.stored, extent{s.size, len(p.block), checkOf(p.block)})
+	s.size += int64(len(p.block))
+	p.block = p.block[:0]
+	return nil
+}
+
+// row is one spilled row; key points into the partition's bytes.
+type row struct {
+	hash    uint64
+	export  int
+	line    uint64
+	figure  int64
+	counted bool // in an earlier reading
+	void    bool // fell to `duplicates: reject`
+	key     []byte
+}
+
+// partitionRows holds one partition's rows in memory; its slices are used again for the next partition.
+type partitionRows struct {
+	rows, spare []row
+	index       []uint64 // what rows are sorted by: the upper bits of the hash, and the row's place in the lower ones
+	buf, block  []byte
+}
+
+// compactAt is how many rows are held before duplicates among them are settled, so that an export that names one
+// product ten million times does not fill the memory.
+const compactAt = 64 << 10
+
+// load reads a partition's rows, those of dropped exports left out, sorted by hash, key, export in the order of rank,
+// line; settle is called for a row and a later one of the same key and export, and puts their sum into the first.
+func (s *spill) load(n int, into *partitionRows, order []int, settle func(first, later *row)) error {
+	p := &s.parts[n]
+	into.rows, into.buf = into.rows[:0], into.buf[:0]
+	limit := s.compact
+	for _, e := range p.stored {
+		into.block = slices.Grow(into.block[:0], e.length)[:e.length]
+		if _, err := s.file.ReadAt(into.block, e.offset); err != nil {
+			return err
+		}
+		if checkOf(into.block) != e.sum {
+			return errSpill
+		}
+		if err := into.parse(into.block, order); err != nil {
+			return err
+		}
+		if len(into.rows) >= limit {
+			into.settle(order, settle)
+			into.shrink()
+			limit = max(s.compact, 2*len(into.rows))
+		}
+	}
+	if err := into.parse(p.block, order); err != nil {
+		return err
+	}
+	into.settle(order, settle)
+	return nil
+}
+
+// errSpill says that rows came back from the disk otherwise than they went there. The exports can be read again.
+var errSpill = errors.New("the spilled rows were damaged on the disk")
+
+// parse appends a block's rows.
+func (p *partitionRows) parse(block []byte, order []int) error {
+	at := len(p.buf)
+	p.buf = append(p.buf, block...)
+	d := decoder{b: p.buf[at:]}
+	for len(d.b) > 0 {
+		r := row{export: int(d.uvarint()), line: d.uvarint(), figure: d.varint()}
+		flag := d.bytes(1)
+		r.key = d.bytes(d.uvarint())
+		if d.bad {
+			return errSpill
+		}
+		if order[r.export] < 0 {
+			continue
+		}
+		r.counted = flag[0] != 0
+		r.hash = hashOf(r.key)
+		p.rows = append(p.rows, r)
+	}
+	return nil
+}
+
+// settle sorts the rows and leaves one for each key and export. Rows of one line stay in the order in which they came.
+func (p *partitionRows) settle(order []int, settle func(first, later *row)) {
+	width := bits.Len(uint(len(p.rows)))
+	p.sort(order, width)
+	kept := slices.Grow(p.spare[:0], len(p.rows))
+	for _, x := range p.index {
+		r := &p.rows[x&(1<<width-1)]
+		if n := len(kept) - 1; n >= 0 && kept[n].hash == r.hash && kept[n].export == r.export && bytes.Equal(kept[n].key, r.key) {
+			settle(&kept[n], r)
+			continue
+		}
+		kept = append(kept, *r)
+	}
+	p.rows, p.spare = kept, p.rows
+}
+
+// sort fills the index, of which the lower width bits are the row's place. Nearly all rows differ in the bits above, so
+// that plain integers are sorted; only what is alike in them is compared whole.
+func (p *partitionRows) sort(order []int, width int) {
+	p.index = slices.Grow(p.index[:0], len(p.rows))
+	for i := range p.rows {
+		p.index = append(p.index, p.rows[i].hash<<8>>width<<width|uint64(i)) // the first byte is the partition's
+	}
+	slices.Sort(p.index)
+	for from := 0; from < len(p.index); {
+		to := from + 1
+		for to < len(p.index) && p.index[to]>>width == p.index[from]>>width {
+			to++
+		}
+		if to-from > 1 {
+			slices.SortFunc(p.index[from:to], func(a, b uint64) int {
+				i, j := a&(1<<width-1), b&(1<<width-1)
+				r, s := &p.rows[i], &p.rows[j]
+				return cmp.Or(cmp.Compare(r.hash, s.hash), bytes.Compare(r.key, s.key), cmp.Compare(order[r.export], order[s.export]),
+					cmp.Compare(r.line, s.line), cmp.Compare(i, j))
+			})
+		}
+		from = to
+	}
+}
+
+// shrink copies the keys that are left, so that the bytes of the others can go.
+func (p *partitionRows) shrink() {
+	buf := make([]byte, 0, len(p.buf))
+	for i := range p.rows {
+		at := len(buf)
+		buf = append(buf, p.rows[i].key...)
+		p.rows[i].key = buf[at:len(buf):len(buf)]
+	}
+	p.buf = buf
+}
+
+func (s *spill) close() error {
+	if s.file == nil {
+		return nil
+	}
+	name := s.file.Name()
+	err := errors.Join(s.file.Close(), os.Remove(name))
+	s.file = nil
+	return err
+}

@@ -1,0 +1,222 @@
+package outbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"tillpost/inventory"
+)
+
+// Stats are what can be told of the outbox at a glance.
+type Stats struct {
+	Counters
+	Created       time.Time
+	LastAck       time.Time // zero = never
+	OldestPending time.Time // since when the key waits that has waited longest; zero = none waits
+	InFlight      int       // requests that may be on their way
+	Paused        bool      // by command
+	Destination   string
+}
+
+// Stats reads the figures. The oldest may be a little older than it is true while an entry of the queue is stale.
+func (o *Outbox) Stats() (Stats, error) {
+	o.mu.Lock()
+	s := Stats{Counters: o.state.Counters, Created: o.state.Created, LastAck: o.state.LastAck,
+		Paused: o.state.Paused, Destination: o.state.Destination}
+	for _, l := range o.leases {
+		if l.sent {
+			s.InFlight++
+		}
+	}
+	leased := make([][]byte, 0, len(o.leases))
+	for _, l := range o.leases {
+		leased = append(leased, l.disk)
+	}
+	o.mu.Unlock()
+	if s.Pending == 0 {
+		return s, nil
+	}
+	oldest, err := o.oldest(leased)
+	if oldest > 0 {
+		s.OldestPending = time.Unix(0, int64(oldest))
+	}
+	return s, err
+}
+
+// oldest is the least age in the queue, and of the keys that are leased or wait for their time; 0 = there is none.
+func (o *Outbox) oldest(leased [][]byte) (oldest uint64, err error) {
+	older := func(age uint64) {
+		if age != 0 && (oldest == 0 || age < oldest) {
+			oldest = age
+		}
+	}
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketQueue).Cursor()
+		for class := range byte(classDead) {
+			if p, ok := parseQueueKey(first(c.Seek([]byte{class}))); ok && p.class == class {
+				older(p.age)
+			}
+		}
+		keys := tx.Bucket(bucketKeys)
+		record := func(disk []byte) error {
+			if v := keys.Get(disk); v != nil {
+				r, err := parseRecord(disk, v)
+				if err == nil && r.is(flagPending) {
+					older(r.age)
+				}
+				return err
+			}
+			return nil
+		}
+		for _, disk := range leased {
+			if err := record(disk); err != nil {
+				return err
+			}
+		}
+		due := tx.Bucket(bucketDue).Cursor()
+		n := 0
+		for k, _ := due.First(); k != nil && n < 1000; k, _ = due.Next() { // enough for a figure that people read
+			if err := record(k[8:]); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return oldest, err
+}
+
+func first(k, _ []byte) []byte { return k }
+
+// Pause stops the drain, or lets it go on, over restarts. The outbox only keeps the word: the agent obeys it.
+func (o *Outbox) Pause(paused bool) error {
+	return o.update(func(t *txn) error {
+		t.state.Paused = paused
+		return nil
+	})
+}
+
+// Known is what the outbox knows of one key.
+type Known struct {
+	Key       inventory.Key
+	Wanted    *int64 // last wanted; nil = nothing
+	Acked     *int64 // acknowledged last; nil = nothing
+	Pending   bool
+	Dead      bool
+	Doubt     bool // an older request may still land
+	Confirm   bool // pending only because it is sent once more
+	Since     time.Time
+	Due       time.Time
+	Attempts  uint64
+	Export    uint64 // that set Wanted, and
+	Line      uint64 // the line of it
+	RankNamed uint64
+}
+
+// Lookup returns what is known of a key; ErrUnknown where that is nothing.
+func (o *Outbox) Lookup(key []byte) (k Known, err error) {
+	disk := diskKey(key)
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		v := tx.Bucket(bucketKeys).Get(disk)
+		if v == nil {
+			return ErrUnknown
+		}
+		r, err := parseRecord(disk, v)
+		if err != nil {
+			return fmt.Errorf("record %x: %w", disk, err)
+		}
+		k, err = known(disk, &r)
+		return err
+	})
+	return k, err
+}
+
+func known(disk []byte, r *record) (k Known, err error) {
+	if k.Key, err = inventory.DecodeKey(disk[8:]); err != nil {
+		return Known{}, fmt.Errorf("record %x: %w", disk, ErrDamaged)
+	}
+	if r.is(flagWanted) {
+		k.Wanted = new(r.wanted)
+	}
+	if r.is(flagAcked) {
+		k.Acked = new(r.acked)
+	}
+	k.Pending, k.Dead = r.is(flagPending), r.is(flagDead)
+	k.Doubt, k.Confirm = r.is(flagDoubt|flagDoubtMany), r.is(flagConfirm)
+	if k.Pending {
+		k.Since = time.Unix(0, int64(r.age))
+	}
+	if r.due != 0 {
+		k.Due = time.Unix(0, r.due)
+	}
+	k.Attempts, k.Export, k.Line, k.RankNamed = r.attempts, r.export, r.line, r.rank
+	return k, nil
+}
+
+// pageKeys is how many records one reading transaction of All gives: a long one would keep bbolt from reusing pages.
+const pageKeys = 1000
+
+// All gives everything known, in the order of the file, in short transactions: what changes meanwhile may be missed.
+func (o *Outbox) All() iter.Seq2[Known, error] {
+	return func(yield func(Known, error) bool) {
+		var after []byte
+		for {
+			page, last, err := o.page(after)
+			if err != nil {
+				yield(Known{}, err)
+				return
+			}
+			for _, k := range page {
+				if !yield(k, nil) {
+					return
+				}
+			}
+			if last == nil {
+				return
+			}
+			after = last
+		}
+	}
+}
+
+func (o *Outbox) page(after []byte) (page []Known, last []byte, err error) {
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketKeys).Cursor()
+		k, v := c.Seek(after)
+		if k != nil && bytes.Equal(k, after) {
+			k, v = c.Next()
+		}
+		for ; k != nil && len(page) < pageKeys; k, v = c.Next() {
+			r, err := parseRecord(k, v)
+			if err != nil {
+				return fmt.Errorf("record %x: %w", k, err)
+			}
+			one, err := known(k, &r)
+			if err != nil {
+				return err
+			}
+			page = append(page, one)
+			last = bytes.Clone(k)
+		}
+		return nil
+	})
+	return page, last, err
+}
+
+// DeadLetter returns the dead letter of a key; ErrUnknown where there is none.
+func (o *Outbox) DeadLetter(key []byte) (d DeadLetter, err error) {
+	disk := diskKey(key)
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		d, err = (&txn{dead: tx.Bucket(bucketDead)}).deadLetter(disk)
+		return err
+	})
+	return d, err
+}
+
+// hashIn reads the i-th hash of a row of queue or leases.
+func hashIn(row []byte, i int) uint64 { return binary.BigEndian.Uint64(row[8*i:]) }

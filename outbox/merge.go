@@ -1,0 +1,434 @@
+package outbox
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"tillpost/inventory"
+)
+
+// merge is one pass over the spilled rows, the records and the named sets, all in the order of the hash.
+type merge struct {
+	in          *Intake
+	order       []int // export -> its place in the order of rank; -1 = dropped
+	sets        []*namedSet
+	writers     []*setWriter
+	onDuplicate func(export int, line uint64)
+
+	walk  walker    // over the records
+	known []bandSet // entries of the sets that have the band's hash
+}
+
+// Settle settles duplicates and compares the intake with what was last wanted: the exact counts of each export, in the
+// order of Begin; those of dropped ones are zero. onDuplicate, which may be nil, is told of each row that falls to
+// `duplicates: reject`, in no order. From here to Commit or Close no other intake of the outbox can settle.
+func (in *Intake) Settle(onDuplicate func(export int, line uint64)) (_ []Counts, err error) {
+	if !in.locked {
+		in.o.intake.Lock()
+		in.locked = true
+	}
+	in.discard()
+	defer func() {
+		if err != nil {
+			in.discard()
+			err = diskError(in.o.dir, fmt.Errorf("compare the exports with the outbox: %w", err))
+		}
+	}()
+	if err := in.o.finish(); err != nil {
+		return nil, err
+	}
+	if onDuplicate == nil {
+		onDuplicate = func(int, uint64) {}
+	}
+	m := &merge{in: in, onDuplicate: onDuplicate}
+	m.orderExports()
+	if err := m.openSets(); err != nil {
+		return nil, err
+	}
+	in.deltas = &deltaWriter{dir: in.spill.dir, most: in.o.sizes.chunk, sync: !in.o.opts.NoSync}
+	var part partitionRows
+	for n := range partitions {
+		if err := in.spill.load(n, &part, m.order, m.settle); err != nil {
+			return nil, err
+		}
+		if err := m.partition(n, part.rows); err != nil {
+			return nil, err
+		}
+	}
+	counts := make([]Counts, len(in.exports))
+	for i, x := range in.exports {
+		counts[i] = x.counts
+	}
+	in.settled = true
+	return counts, nil
+}
+
+// orderExports puts the exports into the order of their ranks, ties as they came.
+func (m *merge) orderExports() {
+	var list []int
+	m.order = make([]int, len(m.in.exports))
+	for i, x := range m.in.exports {
+		m.order[i] = -1
+		if !x.dropped {
+			list = append(list, i)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })
+	for place, i := range list {
+		m.order[i] = place
+	}
+}
+
+// openSets finds out which named sets the exports replace, which new ones they leave, and which existing ones know of
+// newer exports.
+func (m *merge) openSets() error {
+	in := m.in
+	newest := map[[2]string]*incoming{} // by source and family: the large export whose set is kept
+	least, any := ^uint64(0), false
+	sources := map[string]bool{}
+	for _, x := range in.exports {
+		if x.dropped {
+			continue
+		}
+		any = true
+		least = min(least, x.rank)
+		sources[x.Source] = true
+		f := [2]string{x.Source, x.Family}
+		if x.rows >= in.o.sizes.large && (newest[f] == nil || x.rank >= newest[f].rank) {
+			newest[f] = x
+		}
+	}
+	if !any {
+		return nil
+	}
+	existing, err := in.o.namedSets()
+	if err != nil {
+		return err
+	}
+	for _, s := range existing {
+		f := [2]string{s.source, s.family}
+		if x := newest[f]; x != nil && x.rank < s.rank {
+			delete(newest, f) // a late older export does not replace what a newer one named
+		}
+		s.goes = newest[f] != nil
+	}
+	m.evict(existing, newest, sources)
+	for f, x := range newest {
+		i := slices.IndexFunc(existing, func(s *namedSet) bool { return s.source == f[0] && s.family == f[1] })
+		var old *namedSet
+		if i >= 0 {
+			old = existing[i]
+		}
+		if x.set, err = newSetWriter(filepath.Join(in.o.dir, "named"), old, !in.o.opts.NoSync); err != nil {
+			return err
+		}
+		m.writers = append(m.writers, x.set)
+	}
+	for _, s := range existing {
+		if !s.goes && s.rank <= least {
+			continue // it knows nothing that the records of these exports' keys need
+		}
+		if s.setReader, err = s.read(); err != nil {
+			return err
+		}
+		in.old = append(in.old, s)
+		m.sets = append(m.sets, s)
+	}
+	return nil
+}
+
+// evict lets the oldest sets of a source go that has too many families.
+func (m *merge) evict(existing []*namedSet, newest map[[2]string]*incoming, sources map[string]bool) {
+	for source := range sources {
+		var left []*namedSet
+		n := 0
+		for _, s := range existing {
+			if s.source == source && !s.goes {
+				left = append(left, s)
+			}
+		}
+		for f := range newest {
+			if f[0] == source {
+				n++
+			}
+		}
+		slices.SortFunc(left, func(a, b *namedSet) int { return cmp.Compare(a.rank, b.rank) })
+		for i := 0; i < len(left) && len(left)-i+n > maxSets; i++ {
+			left[i].goes, left[i].evicted = true, true
+		}
+	}
+}
+
+// settle puts a later row for the same key of the same export into the first.
+func (m *merge) settle(first, later *row) {
+	x := m.in.exports[first.export]
+	if !later.counted && !first.counted { // else the first was counted as what it was, and the later one will be
+		x.counts.Duplicates++
+	}
+	counted := first.counted && later.counted
+	switch x.Reading.Settle {
+	case inventory.DuplicatesLast:
+		first.line, first.figure = later.line, later.figure
+	case inventory.DuplicatesSum:
+		first.line = later.line
+		first.figure += later.figure
+	case inventory.DuplicatesReject:
+		if !first.void {
+			m.onDuplicate(first.export, first.line)
+		}
+		if !later.void {
+			m.onDuplicate(first.export, later.line)
+		}
+		first.void = true
+	}
+	first.counted = counted
+}
+
+// partition merges one partition, inside one short reading transaction.
+func (m *merge) partition(n int, rows []row) error {
+	if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
+		return nil
+	}
+	return m.in.o.db.View(func(tx *bbolt.Tx) error {
+		m.walk = walker{c: tx.Bucket(bucketKeys).Cursor()}
+		for {
+			hash, ok := m.nextHash(n, rows)
+			if !ok {
+				return nil
+			}
+			end := 0
+			for end < len(rows) && rows[end].hash == hash {
+				end++
+			}
+			if err := m.band(hash, rows[:end]); err != nil {
+				return err
+			}
+			rows = rows[end:]
+		}
+	})
+}
+
+// nextHash is the least hash that rows or a set that goes still have in the partition.
+func (m *merge) nextHash(n int, rows []row) (hash uint64, ok bool) {
+	if len(rows) > 0 {
+		hash, ok = rows[0].hash, true
+	}
+	for _, s := range m.sets {
+		if k, more := s.peek(); more && s.goes && int(k.hash>>56) == n && (!ok || k.hash < hash) {
+			hash, ok = k.hash, true
+		}
+	}
+	return hash, ok
+}
+
+// bandSet is an entry of a named set that has the band's hash.
+type bandSet struct {
+	set   *namedSet
+	check uint32
+	met   bool // an export of the intake names the key too
+}
+
+// band merges what has one hash: nearly always one key.
+func (m *merge) band(hash uint64, rows []row) error {
+	m.known = m.known[:0]
+	for _, s := range m.sets {
+		for {
+			k, more := s.peek()
+			if !more || k.hash > hash {
+				break
+			}
+			if k.hash == hash {
+				m.known = append(m.known, bandSet{set: s, check: k.check})
+			}
+			if err := s.next(); err != nil {
+				return err
+			}
+		}
+	}
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && bytes.Equal(rows[n].key, rows[0].key) {
+			n++
+		}
+		if err := m.key(hash, rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	for i := range m.known {
+		if k := &m.known[i]; k.set.goes && !k.met {
+			if err := m.leave(hash, k); err != nil {
+				return err
+			}
+		}
+	}
+	for _, w := range m.writers {
+		if err := w.addBand(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key merges the rows of one key, one an export and in the order of the exports' ranks.
+func (m *merge) key(hash uint64, rows []row) error {
+	key := rows[0].key
+	rec, _, err := m.walk.find(hash, key)
+	if err != nil {
+		return err
+	}
+	check := checkOf(key)
+	before := view{known: rec.is(flagWanted), wanted: rec.wanted, rank: rec.rank}
+	covered := rec.rank // the greatest rank by which the records and sets that stay know the key
+	for i := range m.known {
+		if k := &m.known[i]; k.check == check {
+			k.met = true
+			before.rank = max(before.rank, k.set.rank)
+			if !k.set.goes {
+				covered = max(covered, k.set.rank)
+			}
+		}
+	}
+	now := before
+	var by *row
+	for i := range rows {
+		r := &rows[i]
+		x := m.in.exports[r.export]
+		if r.void {
+			continue
+		}
+		q := x.Stock.Quantity(r.figure)
+		if max(q, -q) > inventory.MaxQuantity { // only a sum can get there
+			m.onDuplicate(r.export, r.line)
+			continue
+		}
+		if x.set != nil {
+			x.set.band = append(x.set.band, setKey{hash, check})
+			covered = max(covered, x.rank)
+		}
+		if x.see(r, q, &now) {
+			by = r
+		}
+	}
+	switch {
+	case by != nil && (!before.known || now.wanted != before.wanted):
+		return m.in.deltas.want(by.export, by.line, now.wanted, now.rank, key)
+	case now.rank > covered:
+		return m.in.deltas.touch(now.rank, key)
+	}
+	return nil
+}
+
+// view is what is known of a key while the exports of an intake speak in the order of their ranks.
+type view struct {
+	known  bool
+	wanted int64
+	rank   uint64 // of the newest export that named it
+}
+
+// see counts what the export says of a key and takes it into the view, unless a newer export has spoken (promise 8 of
+// the contract). It reports whether the export has set the quantity.
+func (x *incoming) see(r *row, q int64, v *view) bool {
+	older := x.rank < v.rank || x.rank == v.rank && r.counted // what was counted has been taken into account
+	same := v.known && q == v.wanted
+	switch {
+	case same && !r.counted:
+		x.counts.Unchanged++
+	case same || older && r.counted:
+	case older:
+		x.counts.Older++
+	case !v.known:
+		x.counts.New++
+	default:
+		x.counts.Changed++
+		if q <= 0 && v.wanted > 0 {
+			x.counts.Zero++
+		}
+	}
+	if older {
+		return false
+	}
+	v.rank = x.rank
+	if same {
+		return false
+	}
+	v.known, v.wanted = true, q
+	return true
+}
+
+// leave deals with a key that a set which goes has named and no export of the intake names: its record takes over the
+// set's rank, so that a late older export still cannot overwrite what the set's export said.
+func (m *merge) leave(hash uint64, k *bandSet) error {
+	covered := uint64(0)
+	for i := range m.known {
+		if o := &m.known[i]; o.check == k.check && !o.set.goes {
+			covered = max(covered, o.set.rank)
+		}
+	}
+	return m.walk.each(hash, func(key []byte, rec *record) error {
+		if checkOf(key) != k.check || max(rec.rank, covered) >= k.set.rank {
+			return nil
+		}
+		return m.in.deltas.touch(k.set.rank, key)
+	})
+}
+
+// walker finds records in ascending order, by a step where the next one is near and by a search where it is not.
+type walker struct {
+	c       *bbolt.Cursor
+	k, v    []byte
+	started bool
+	target  []byte
+}
+
+// steps is how far the walker goes before it searches.
+const steps = 8
+
+func (w *walker) seek(target []byte) {
+	if w.started {
+		for range steps {
+			if w.k == nil || bytes.Compare(w.k, target) >= 0 {
+				return
+			}
+			w.k, w.v = w.c.Next()
+		}
+	}
+	w.k, w.v = w.c.Seek(target)
+	w.started = true
+}
+
+// find returns the record of a key, which must come after the one before.
+func (w *walker) find(hash uint64, key []byte) (rec record, ok bool, err error) {
+	w.target = append(binary.BigEndian.AppendUint64(w.target[:0], hash), key...)
+	w.seek(w.target)
+	if !bytes.Equal(w.k, w.target) {
+		return record{}, false, nil
+	}
+	if rec, err = parseRecord(w.k, w.v); err != nil {
+		return record{}, false, fmt.Errorf("record %x: %w", w.k, err)
+	}
+	return rec, true, nil
+}
+
+// each calls fn for every record with the hash.
+func (w *walker) each(hash uint64, fn func(key []byte, rec *record) error) error {
+	w.target = binary.BigEndian.AppendUint64(w.target[:0], hash)
+	w.k, w.v = w.c.Seek(w.target)
+	w.started = true
+	for ; len(w.k) > 8 && bytes.HasPrefix(w.k, w.target); w.k, w.v = w.c.Next() {
+		rec, err := parseRecord(w.k, w.v)
+		if err != nil {
+			return fmt.Errorf("record %x: %w", w.k, err)
+		}
+		if err := fn(w.k[8:], &rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}

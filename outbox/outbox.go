@@ -1,0 +1,314 @@
+package outbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// format is the layout's number, see the package's comment.
+const format = 1
+
+// Errors to branch on.
+var (
+	ErrInUse    = errors.New("another tillpost is using it")
+	ErrNewer    = errors.New("a newer tillpost made it")
+	ErrNoOutbox = errors.New("there is no outbox yet")
+	ErrUnknown  = errors.New("not known")
+	// ErrUncertain: a write failed in a way that leaves open whether it counts. The outbox takes no more until it is
+	// closed and opened again, which finds out.
+	ErrUncertain = errors.New("a write failed and may count all the same")
+)
+
+var (
+	bucketMeta    = []byte("meta")
+	bucketKeys    = []byte("keys")
+	bucketQueue   = []byte("queue")
+	bucketDue     = []byte("due")
+	bucketLeases  = []byte("leases")
+	bucketDead    = []byte("dead")
+	bucketExports = []byte("exports")
+	bucketFiles   = []byte("files")
+	bucketSources = []byte("sources")
+	bucketIntakes = []byte("intakes")
+
+	allBuckets = [][]byte{bucketMeta, bucketKeys, bucketQueue, bucketDue, bucketLeases, bucketDead,
+		bucketExports, bucketFiles, bucketSources, bucketIntakes}
+
+	keyFormat = []byte("format")
+	keyState  = []byte("state")
+)
+
+// Options of an outbox.
+type Options struct {
+	// Destination names the API that the ledger is about: its URL. Another one than the last time makes every last
+	// wanted quantity pending again. Empty = whatever the file is about (for looking only).
+	Destination string
+	// Confirm is how long after the acknowledgement of a newer quantity it is sent once more, where an older request may
+	// still land (promise 4 of the contract).
+	Confirm time.Duration
+	// DeadRetry is after how long a dead letter is tried by itself, each time twice as late up to 7 days; 0 = never.
+	DeadRetry time.Duration
+	// NoSync leaves out fsync: for simulations that crash by copying the file, never for a store.
+	NoSync bool
+	// MustExist refuses to create the file: ErrNoOutbox.
+	MustExist bool
+}
+
+// Counters are what `status` shows of an outbox. Those over time count since the data folder began.
+type Counters struct {
+	Pending    int64 `json:"pending"`   // keys that wait, those in flight included, dead letters not
+	Dead       int64 `json:"dead"`      // dead letters
+	Unknown    int64 `json:"unknown"`   // of those: the API does not know the product or the store
+	Doubtful   int64 `json:"doubtful"`  // pending only because an older request may still land
+	Delivered  int64 `json:"delivered"` // acknowledged, over time
+	Unchanged  int64 `json:"unchanged"` // rows not sent because nothing changed, over time
+	Rejects    int64 `json:"rejects"`   // rows that could not become an update, over time
+	Duplicates int64 `json:"duplicates"`
+}
+
+// state is the one value that every transaction may write. Its JSON lies under meta "state".
+type state struct {
+	Counters
+	Destination string    `json:"destination"`
+	Resending   bool      `json:"resending,omitempty"` // everything is being made pending again, and
+	Resent      []byte    `json:"resent,omitempty"`    // this is the key on disk up to which that is done
+	Paused      bool      `json:"paused,omitempty"`    // by command
+	Rev         uint64    `json:"rev"`
+	Row         uint64    `json:"row"`      // the last row of queue or leases
+	Export      uint64    `json:"export"`   // the last export's id
+	Rank        uint64    `json:"rank"`     // the greatest rank given
+	Age         uint64    `json:"age"`      // the last age given
+	Turn        uint64    `json:"turn"`     // requests handed out, for promise 9's every fourth
+	Created     time.Time `json:"created"`  // when the data folder began
+	LastAck     time.Time `json:"last_ack"` // when the API acknowledged something last
+	Clock       time.Time `json:"clock"`    // of the last Turn that wrote
+}
+
+// sizes decide how work is cut; tests make them small.
+type sizes struct {
+	large   int64 // updates from which on an export's keys are kept as a named set
+	chunk   int   // rows of a chunk of a delta
+	block   int   // bytes of a block of the spill
+	compact int   // rows of a partition from which on duplicates are settled early
+}
+
+var usualSizes = sizes{large: largeExport, chunk: deltaChunk, block: spillBlock, compact: compactAt}
+
+// Outbox is the open file. Its methods may be called from several goroutines.
+type Outbox struct {
+	dir   string
+	opts  Options
+	db    *bbolt.DB
+	sizes sizes
+
+	intake sync.Mutex // held while a look is settled, accepted and applied, and by whatever else changes last wanted quantities
+	write  sync.Mutex // held by update, from reading the state until the new one is known
+	broken error      // under write: a commit failed and nobody knows whether it counts
+
+	mu     sync.Mutex        // guards what follows
+	state  state             // as committed
+	leases map[string]*Lease // by key: handed to the drain and not resolved
+	blocks map[uint64]int    // lease row -> leases of it not resolved
+	hold   int               // > 0 while something is accepted and not applied: nothing is leased
+	// unresumed: something accepted, or a resend, was interrupted in this life or another, and has not been finished yet.
+	unresumed bool
+}
+
+// hashOf orders the keys on disk. It is part of the format.
+func hashOf(key []byte) uint64 { return xxhash.Sum64(key) }
+
+// diskKey returns hash8 + key.
+func diskKey(key []byte) []byte {
+	b := make([]byte, 0, 8+len(key))
+	return append(binary.BigEndian.AppendUint64(b, hashOf(key)), key...)
+}
+
+// Open opens the outbox in the folder dir, or creates it, and brings what a crash left into order. The error wraps
+// ErrInUse while another process holds it, ErrNewer where the file's format is not known, ErrDamaged where it is broken.
+func Open(dir string, opts Options) (_ *Outbox, err error) {
+	path := filepath.Join(dir, "outbox.db")
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("open the outbox %s: %w", path, err)
+		}
+	}()
+	if err := prepare(dir, path, opts); err != nil {
+		return nil, err
+	}
+	db, err := openFile(path, opts.NoSync)
+	if err != nil {
+		return nil, err
+	}
+	o := &Outbox{dir: dir, opts: opts, db: db, sizes: usualSizes, leases: map[string]*Lease{}, blocks: map[uint64]int{}}
+	if err := guard(o.recover); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return o, nil
+}
+
+// guard turns a panic into ErrDamaged: bbolt answers a damaged page with one, or reads where no memory is.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+		}
+	}()
+	return fn()
+}
+
+// openFile opens the bbolt file.
+func openFile(path string, noSync bool) (db *bbolt.DB, err error) {
+	var file *os.File
+	err = guard(func() (err error) {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout:      time.Second, // without one it waits for ever
+			FreelistType: bbolt.FreelistMapType,
+			NoSync:       noSync,
+			NoGrowSync:   noSync,
+			OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+				file, err = os.OpenFile(name, flag, mode)
+				return file, err
+			},
+		})
+		return err
+	})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, ErrInUse
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		err = fmt.Errorf("%w: %v", ErrDamaged, err)
+	}
+	if file != nil {
+		_ = file.Close() // a panic left it open, and locked: the damaged file could not be set aside. Otherwise it is closed
+	}
+	return nil, err
+}
+
+// prepare makes the folders and, through a temporary file, a first outbox: a power cut during bbolt's own first creation
+// leaves a file that panics at every start.
+func prepare(dir, path string, opts Options) error {
+	_, err := os.Stat(path)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if opts.MustExist {
+		return ErrNoOutbox
+	}
+	for _, d := range []string{dir, filepath.Join(dir, "spill"), filepath.Join(dir, "named")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	lock, err := openFile(path+".tmp", opts.NoSync) // its lock also keeps a second creator out
+	if errors.Is(err, ErrDamaged) {                 // a power cut during an earlier creation
+		if err = os.Remove(path + ".tmp"); err == nil {
+			lock, err = openFile(path+".tmp", opts.NoSync)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err == nil { // another process was faster
+		return lock.Close()
+	}
+	err = lock.Update(func(tx *bbolt.Tx) error {
+		for _, name := range allBuckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(bucketMeta)
+		if err := meta.Put(keyFormat, seal(keyFormat, binary.BigEndian.AppendUint32(nil, format))); err != nil {
+			return err
+		}
+		return putJSON(meta, keyState, state{Created: time.Now().UTC(), Destination: opts.Destination})
+	})
+	if err := errors.Join(err, lock.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// recover checks the format, reads the state, puts leased keys back in doubt and sweeps files that nobody refers to.
+func (o *Outbox) recover() error {
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		for _, name := range allBuckets {
+			if tx.Bucket(name) == nil {
+				return fmt.Errorf("%w: bucket %s is missing", ErrDamaged, name)
+			}
+		}
+		v, err := unseal(keyFormat, tx.Bucket(bucketMeta).Get(keyFormat))
+		if err != nil || len(v) != 4 {
+			return fmt.Errorf("%w: no format number", ErrDamaged)
+		}
+		if n := binary.BigEndian.Uint32(v); n != format {
+			return fmt.Errorf("%w: its format is %d, this tillpost knows up to %d", ErrNewer, n, format)
+		}
+		if n, _ := tx.Bucket(bucketIntakes).Cursor().First(); n != nil {
+			o.unresumed = true
+		}
+		return getJSON(tx.Bucket(bucketMeta), keyState, &o.state)
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.releaseLeases(); err != nil {
+		return err
+	}
+	if d := o.opts.Destination; d != "" && d != o.state.Destination {
+		err := o.update(func(t *txn) error {
+			t.state.Destination, t.state.Resending, t.state.Resent = d, true, nil
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if o.state.Resending {
+		o.unresumed = true
+	}
+	return errs(o.sweepFolder("spill"), o.sweepFolder("named"))
+}
+
+// closeFile closes a file that was written; durable: so that it, and its name, outlive a power cut.
+func closeFile(f *os.File, durable bool) error {
+	if !durable {
+		return f.Close()
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(f.Name()))
+}
+
+// Close waits for what is under way and closes the file. Leases that were not resolved are in doubt at the next Open.
+func (o *Outbox) Close() error {
+	o.intake.Lock() // no intake is half way
+	defer o.intake.Unlock()
+	if err := o.db.Close(); err != nil {
+		return fmt.Errorf("close the outbox in %s: %w", o.dir, err)
+	}
+	return nil
+}
+
+// Dir is the folder of the outbox.
+func (o *Outbox) Dir() string { return o.dir }

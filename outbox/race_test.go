@@ -1,0 +1,6 @@
+//go:build race
+
+package outbox_test
+
+// modelChecks is how many sequences each half of the model test runs: the race detector makes them slow.
+const modelChecks = "60"

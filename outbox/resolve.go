@@ -1,0 +1,253 @@
+package outbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Outcome is what came of a lease.
+type Outcome int
+
+const (
+	// Unsent: nothing left, or nothing came of it that is about this key. It goes back to its place.
+	Unsent Outcome = iota
+	// Acknowledged: the API has it.
+	Acknowledged
+	// Refused: a dead letter.
+	Refused
+	// Failed: later, at Result.Due.
+	Failed
+)
+
+// Result is what came of one lease.
+type Result struct {
+	Lease   *Lease
+	Outcome Outcome
+	Doubt   bool      // the request may have been applied, or may be yet
+	Due     time.Time // for Failed: not before
+	Status  int       // for Refused: the HTTP status
+	Unknown bool      // for Refused: the API does not know the product or the store
+	Words   string    // for Refused: what the API said
+}
+
+// DeadLetter is an update that the API refused for good.
+type DeadLetter struct {
+	Quantity int64     `json:"quantity"`
+	Status   int       `json:"status"`
+	Unknown  bool      `json:"unknown,omitempty"`
+	Words    string    `json:"words"`
+	At       time.Time `json:"at"`    // of the last refusal
+	Tries    int       `json:"tries"` // refusals in a row
+	Export   uint64    `json:"export"`
+	Line     uint64    `json:"line"`
+}
+
+// The longest that a dead letter waits for its next try.
+const maxDeadRetry = 7 * 24 * time.Hour
+
+// resolve writes down what came of the leases, in the order of their keys on disk.
+func (t *txn) resolve(results []Result, now time.Time) error {
+	sorted := t.handedOut(results)
+	slices.SortFunc(sorted, func(a, b Result) int { return slices.Compare(a.Lease.disk, b.Lease.disk) })
+	done := map[uint64]int{}
+	for i := range sorted {
+		if err := t.resolveOne(&sorted[i], now); err != nil {
+			return err
+		}
+		done[sorted[i].Lease.block]++
+	}
+	o := t.o
+	for row, n := range done {
+		o.mu.Lock()
+		left := o.blocks[row] - n
+		o.mu.Unlock()
+		if left <= 0 {
+			if err := t.leases.Delete(id8(row)); err != nil {
+				return err
+			}
+		}
+	}
+	t.after = append(t.after, func() {
+		for _, res := range sorted {
+			delete(o.leases, string(res.Lease.Key))
+		}
+		for row, n := range done {
+			if o.blocks[row] -= n; o.blocks[row] <= 0 {
+				delete(o.blocks, row)
+			}
+		}
+	})
+	return nil
+}
+
+// handedOut leaves out results of leases that are resolved already, and notes the keys of the others as resolved.
+func (t *txn) handedOut(results []Result) []Result {
+	t.o.mu.Lock()
+	defer t.o.mu.Unlock()
+	t.resolved = make(map[string]bool, len(results))
+	list := make([]Result, 0, len(results))
+	for _, res := range results {
+		if key := string(res.Lease.Key); t.o.leases[key] == res.Lease && !t.resolved[key] {
+			t.resolved[key] = true
+			list = append(list, res)
+		}
+	}
+	return list
+}
+
+func (t *txn) resolveOne(res *Result, now time.Time) error {
+	l := res.Lease
+	r, ok, err := t.get(l.disk)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return nil // discarded meanwhile
+	}
+	was := r
+	r.clear(flagChanged)
+	if res.Doubt && res.Outcome != Acknowledged {
+		r.doubt(l.quantity)
+	}
+	switch same := r.rev == l.rev; {
+	case res.Outcome == Acknowledged:
+		err = t.acknowledge(l, &r, same, now)
+	case !same || !r.queued():
+		// A newer quantity came meanwhile, or the key is done: what was answered says nothing of it.
+	case res.Outcome == Refused:
+		err = t.refuse(res, &r, now)
+	case res.Outcome == Failed:
+		err = t.fail(l.disk, &r, res.Due)
+	}
+	if err != nil {
+		return err
+	}
+	if r.queued() {
+		err = t.enqueue(l.disk, &r)
+	}
+	t.count(&was, &r)
+	return errs(err, t.put(l.disk, &r))
+}
+
+// acknowledge takes the quantity into the ledger and lets go of the update, if it is still that one. Where another
+// quantity may still land late, the update waits to be sent once more: promise 4 of the contract.
+func (t *txn) acknowledge(l *Lease, r *record, same bool, now time.Time) error {
+	t.state.Delivered++
+	t.state.LastAck = now.UTC()
+	r.set(flagAcked)
+	r.acked = l.quantity
+	r.retryAt(0, 0)
+	if !same || !r.is(flagPending|flagDead) {
+		return nil
+	}
+	if r.is(flagDead) {
+		if err := t.dead.Delete(l.disk); err != nil {
+			return err
+		}
+	}
+	r.clear(flagPending | flagDead | flagUnknown | flagConfirm | flagAgain)
+	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {
+		r.set(flagPending | flagConfirm)
+		r.age = t.nextAge(now)
+		r.retryAt(now.Add(t.o.opts.Confirm).UnixNano(), 0)
+		return t.putDue(r.due, l.disk)
+	}
+	return nil
+}
+
+// refuse makes a dead letter of the update.
+func (t *txn) refuse(res *Result, r *record, now time.Time) error {
+	l := res.Lease
+	d := DeadLetter{Quantity: l.quantity, Status: res.Status, Unknown: res.Unknown, Words: res.Words, At: now.UTC(), Tries: 1,
+		Export: r.export, Line: r.line}
+	if r.is(flagDead) {
+		if old, err := t.deadLetter(l.disk); err == nil {
+			d.Tries = old.Tries + 1
+		}
+	}
+	r.clear(flagPending | flagConfirm | flagAgain | flagUnknown)
+	r.set(flagDead)
+	if res.Unknown {
+		r.set(flagUnknown)
+	}
+	r.retryAt(0, 0)
+	if after := t.o.opts.DeadRetry; after > 0 {
+		wait := after
+		for range d.Tries - 1 {
+			if wait >= maxDeadRetry/2 {
+				wait = max(after, maxDeadRetry)
+				break
+			}
+			wait *= 2
+		}
+		r.retryAt(now.Add(wait).UnixNano(), 0)
+		if err := t.putDue(r.due, l.disk); err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	return t.dead.Put(l.disk, seal(l.disk, data))
+}
+
+// fail lets the key wait for its time.
+func (t *txn) fail(disk []byte, r *record, due time.Time) error {
+	r.clear(flagAgain)
+	r.retryAt(max(1, due.UnixNano()), r.attempts+1)
+	return t.putDue(r.due, disk)
+}
+
+func (t *txn) putDue(due int64, disk []byte) error {
+	key := dueKey(due, disk)
+	return t.due.Put(key, seal(key, nil))
+}
+
+func dueKey(due int64, disk []byte) []byte {
+	return append(id8(uint64(due)), disk...)
+}
+
+// undue takes away the time that the key waits for.
+func (t *txn) undue(disk []byte, r *record) error {
+	if r.due == 0 {
+		return nil
+	}
+	key := dueKey(r.due, disk)
+	r.retryAt(0, r.attempts)
+	return t.due.Delete(key)
+}
+
+// count brings the counters from what a record was to what it is.
+func (t *txn) count(was, is *record) {
+	add := func(flag uint64, counter *int64) {
+		if was.is(flag) {
+			*counter--
+		}
+		if is.is(flag) {
+			*counter++
+		}
+	}
+	add(flagPending, &t.state.Pending)
+	add(flagDead, &t.state.Dead)
+	add(flagUnknown, &t.state.Unknown)
+	add(flagConfirm, &t.state.Doubtful)
+}
+
+func (t *txn) deadLetter(disk []byte) (DeadLetter, error) {
+	sealed := t.dead.Get(disk)
+	if sealed == nil {
+		return DeadLetter{}, ErrUnknown
+	}
+	data, err := unseal(disk, sealed)
+	if err != nil {
+		return DeadLetter{}, fmt.Errorf("dead letter %x: %w", disk, err)
+	}
+	var d DeadLetter
+	if err := json.Unmarshal(data, &d); err != nil {
+		return DeadLetter{}, fmt.Errorf("dead letter %x: %w: %v", disk, ErrDamaged, err)
+	}
+	return d, nil
+}

@@ -1,0 +1,182 @@
+package outbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// txn is one writing transaction: the buckets, the state as it will be, and the rows that the queue gets.
+type txn struct {
+	keys, queue, due, leases, dead *bbolt.Bucket
+	tx                             *bbolt.Tx
+	o                              *Outbox
+	state                          state
+	rows                           map[place][]byte
+	resolved                       map[string]bool // keys whose lease ends with this transaction
+	after                          []func()        // once it is committed, with mu held
+	cursor                         *bbolt.Cursor   // of keys
+	buf, arena                     []byte
+}
+
+// update runs fn in one transaction. What fn does to the state counts once the commit succeeded. An error of fn leaves
+// everything as it was, and so does a full disk; any other error of a commit wraps ErrUncertain.
+func (o *Outbox) update(fn func(*txn) error) error {
+	o.write.Lock()
+	defer o.write.Unlock()
+	if o.broken != nil {
+		return o.broken
+	}
+	var t *txn
+	committing := false
+	err := o.db.Update(func(tx *bbolt.Tx) error {
+		o.mu.Lock()
+		before := o.state
+		o.mu.Unlock()
+		t = &txn{
+			tx: tx, o: o, state: before, rows: map[place][]byte{},
+			cursor: tx.Bucket(bucketKeys).Cursor(),
+			keys:   tx.Bucket(bucketKeys), queue: tx.Bucket(bucketQueue), due: tx.Bucket(bucketDue),
+			leases: tx.Bucket(bucketLeases), dead: tx.Bucket(bucketDead),
+		}
+		if err := fn(t); err != nil {
+			return err
+		}
+		if err := t.flushRows(); err != nil {
+			return err
+		}
+		err := putJSON(tx.Bucket(bucketMeta), keyState, t.state)
+		committing = err == nil
+		return err
+	})
+	if err = diskError(o.dir, err); err != nil {
+		if _, full := errors.AsType[*FullError](err); committing && !full {
+			err = fmt.Errorf("%w: %w", ErrUncertain, err)
+			o.broken = err
+		}
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.state = t.state
+	for _, f := range t.after {
+		f()
+	}
+	return nil
+}
+
+// FullError says that the disk has no room for what must be written. Nothing was changed, and deliveries may go on.
+type FullError struct {
+	Dir string
+	Err error
+}
+
+func (e *FullError) Error() string { return fmt.Sprintf("the disk of %s is full: %v", e.Dir, e.Err) }
+func (e *FullError) Unwrap() error { return e.Err }
+
+// diskError makes a FullError of what says that the disk is full: bbolt writes its pages first and only then that they
+// count, into pages that have their room.
+func diskError(dir string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || isDiskFull(err) {
+		return &FullError{Dir: dir, Err: err}
+	}
+	return err
+}
+
+// get reads the record of a disk key. ok is false where there is none.
+func (t *txn) get(key []byte) (r record, ok bool, err error) {
+	k, v := t.cursor.Seek(key) // a cursor that is used again makes no garbage; each use begins with Seek, as bbolt wants
+	if !bytes.Equal(k, key) {
+		return record{}, false, nil
+	}
+	r, err = parseRecord(key, v)
+	if err != nil {
+		return record{}, false, fmt.Errorf("record %x: %w", key, err)
+	}
+	return r, true, nil
+}
+
+// put writes the record of a disk key; a record without content is removed.
+func (t *txn) put(key []byte, r *record) error {
+	if r.flags == 0 {
+		return t.keys.Delete(key)
+	}
+	if cap(t.arena)-len(t.arena) < maxRecord {
+		t.arena = make([]byte, 0, arenaSize)
+	}
+	v := r.append(t.arena[len(t.arena):], key)
+	t.arena = t.arena[:len(t.arena)+len(v)]
+	return t.keys.Put(key, v[:len(v):len(v)]) // bbolt keeps the value until the commit, and copies the key
+}
+
+// arenaSize is how many bytes of records are allocated at once.
+const arenaSize = 64 << 10
+
+// sameHash calls fn for the disk key of every record whose key has the hash.
+func (t *txn) sameHash(hash uint64, fn func(key []byte, r record) error) error {
+	type found struct {
+		key []byte
+		r   record
+	}
+	var more [2]found
+	list := more[:0] // given to fn after the cursor has done its work: bbolt may skip rows otherwise
+	t.buf = binary.BigEndian.AppendUint64(t.buf[:0], hash)
+	for k, v := t.cursor.Seek(t.buf); len(k) >= 8 && binary.BigEndian.Uint64(k) == hash; k, v = t.cursor.Next() {
+		r, err := parseRecord(k, v)
+		if err != nil {
+			return fmt.Errorf("record %x: %w", k, err)
+		}
+		list = append(list, found{bytes.Clone(k), r})
+	}
+	for i := range list {
+		if err := fn(list[i].key, list[i].r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// diskKey is diskKey without garbage: the slice is good until the next call. bbolt copies the keys that it keeps.
+func (t *txn) diskKey(key []byte) []byte {
+	t.buf = append(binary.BigEndian.AppendUint64(t.buf[:0], hashOf(key)), key...)
+	return t.buf
+}
+
+// nextAge returns a new age: now, and later than every one before.
+func (t *txn) nextAge(now time.Time) uint64 {
+	t.state.Age = max(t.state.Age+1, uint64(max(0, now.UnixNano())))
+	return t.state.Age
+}
+
+func putJSON(b *bbolt.Bucket, key []byte, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return b.Put(key, seal(key, data))
+}
+
+// getJSON reads what putJSON wrote; ErrUnknown where there is nothing.
+func getJSON(b *bbolt.Bucket, key []byte, v any) error {
+	sealed := b.Get(key)
+	if sealed == nil {
+		return ErrUnknown
+	}
+	data, err := unseal(key, sealed)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w: %v", key, ErrDamaged, err)
+	}
+	return nil
+}
+
+// id8 is the key of an export or an intake.
+func id8(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
