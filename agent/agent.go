@@ -1,0 +1,265 @@
+// Package agent joins the parts of tillpost: exports that come to rest in the sources' folders are read, compared and
+// queued (collect), and what is queued is posted (drain).
+//
+// # Promises
+//
+//  1. Every goroutine of the program is started by Run or Sync, and has ended when they return.
+//  2. An export is read as it lies, hashed and parsed in one pass; nothing of it counts unless the file was the same
+//     before and after (I10). What one look at a folder found is accepted together (promise 8 of the contract).
+//  3. A request leaves only for a key that is leased on disk, one at a time for a key; an answer counts once it is
+//     committed (I4, I12).
+//  4. What is wrong with the API pauses or slows the drain, never the reading; what is wrong with a folder or the disk
+//     never stops the drain, except that nothing is sent whose acknowledgement cannot be stored.
+//  5. Each trouble that lasts is one line in the log when it begins and one when it ends.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"tillpost/api"
+	"tillpost/config"
+	"tillpost/outbox"
+)
+
+// Options of an agent.
+type Options struct {
+	Config  *config.Config
+	Token   func() (string, error) // the API's; called for each request
+	Log     *slog.Logger
+	Version string
+
+	NoNotify  bool              // find exports by looking alone: for simulation
+	NoListen  bool              // no command listener: for simulation
+	NoSync    bool              // no fsync: for simulation
+	Transport http.RoundTripper // in place of the network: for simulation
+}
+
+// Agent is the whole of tillpost but its commands.
+type Agent struct {
+	opts    Options
+	log     *slog.Logger
+	started time.Time
+
+	box     *outbox.Outbox
+	client  *api.Client
+	limiter *rate.Limiter
+	sources []*source
+	wake    chan struct{} // there may be something to send
+	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored
+
+	mu              sync.Mutex // guards what follows
+	drain           drainState
+	pausedByCommand bool
+}
+
+// New checks the config's parts against each other. It does no I/O but reading the CA file and the token once, so that
+// an agent that could never send says so at once.
+func New(opts Options) (*Agent, error) {
+	c := opts.Config
+	client, err := api.New(api.Options{URL: c.API.URL, Token: opts.Token, Timeout: c.API.Timeout, Connections: c.API.Concurrency,
+		Proxy: c.API.Proxy, CAFile: c.API.CAFile, UserAgent: "tillpost/" + opts.Version, Transport: opts.Transport})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := opts.Token(); err != nil {
+		return nil, err
+	}
+	a := &Agent{opts: opts, log: opts.Log, client: client, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1)}
+	a.limiter = rate.NewLimiter(rate.Limit(c.API.Rate), c.API.Burst)
+	if math.IsInf(c.API.Rate, 1) {
+		a.limiter = rate.NewLimiter(rate.Inf, 1)
+	}
+	for _, s := range c.Sources {
+		src, err := newSource(a, s)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", s.Name, err)
+		}
+		a.sources = append(a.sources, src)
+	}
+	return a, nil
+}
+
+// InUseError says that another agent works on the data folder.
+type InUseError struct {
+	Dir string
+	PID int // 0 = not known
+}
+
+func (e *InUseError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("another tillpost works on %s", e.Dir)
+	}
+	return fmt.Sprintf("another tillpost works on %s, its process id is %d", e.Dir, e.PID)
+}
+
+func (e *InUseError) Unwrap() error { return outbox.ErrInUse }
+
+// open opens the outbox for this agent.
+func (a *Agent) open() error {
+	c := a.opts.Config
+	box, err := outbox.Open(c.DataDir, outbox.Options{Destination: c.API.URL, Confirm: c.API.Confirm, DeadRetry: c.API.DeadRetry,
+		NoSync: a.opts.NoSync})
+	if errors.Is(err, outbox.ErrInUse) {
+		card, _ := readCard(c.DataDir) // its process id is a help, not a must
+		return &InUseError{Dir: c.DataDir, PID: card.PID}
+	}
+	if err != nil {
+		return err
+	}
+	a.box, a.started = box, time.Now()
+	stats, err := box.Stats()
+	if err != nil {
+		return errors.Join(err, box.Close())
+	}
+	a.pausedByCommand = stats.Paused
+	// The bucket starts empty, so that restarts cannot burst past the rate (R8).
+	if a.limiter.Limit() != rate.Inf {
+		a.limiter.AllowN(a.started, a.limiter.Burst())
+	}
+	return nil
+}
+
+// Run works until ctx ends (nil) or a part fails (its error). When it returns, every goroutine has ended, requests that
+// were on their way had 10 seconds, and the outbox is closed with all that is known in it.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	return a.work(ctx, nil)
+}
+
+// work runs the parts until ctx ends, a part fails, or done, if there is one, answers true.
+func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error) {
+	if err := a.open(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.box.Close()) }()
+	defer a.client.Close()
+	a.log.Info("started", "version", a.opts.Version, "pid", os.Getpid(), "data_dir", a.box.Dir(), "url", a.opts.Config.API.URL)
+
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	g, ctx := errgroup.WithContext(ctx)
+	if !a.opts.NoListen {
+		l, err := listen(a)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return l.serve(ctx) })
+	}
+	if err := a.resume(ctx); err != nil && ctx.Err() == nil { // else it was told to stop meanwhile, which the next start makes good
+		stop(err)
+		return errors.Join(err, g.Wait())
+	}
+	for _, s := range a.sources {
+		g.Go(func() error { return s.collect(ctx) })
+	}
+	g.Go(func() error { return newDrain(a).run(ctx) })
+	if done != nil {
+		g.Go(func() error { return a.watchFor(ctx, done, stop) })
+	}
+	err = g.Wait()
+	if cause := context.Cause(ctx); err == nil || errors.Is(err, context.Canceled) {
+		a.log.Info("stopped", "cause", cause)
+		return nil
+	}
+	a.log.Error("stopped", "err", err)
+	return err
+}
+
+// resume applies what another life has accepted.
+func (a *Agent) resume(ctx context.Context) error {
+	lost, err := a.box.Resume(ctx)
+	if len(lost) > 0 {
+		a.log.Error("accepted changes could not be read again; the exports are read anew where they still lie", "exports", lost)
+	}
+	if _, full := errors.AsType[*outbox.FullError](err); full {
+		a.log.Error("the disk is full; accepted changes are applied once there is room", "err", err)
+		return nil
+	}
+	return err
+}
+
+// finished is the cause of the stop when Sync is done.
+var errFinished = errors.New("all is done")
+
+// watchFor ends the work once done says so. It is woken whenever that may have become true.
+func (a *Agent) watchFor(ctx context.Context, done func() (bool, error), stop context.CancelCauseFunc) error {
+	for {
+		ok, err := done()
+		if err != nil {
+			return err
+		}
+		if ok {
+			stop(errFinished)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.quiet:
+		}
+	}
+}
+
+// Sync takes in the exports that are there, once they have settled, last rows too, and drains until the outbox is empty,
+// ctx ends or something fails. It reports whether all is delivered.
+func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error) {
+	var last Status
+	delivered := false
+	err := a.work(ctx, func() (bool, error) {
+		s, err := a.Status()
+		if err != nil {
+			return false, err
+		}
+		last = s
+		progress(s)
+		for _, src := range s.Sources {
+			if src.State == sourceMissing {
+				return false, fmt.Errorf("source %s: the folder %s: %s", src.Name, src.Folder, src.Problem)
+			}
+		}
+		delivered = a.idle() && s.Pending == 0
+		return delivered, nil
+	})
+	if err == nil && !delivered {
+		err = &UnfinishedError{Pending: last.Pending}
+	}
+	return last, err
+}
+
+// UnfinishedError says that Sync ended while updates still waited or exports had not been read.
+type UnfinishedError struct{ Pending int64 }
+
+func (e *UnfinishedError) Error() string {
+	if e.Pending == 0 {
+		return "it ended before all exports were read"
+	}
+	return fmt.Sprintf("%d updates still wait", e.Pending)
+}
+
+// idle reports whether every source has taken in what was there.
+func (a *Agent) idle() bool {
+	for _, s := range a.sources {
+		if !s.isIdle() {
+			return false
+		}
+	}
+	return true
+}
+
+// signal puts a wake-up into a channel that holds one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

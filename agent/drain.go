@@ -1,0 +1,366 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"tillpost/api"
+	"tillpost/inventory"
+	"tillpost/outbox"
+)
+
+const (
+	// ackGroup is how many answers are committed together at the most, while more come.
+	ackGroup = 256
+	// ackDelay is how long an answer waits for others to be committed with.
+	ackDelay = 20 * time.Millisecond
+	// grace is how long requests that are on their way have when the agent stops.
+	grace = 10 * time.Second
+	// diskPause is how long the drain waits before it tries again to store what was answered.
+	diskPause = 2 * time.Second
+)
+
+// drain posts what the outbox leases. All decisions are made by one goroutine; the posting is done by workers and the
+// committing by a clerk, so that neither waits for the other.
+type drain struct {
+	a       *Agent
+	pace    pace
+	work    chan *outbox.Lease
+	halted  atomic.Bool  // what is in work is not to be sent
+	alarms  atomic.Int32 // bad answers that are not judged yet: until then nothing is sent either
+	answers chan answered
+	orders  chan order // to the clerk
+	turned  chan turn  // from it
+
+	queue    []*outbox.Lease // leased, and not given to a worker
+	flying   int             // given to a worker
+	answered []outbox.Result // not given to the clerk
+	aside    []outbox.Result // see pace.judge
+	since    time.Time       // of the first of them
+	turning  bool            // the clerk has an order
+	more     bool            // the outbox may have more to lease
+	due      time.Time       // when it will have; zero = not by itself
+	retry    *order          // could not be stored
+	retryAt  time.Time
+	ticket   time.Time // when the rate limit lets the next request go; zero = not asked yet
+	disk     trouble
+}
+
+type answered struct {
+	lease  *outbox.Lease
+	answer api.Answer
+	unsent bool
+}
+
+// order is one outbox.Turn.
+type order struct {
+	results []outbox.Result
+	n       int
+}
+
+type turn struct {
+	order  order
+	leases []*outbox.Lease
+	due    time.Time // when the outbox has something that waits for its time; zero = nothing does
+	queued bool      // it has something now
+	err    error
+}
+
+func newDrain(a *Agent) *drain {
+	n := a.opts.Config.API.Concurrency
+	d := &drain{a: a, work: make(chan *outbox.Lease, n), answers: make(chan answered, 2*n),
+		orders: make(chan order), turned: make(chan turn, 1), more: true, disk: trouble{log: a.log}}
+	d.pace = newPace(a)
+	return d
+}
+
+// run drains until ctx ends; then nothing new is sent, requests on their way have their grace, and what came of them is
+// stored. The error is the outbox's.
+func (d *drain) run(ctx context.Context) error {
+	sending, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	var parts sync.WaitGroup
+	for range d.a.opts.Config.API.Concurrency {
+		parts.Go(func() { d.post(sending) })
+	}
+	parts.Go(d.clerk)
+	err := d.loop(ctx)
+	d.halted.Store(true)
+	timer := time.AfterFunc(grace, func() { cut(errors.New("the agent stops")) })
+	defer timer.Stop()
+	close(d.work)
+	for d.flying > 0 {
+		d.take(<-d.answers)
+	}
+	if d.turning {
+		d.accept(<-d.turned)
+	}
+	if err == nil {
+		err = d.last()
+	}
+	close(d.orders)
+	parts.Wait()
+	d.pace.publish()
+	return err
+}
+
+// post is a worker.
+func (d *drain) post(ctx context.Context) {
+	for l := range d.work {
+		key, err := inventory.DecodeKey(l.Key)
+		if err != nil { // keys are checked when they enter the outbox, and whenever they are read from it
+			panic(fmt.Sprintf("leased key %x: %v", l.Key, err))
+		}
+		if d.halted.Load() || d.alarms.Load() > 0 {
+			d.answers <- answered{lease: l, unsent: true}
+			continue
+		}
+		ans := d.a.client.Post(ctx, inventory.Update{Key: key, Quantity: d.a.box.Take(l)})
+		if isAlarm(ans) {
+			d.alarms.Add(1)
+		}
+		d.answers <- answered{lease: l, answer: ans}
+	}
+}
+
+// isAlarm reports whether an answer may stop the drain.
+func isAlarm(a api.Answer) bool {
+	return a.Verdict != api.Acknowledged && a.Verdict != api.Refused
+}
+
+// clerk deals with the outbox, one order at a time.
+func (d *drain) clerk() {
+	for o := range d.orders {
+		t := turn{order: o}
+		t.leases, t.err = d.a.box.Turn(o.results, o.n, time.Now())
+		if t.err == nil {
+			var ok bool
+			if t.due, ok, t.err = d.a.box.NextDue(); !ok {
+				t.due = time.Time{}
+			}
+		}
+		if t.err == nil {
+			t.queued, t.err = d.a.box.Queued()
+		}
+		d.turned <- t
+	}
+}
+
+// loop feeds the workers and orders turns until ctx ends.
+func (d *drain) loop(ctx context.Context) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	armed := time.Now().Add(time.Hour)
+	for {
+		now := time.Now()
+		d.pace.look(now)
+		d.halted.Store(d.pace.halted(now))
+		d.order(now)
+		if at := d.wakeAt(now, d.feed(now)); !at.Equal(armed) || !now.Before(armed) {
+			timer.Reset(at.Sub(now))
+			armed = at
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case a := <-d.answers:
+			d.take(a)
+			for range len(d.answers) {
+				d.take(<-d.answers)
+			}
+		case t := <-d.turned:
+			if err := d.accept(t); err != nil {
+				return err
+			}
+		case <-d.a.wake:
+			d.more = true
+		case <-timer.C:
+		}
+	}
+}
+
+// feed gives leases to the workers as long as there are free ones and nothing forbids it, and says when to go on if that
+// is a matter of time (zero = when something happens: every answer means a free worker).
+func (d *drain) feed(now time.Time) (wait time.Time) {
+	for len(d.queue) > 0 && d.retry == nil && len(d.work) < cap(d.work) {
+		ok, until := d.pace.may(now, d.flying)
+		if !ok {
+			return until
+		}
+		if d.a.limiter.Limit() != rate.Inf {
+			if d.ticket.IsZero() {
+				d.ticket = now.Add(d.a.limiter.ReserveN(now, 1).DelayFrom(now))
+			}
+			if d.ticket.After(now) {
+				return d.ticket
+			}
+			d.ticket = time.Time{}
+		}
+		d.work <- d.queue[0]
+		d.queue = d.queue[1:]
+		d.flying++
+	}
+	return time.Time{}
+}
+
+// batch is how many leases are asked for: what the rate lets go in a second, so that an update that could oversell does
+// not wait behind others that were leased before it.
+func (d *drain) batch() int {
+	c := d.a.opts.Config.API
+	if d.pace.probe {
+		return 1
+	}
+	return int(min(outbox.MaxLease, max(float64(c.Concurrency), math.Ceil(c.Rate))))
+}
+
+// order gives the clerk an order where one is due.
+func (d *drain) order(now time.Time) {
+	if d.turning {
+		return
+	}
+	if d.retry != nil {
+		if !now.Before(d.retryAt) {
+			d.give(*d.retry)
+			d.retry = nil
+		}
+		return
+	}
+	ok, _ := d.pace.may(now, 0)
+	if !ok && len(d.queue) > 0 { // what was leased goes back: it may be superseded or outdone until the drain goes on
+		for _, l := range d.queue {
+			d.answered = append(d.answered, outbox.Result{Lease: l, Outcome: outbox.Unsent})
+		}
+		d.queue, d.more = nil, true
+		d.since = now.Add(-ackDelay)
+	}
+	if !d.due.IsZero() && !now.Before(d.due) {
+		d.more, d.due = true, time.Time{}
+	}
+	n := 0
+	if size := d.batch(); ok && d.more && (len(d.queue) == 0 || len(d.queue) < size/2) {
+		n = size - len(d.queue)
+	}
+	if ok && !d.more && len(d.queue) == 0 && d.flying == 0 {
+		d.unaside(now) // there is nothing else to send
+	}
+	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
+	if n > 0 || full {
+		d.give(order{d.answered, n})
+		d.answered = nil
+	}
+}
+
+func (d *drain) give(o order) {
+	d.turning = true
+	d.orders <- o
+}
+
+// wakeAt is when the loop must go on at the latest, in any case and for each of its reasons.
+func (d *drain) wakeAt(now, wait time.Time) time.Time {
+	at := now.Add(time.Hour).Truncate(time.Hour)
+	earlier := func(t time.Time) {
+		if !t.IsZero() && t.Before(at) {
+			at = t
+		}
+	}
+	earlier(wait)
+	if d.retry != nil && !d.turning {
+		earlier(d.retryAt)
+	}
+	if len(d.answered) > 0 && !d.turning {
+		earlier(d.since.Add(ackDelay))
+	}
+	ok, until := d.pace.may(now, d.flying)
+	if ok && !d.turning {
+		earlier(d.due)
+	}
+	if !ok {
+		earlier(until)
+	}
+	return at
+}
+
+// take deals with an answer.
+func (d *drain) take(a answered) {
+	d.flying--
+	now := time.Now()
+	if len(d.answered) == 0 {
+		d.since = now
+	}
+	if a.unsent {
+		d.answered = append(d.answered, outbox.Result{Lease: a.lease, Outcome: outbox.Unsent})
+		return
+	}
+	r, aside := d.pace.judge(a, now)
+	d.unaside(now)
+	if aside {
+		d.aside = append(d.aside, r)
+	} else {
+		d.answered = append(d.answered, r)
+	}
+	if isAlarm(a.answer) {
+		d.halted.Store(d.pace.halted(now))
+		d.alarms.Add(-1)
+	}
+}
+
+// unaside lets the results be stored that were put aside.
+func (d *drain) unaside(now time.Time) {
+	if len(d.aside) == 0 {
+		return
+	}
+	if len(d.answered) == 0 {
+		d.since = now
+	}
+	d.answered, d.aside = append(d.answered, d.aside...), nil
+}
+
+// accept deals with what came of an order. Where the disk was full the order is given again later, and nothing is sent
+// until then: an acknowledgement that cannot be stored would be asked for for ever.
+func (d *drain) accept(t turn) error {
+	d.turning = false
+	if _, full := errors.AsType[*outbox.FullError](t.err); full {
+		d.disk.begin("acknowledgements cannot be stored; nothing is sent until they can", t.err)
+		d.retry, d.retryAt = &t.order, time.Now().Add(diskPause)
+		d.pace.diskFull(t.err)
+		return nil
+	}
+	if t.err != nil {
+		return t.err
+	}
+	d.disk.end("acknowledgements can be stored again")
+	d.pace.diskFull(nil)
+	d.queue = append(d.queue, t.leases...)
+	d.more, d.due = t.queued, t.due
+	d.pace.publish()
+	if len(t.order.results) > 0 {
+		signal(d.a.quiet)
+	}
+	return nil
+}
+
+// last stores what is known when the drain stops.
+func (d *drain) last() error {
+	results := append(d.answered, d.aside...)
+	if d.retry != nil {
+		results = append(results, d.retry.results...)
+	}
+	for _, l := range d.queue {
+		results = append(results, outbox.Result{Lease: l, Outcome: outbox.Unsent})
+	}
+	if len(results) == 0 {
+		return nil
+	}
+	_, err := d.a.box.Turn(results, 0, time.Now())
+	if err != nil {
+		return fmt.Errorf("store what was answered last: %w", err)
+	}
+	return nil
+}
