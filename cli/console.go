@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// console is where a command prints.
+type console struct {
+	out *output
+	err *screen
+}
+
+func newConsole(stdout, stderr io.Writer) *console {
+	return &console{
+		out: &output{w: stdout, terminal: isTerminal(stdout)},
+		err: &screen{w: stderr, terminal: isTerminal(stderr)},
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// printf prints for a person. What comes from outside must have gone through plain.
+func (con *console) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(con.out, format, args...) // the output keeps the error
+}
+
+// json prints v as one line.
+func (con *console) json(v any) { writeJSON(con.out, v) }
+
+// writeJSON writes v as one line. The errors of its writer are for whoever made that.
+func writeJSON(w io.Writer, v any) {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // what we print can be encoded
+}
+
+func (con *console) warn(format string, args ...any) {
+	con.say("warning", fmt.Sprintf(format, args...))
+}
+
+// fail tells of an error, and what to do about it.
+func (con *console) fail(err error) {
+	con.say("error", err.Error())
+	if h := hint(err); h != "" {
+		con.say("hint", h)
+	}
+}
+
+// say prints a message, each of its lines with what it is.
+func (con *console) say(what, text string) {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(&b, "tillpost: %s: %s\n", what, plain(strings.TrimRight(line, "\r\n")))
+	}
+	_, _ = io.WriteString(con.err, b.String()) // there is nowhere left to tell of it
+}
+
+// plain makes a text of unknown origin fit for a terminal: what does not print is escaped as in Go.
+func plain(s string) string {
+	clean := true
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}
+
+// clip is plain, cut to at most a number of characters.
+func clip(s string, most int) string {
+	s = plain(s)
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}
+
+// number shows n with commas: 1,234.
+func number[T int | int64 | uint64](n T) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// plural is `1 row`, `2 rows`.
+func plural[T int | int64 | uint64](n T, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(n) + " " + what + "s"
+}
+
+// span shows how long something takes, as a person says it.
+func span(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// output is stdout, and keeps its first error.
+type output struct {
+	w        io.Writer
+	terminal bool
+	err      error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	n, err := o.w.Write(p)
+	if err != nil {
+		o.err = fmt.Errorf("write the output: %w", err)
+	}
+	return n, o.err
+}
+
+// screen is stderr, with a progress bar in its last line where it is a terminal. Its methods may be called from several
+// goroutines.
+type screen struct {
+	terminal bool
+
+	mu  sync.Mutex // guards what follows
+	w   io.Writer
+	bar *progressbar.ProgressBar // nil = none is drawn
+}
+
+// Write writes above the progress bar.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bar != nil {
+		_ = s.bar.Clear() // it is only decoration
+	}
+	return s.w.Write(p)
+}
+
+// progress draws how much of a total is done, and what it is that is done. It does nothing where there is no terminal.
+func (s *screen) progress(done, total int64, what string) {
+	if !s.terminal {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// A bar that was full once is never drawn again, but the total may still grow: it is full when end takes it away.
+	total = max(total, 1)
+	done = min(done, total-1)
+	if s.bar == nil {
+		s.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.w), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(30),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount())
+	}
+	// Its errors are those of the terminal.
+	if s.bar.GetMax64() != total {
+		s.bar.ChangeMax64(total)
+	}
+	s.bar.Describe(what)
+	_ = s.bar.Set64(done)
+}
+
+// end takes the progress bar away.
+func (s *screen) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bar != nil {
+		_ = s.bar.Clear() // it is only decoration
+	}
+	s.bar = nil
+}

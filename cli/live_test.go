@@ -1,0 +1,311 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tillpost/agent"
+	"tillpost/mockapi"
+	"tillpost/outbox"
+)
+
+// TestMain lets the test binary be tillpost, for tests of signals, and takes away what this machine may hold for it.
+func TestMain(m *testing.M) {
+	if os.Getenv("TILLPOST_TEST_BE_TILLPOST") != "" {
+		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	for _, name := range []string{"TILLPOST_CONFIG", "TILLPOST_TOKEN", "CREDENTIALS_DIRECTORY"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// store is a machine with a config, a folder for exports and an API.
+type store struct {
+	t      *testing.T
+	dir    string
+	config string
+	api    *mockapi.Server
+}
+
+func newStore(t *testing.T, o mockapi.Options) *store {
+	t.Helper()
+	s := &store{t: t, dir: t.TempDir()}
+	o.Token = "secret"
+	s.api = mockapi.New(o)
+	server := httptest.NewServer(s.api)
+	t.Cleanup(server.Close)
+	s.config = filepath.Join(s.dir, "tillpost.yaml")
+	s.write("token", "secret\n")
+	s.write("tillpost.yaml", fmt.Sprintf("api: {url: %q, token_file: token, rate: unlimited, retry: {min: 10ms, max: 20ms}}\n"+
+		"data_dir: data\nsources:\n  - {name: main, folder: pos, settle: 50ms, settle_last: 50ms, rescan: 200ms}\n", server.URL))
+	return s
+}
+
+// write writes a file at once, as a POS does that knows how to.
+func (s *store) write(name, text string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".tmp", []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// run runs one command with the store's config.
+func (s *store) run(args ...string) (stdout, stderr string, status int) {
+	s.t.Helper()
+	return runIn(s.t.Context(), append([]string{args[0], "--config", s.config}, args[1:]...)...)
+}
+
+func runIn(ctx context.Context, args ...string) (stdout, stderr string, status int) {
+	var out, err bytes.Buffer
+	status = execute(ctx, args, &out, &err)
+	return out.String(), err.String(), status
+}
+
+// status asks for the status as JSON; ok is false where nothing answers yet.
+func (s *store) status() (status agent.Status, ok bool) {
+	s.t.Helper()
+	out, _, code := s.run("status", "--json")
+	if code != statusDone {
+		return status, false
+	}
+	if err := json.Unmarshal([]byte(out), &status); err != nil {
+		s.t.Fatalf("status --json printed %q: %v", out, err)
+	}
+	return status, true
+}
+
+// eventually waits until what holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after 20 s it still does not hold: %s", what)
+		}
+	}
+}
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// start runs a command until stop, which answers its exit status.
+func start(t *testing.T, args ...string) (stdout, stderr *buffer, stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stdout, stderr = &buffer{}, &buffer{}
+	ended := make(chan int, 1)
+	go func() { ended <- execute(ctx, args, stdout, stderr) }()
+	stopped := false
+	stop = func() int {
+		stopped = true
+		cancel(fmt.Errorf("the test is over"))
+		select {
+		case status := <-ended:
+			return status
+		case <-time.After(20 * time.Second):
+			t.Errorf("%v does not end", args)
+			return -1
+		}
+	}
+	t.Cleanup(func() {
+		if !stopped {
+			stop()
+		}
+	})
+	return stdout, stderr, stop
+}
+
+func TestCommandsAreServedByTheRunningAgent(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n3,849632040011,0\n")
+	_, log, stop := start(t, "run", "--config", s.config)
+	eventually(t, "the export is delivered", func() bool {
+		status, ok := s.status()
+		return ok && status.State == "running" && status.Delivered == 2 && status.Pending == 0
+	})
+
+	out, errs, code := s.run("status")
+	if code != 0 || errs != "" || !strings.Contains(out, "running, process ") || !strings.Contains(out, "API           ok\n") {
+		t.Errorf("status: got %d, %q, %q; want a running agent and an API that is ok", code, out, errs)
+	}
+	later := s.write("later.csv", "Store,UPC,Qty\n3,849632048260,11\n")
+	if out, errs, code = s.run("preview", "--json", later); code != 0 || errs != "" || !strings.Contains(out, `"quantity":11},"was":12}`) {
+		t.Errorf("preview: got %d, %q, %q; want what was sent before", code, out, errs)
+	}
+	for _, command := range []string{"run", "sync"} {
+		_, errs, code = s.run(command)
+		if code != statusFailed || !strings.Contains(errs, fmt.Sprintf("its process id is %d", os.Getpid())) || !strings.Contains(errs, "tillpost: hint: `tillpost status`") {
+			t.Errorf("a second %s: got %d, %q; want 1, the first one's process id and a hint", command, code, errs)
+		}
+	}
+
+	if out, _, code = s.run("pause"); code != 0 || out != "Paused: nothing is sent until `tillpost resume`. 0 updates wait.\n" {
+		t.Errorf("pause: got %d, %q", code, out)
+	}
+	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,11\n3,849632040011,0\n")
+	eventually(t, "the change waits", func() bool {
+		status, ok := s.status()
+		return ok && status.State == "paused" && status.Why == "by command" && status.Pending == 1
+	})
+	if out, _, code = s.run("status"); code != 0 || !strings.Contains(out, "(`tillpost resume` lets it go on)") || !strings.Contains(out, "1 update, the oldest waits for ") {
+		t.Errorf("status: got %d, %q; want the pause, how to end it, and the update that waits", code, out)
+	}
+	if out, _, code = s.run("resume"); code != 0 || !strings.HasPrefix(out, "Resumed: updates are sent.") {
+		t.Errorf("resume: got %d, %q", code, out)
+	}
+	eventually(t, "the change is delivered", func() bool {
+		quantity, _ := s.api.Quantity(mockapi.Key{Store: "3", UPC: "849632048260"})
+		return quantity == 11
+	})
+	if code := stop(); code != statusDone {
+		t.Errorf("run: got %d after it was stopped, want 0; its log:\n%s", code, log)
+	}
+	if strings.Contains(log.String(), "secret") {
+		t.Errorf("the token is in the log:\n%s", log)
+	}
+}
+
+func TestAnAgentThatDoesNotAnswerIsToldApartFromNone(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	box, err := outbox.Open(filepath.Join(s.dir, "data"), outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := box.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	later := s.write("later.csv", "Store,UPC,Qty\n3,849632048260,11\n")
+	out, errs, code := s.run("preview", "--json", later)
+	if code != statusDone || !strings.Contains(out, `"quantity":11}}`) || !strings.HasPrefix(errs, "tillpost: warning: what would change cannot be told: ") {
+		t.Errorf("preview: got %d, %q, %q; want what it would send, and a warning", code, out, errs)
+	}
+	if _, errs, code := s.run("status"); code != statusFailed || !strings.Contains(errs, "and does not answer") {
+		t.Errorf("status: got %d, %q; want 1 and that it does not answer", code, errs)
+	}
+}
+
+func TestSyncThatCannotDeliverEndsWithWhatWaits(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	s.api.SetDown(503)
+	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")
+	stdout, stderr, stop := start(t, "sync", "--config", s.config)
+	eventually(t, "the API was asked", func() bool { return s.api.Counters().Requests > 0 })
+	if code := stop(); code != statusFailed || !strings.Contains(stdout.String(), "1 update not sent yet") ||
+		!strings.Contains(stderr.String(), "tillpost: error: the test is over: 1 updates still wait\n") || !strings.Contains(stderr.String(), "tillpost: hint: nothing is lost") {
+		t.Errorf("when it is stopped: got %d, %q, %q; want 1, a summary with what waits, and a hint", code, stdout, stderr)
+	}
+	if _, errs, code := s.run("sync", "--timeout", "300ms"); code != statusFailed || !strings.Contains(errs, "tillpost: error: the time-out of 300ms is over: ") {
+		t.Errorf("at its time-out: got %d, %q; want 1 and why", code, errs)
+	}
+	s.api.SetDown(0)
+	if out, errs, code := s.run("sync", "--json"); code != statusDone || !strings.Contains(out, `"delivered":1,`) {
+		t.Errorf("once the API is back: got %d, %q, %q; want one update delivered", code, out, errs)
+	}
+}
+
+func TestMockAPIListensServesAndEnds(t *testing.T) {
+	t.Parallel()
+	stdout, _, stop := start(t, "mock-api", "--listen", "127.0.0.1:0", "--token", "secret", "--fault", "500,code=849632040011,next=1", "--unknown", "849632040042", "--seed", "7")
+	var url string
+	eventually(t, "it says where it listens", func() bool {
+		_, err := fmt.Sscanf(stdout.String(), "listening on %s\n", &url)
+		return err == nil
+	})
+	s := newStore(t, mockapi.Options{})
+	s.write("tillpost.yaml", fmt.Sprintf("api: {url: %q, token_file: token, rate: unlimited, retry: {min: 10ms, max: 20ms}}\ndata_dir: data\n"+
+		"sources: [{name: main, folder: pos, settle: 50ms, settle_last: 50ms}]\n", url))
+	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n3,849632040011,3\n3,849632040042,1\n")
+	if out, errs, code := s.run("sync"); code != statusPartial || !strings.HasPrefix(out, "2 updates delivered") {
+		t.Errorf("sync: got %d, %q, %q; want 2 updates delivered and a dead letter", code, out, errs)
+	}
+	if code := stop(); code != statusDone {
+		t.Errorf("mock-api: got %d after it was stopped, want 0", code)
+	}
+}
+
+func TestDemoDeliversComparesAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	out, errs, code := runIn(t.Context(), "demo", "--once")
+	for _, want := range []string{"1,488 rows", "Only those travelled: 12 requests; 1,476 unchanged rows stayed.", "The API holds 1,488 quantities, and each is the one in the newest export."} {
+		if code != statusDone || errs != "" || !strings.Contains(out, want) {
+			t.Fatalf("got %d, %q, and not %q in\n%s", code, errs, want, out)
+		}
+	}
+	gone(t, demoFolder(t, out))
+}
+
+func TestDemoTakesExportsUntilItIsStopped(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, stop := start(t, "demo")
+	eventually(t, "it waits for exports", func() bool { return strings.Contains(stdout.String(), "Ctrl-C ends the demo.") })
+	folder := demoFolder(t, stdout.String())
+	for name, text := range map[string]string{"mine.csv": "UPC,Qty\n849632048260,12\n", "bad.csv": "Name\na\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "it tells of both", func() bool {
+		return strings.Contains(stdout.String(), "1 update delivered\n") && strings.Contains(stderr.String(), "bad.csv")
+	})
+	if code := stop(); code != statusDone {
+		t.Errorf("got %d after it was stopped, want 0; it said\n%s", code, stderr)
+	}
+	gone(t, folder)
+}
+
+// demoFolder is the folder that the demo says it watches.
+func demoFolder(t *testing.T, out string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(out, "The agent watches ")
+	folder, _, ok := strings.Cut(rest, " with this config:")
+	if !ok {
+		t.Fatalf("got no folder in\n%s", out)
+	}
+	return folder
+}
+
+func gone(t *testing.T, folder string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Dir(folder)); !os.IsNotExist(err) {
+		t.Errorf("the demo's folder %s: got %v, want it gone", filepath.Dir(folder), err)
+	}
+}

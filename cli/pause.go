@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"tillpost/agent"
+	"tillpost/config"
+)
+
+func (con *console) pauseCommand() *cobra.Command {
+	return con.pausing(true, &cobra.Command{
+		Use:   "pause [--config FILE]",
+		Short: "stop sending, over restarts, until `resume`",
+		Long: "pause stops the sending, of the running agent at once and of every later one, until `tillpost resume`. Exports are\n" +
+			"still read; what they change waits.",
+		Example: "  tillpost pause",
+	})
+}
+
+func (con *console) resumeCommand() *cobra.Command {
+	return con.pausing(false, &cobra.Command{
+		Use:     "resume [--config FILE]",
+		Short:   "send again after `pause`",
+		Example: "  tillpost resume",
+	})
+}
+
+// pausing makes cmd stop the drain, or let it go on.
+func (con *console) pausing(pause bool, cmd *cobra.Command) *cobra.Command {
+	cmd.Args = noArguments
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig(*path)
+		if err != nil {
+			return err
+		}
+		return withDesk(cmd.Context(), c, func(d agent.Desk) error { return con.pause(cmd.Context(), d, pause) })
+	}
+	return cmd
+}
+
+func (con *console) pause(ctx context.Context, d agent.Desk, pause bool) error {
+	if err := d.Pause(ctx, pause); err != nil {
+		return err
+	}
+	s, err := d.Status(ctx)
+	if err != nil {
+		return err
+	}
+	waiting := plural(s.Pending, "update") + " wait"
+	if s.Pending == 1 {
+		waiting = "1 update waits"
+	}
+	running := s.State != "stopped"
+	switch {
+	case pause && running:
+		con.printf("Paused: nothing is sent until `tillpost resume`. %s.\n", waiting)
+	case pause:
+		con.printf("Paused: nothing will be sent until `tillpost resume`. %s; no agent is running.\n", waiting)
+	case running:
+		con.printf("Resumed: updates are sent. %s.\n", waiting)
+	default:
+		con.printf("Resumed: updates will be sent once an agent runs. %s.\n", waiting)
+	}
+	return nil
+}
+
+// withDesk calls fn with the desk of the config's agent.
+func withDesk(ctx context.Context, c *config.Config, fn func(agent.Desk) error) error {
+	d, err := agent.OpenDesk(ctx, c)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(d), d.Close())
+}

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"tillpost/export"
+	"tillpost/inventory"
+)
+
+// lines shows an export as JSON, an object a line.
+type lines struct {
+	w     *bufio.Writer
+	label string // of the export; "" = there is only one
+}
+
+func newLines(w io.Writer, label string) *lines {
+	return &lines{w: bufio.NewWriterSize(w, 64<<10), label: label}
+}
+
+// previewLine is one line of `preview --json`.
+type previewLine struct {
+	Export   string            `json:"export,omitempty"`
+	Detected *export.Detected  `json:"detected,omitempty"`
+	Line     int               `json:"line,omitempty"`
+	Update   *inventory.Update `json:"update,omitempty"`
+	Was      *int64            `json:"was,omitempty"`
+	Reject   string            `json:"reject,omitempty"`
+	Error    string            `json:"error,omitempty"`
+	Summary  *previewSum       `json:"summary,omitempty"`
+}
+
+func (l *lines) print(line previewLine) {
+	line.Export = l.label
+	writeJSON(l.w, line)
+}
+
+func (l *lines) detected(d export.Detected) { l.print(previewLine{Detected: &d}) }
+
+func (l *lines) update(f found) {
+	line := previewLine{Line: f.line, Update: &inventory.Update{Key: f.key, Quantity: f.quantity}}
+	if f.changed() {
+		line.Was = f.was
+	}
+	l.print(line)
+}
+
+func (l *lines) reject(line int, reason string) { l.print(previewLine{Line: line, Reject: reason}) }
+
+func (l *lines) failed(err error) {
+	l.print(previewLine{Error: err.Error()})
+	_ = l.w.Flush() // the output keeps the error
+}
+
+func (l *lines) summary(s previewSum) {
+	l.print(previewLine{Summary: &s})
+	_ = l.w.Flush() // the output keeps the error
+}
+
+// table shows an export to a person: the first of its updates and rejects, and counts.
+type table struct {
+	con    *console
+	name   string
+	ledger bool // only what would change is listed
+
+	how     export.Detected
+	updates []found
+	more    int // updates that are not listed
+	rejects []string
+	new     int
+	changed int
+}
+
+const (
+	listedUpdates = 20
+	listedRejects = 10
+)
+
+func newTable(con *console, name string, ledger bool) *table {
+	return &table{con: con, name: name, ledger: ledger}
+}
+
+func (t *table) detected(d export.Detected) { t.how = d }
+
+func (t *table) update(f found) {
+	switch {
+	case !f.known:
+	case f.was == nil:
+		t.new++
+	case f.changed():
+		t.changed++
+	default:
+		return
+	}
+	if len(t.updates) == listedUpdates {
+		t.more++
+		return
+	}
+	t.updates = append(t.updates, f)
+}
+
+func (t *table) reject(line int, reason string) {
+	if len(t.rejects) < listedRejects {
+		t.rejects = append(t.rejects, fmt.Sprintf("line %d: %s", line, clip(reason, 300)))
+	}
+}
+
+func (t *table) failed(err error) {
+	t.con.fail(fmt.Errorf("%s: %w", t.name, err))
+}
+
+func (t *table) summary(s previewSum) {
+	t.showDetected()
+	t.showUpdates()
+	t.showRejects(s.Rejects)
+	parts := []string{plural(s.Updates, "update")}
+	if s.Unchanged != nil {
+		parts[0] += fmt.Sprintf(" (%s new, %s changed, %s unchanged)", number(t.new), number(t.changed), number(*s.Unchanged))
+	}
+	parts = append(parts, plural(s.Rejects, "reject"), number(s.Skipped)+" skipped")
+	t.con.printf("%s: %s\n", plural(s.Rows, "row"), strings.Join(parts, ", "))
+}
+
+// showDetected prints how the export is read.
+func (t *table) showDetected() {
+	d := t.how
+	header := "no header"
+	if d.Header > 0 {
+		header = fmt.Sprintf("header in line %d", d.Header)
+	}
+	t.con.printf("%s: %s, %s, delimiter %q, decimal %q, %s\n", plain(t.name), d.Format, d.Encoding, d.Delimiter, d.Decimal, header)
+	var columns []string
+	for f := range export.Quantity + 1 {
+		if heading, ok := d.Columns[f]; ok {
+			columns = append(columns, fmt.Sprintf("%s from %q", f, clip(heading, 60)))
+		}
+	}
+	t.con.printf("  %s\n", strings.Join(columns, ", "))
+	if len(d.PassedOver) > 0 {
+		quoted := make([]string, min(len(d.PassedOver), 20))
+		for i := range quoted {
+			quoted[i] = fmt.Sprintf("%q", d.PassedOver[i])
+		}
+		t.con.printf("  passed over: %s\n", strings.Join(quoted, ", "))
+	}
+	t.con.printf("\n")
+}
+
+func (t *table) showUpdates() {
+	if len(t.updates) == 0 {
+		if t.ledger {
+			t.con.printf("  nothing would change\n\n")
+		}
+		return
+	}
+	w := tabwriter.NewWriter(t.con.out, 0, 0, 2, ' ', 0)
+	head := "  LINE\tSTORE\tPRODUCT\tQUANTITY"
+	if t.ledger {
+		head += "\tWAS"
+	}
+	rows := []string{head}
+	for _, f := range t.updates {
+		row := fmt.Sprintf("  %d\t%s\t%s\t%d", f.line, clip(f.key.Store, 20), clip(product(f.key), 50), f.quantity)
+		switch {
+		case !t.ledger:
+		case f.was == nil:
+			row += "\tnew"
+		default:
+			row += fmt.Sprintf("\t%d", *f.was)
+		}
+		rows = append(rows, row)
+	}
+	_, _ = fmt.Fprintln(w, strings.Join(rows, "\n")) // con.out keeps the error
+	_ = w.Flush()
+	if t.more > 0 {
+		t.con.printf("  and %s more\n", number(t.more))
+	}
+	t.con.printf("\n")
+}
+
+// product is what a key says but the store.
+func product(k inventory.Key) string {
+	if k.UPC != "" {
+		return "upc " + k.UPC
+	}
+	return strings.TrimRight(fmt.Sprintf("sku %s %s %s", k.SKU, k.Size, k.Width), " ")
+}
+
+func (t *table) showRejects(all int) {
+	if all == 0 {
+		return
+	}
+	t.con.printf("  rejected:\n")
+	for _, line := range t.rejects {
+		t.con.printf("  %s\n", line)
+	}
+	if more := all - len(t.rejects); more > 0 {
+		t.con.printf("  and %s more\n", number(more))
+	}
+	t.con.printf("\n")
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"tillpost/agent"
+	"tillpost/config"
+)
+
+func (con *console) runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run [--config FILE]",
+		Short: "the agent in the foreground",
+		Long: "run watches the folders of the config and sends what changes, until it is told to stop (Ctrl-C, SIGTERM). Requests\n" +
+			"that are on their way then have 10 s; all that is known is on disk when it ends. The log goes to standard error.",
+		Example: "  tillpost run --config /etc/tillpost/tillpost.yaml",
+		Args:    noArguments,
+	}
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig(*path)
+		if err != nil {
+			return err
+		}
+		a, err := con.newAgent(c)
+		if err != nil {
+			return err
+		}
+		return a.Run(cmd.Context())
+	}
+	return cmd
+}
+
+// newAgent makes the agent of a config. Its errors are the config's, or the token's.
+func (con *console) newAgent(c *config.Config) (*agent.Agent, error) {
+	tokens := c.TokenSource()
+	if _, err := tokens.Token(); err != nil {
+		return nil, &setupError{err: err, token: true}
+	}
+	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: newLogger(con.err, c.Log), Version: programVersion()})
+	if err != nil {
+		return nil, &setupError{err: err}
+	}
+	return a, nil
+}
+
+// newLogger logs to w as the config says. Both formats escape what does not print.
+func newLogger(w io.Writer, c config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo // the config knows no such level
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}

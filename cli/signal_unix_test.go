@@ -1,0 +1,100 @@
+//go:build !windows
+
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tillpost/mockapi"
+)
+
+// process starts tillpost as a process of its own and waits until its log has a message.
+func process(t *testing.T, message string, args ...string) (_ *exec.Cmd, log *buffer) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "TILLPOST_TEST_BE_TILLPOST=1")
+	log = &buffer{}
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "its log has "+message, func() bool { return strings.Contains(log.String(), message) })
+	return cmd, log
+}
+
+func TestTheFirstSignalEndsTheAgentInOrder(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, mockapi.Options{})
+			cmd, log := process(t, "msg=started", "run", "--config", s.config)
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("got %v, want the exit status 0; it said\n%s", err, log)
+			}
+		})
+	}
+}
+
+func TestTheSecondSignalEndsTheAgentAtOnce(t *testing.T) {
+	t.Parallel()
+	hang, err := mockapi.ParseFault("hang")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(t, mockapi.Options{Faults: []mockapi.Fault{hang}})
+	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")
+	cmd, _ := process(t, "msg=started", "run", "--config", s.config)
+	eventually(t, "a request is in flight", func() bool { return s.api.Counters().InFlight == 1 })
+	start := time.Now()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for tick := time.Tick(50 * time.Millisecond); ; <-tick {
+		select {
+		case err := <-ended:
+			if took := time.Since(start); err == nil || took > 5*time.Second {
+				t.Errorf("got %v after %s, want an end by a signal long before the request's 10 s", err, took)
+			}
+			return
+		default:
+			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		}
+	}
+}
+
+func TestPreviewDoesNotWaitForTheWriterOfAPipe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe.csv")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errs, code := runIn(t.Context(), "preview", path)
+	if want := "tillpost: error: " + path + ": read the export: " + path + " is not a regular file\n"; code != statusFailed || errs != want {
+		t.Errorf("got %d, %q; want 1, %q", code, errs, want)
+	}
+}
+
+func TestATokenThatOthersCanReadIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	if err := os.Chmod(filepath.Join(s.dir, "token"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"run", "sync"} {
+		_, errs, code := s.run(command)
+		if code != statusUsage || !strings.Contains(errs, "has the mode 0644") || !strings.Contains(errs, "tillpost: hint: `chmod 600 ") {
+			t.Errorf("%s: got %d, %q; want 2, why, and what to do", command, code, errs)
+		}
+	}
+}

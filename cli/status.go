@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tillpost/agent"
+)
+
+func (con *console) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status [--config FILE] [--json]",
+		Short: "the agent's state, of the running one or from the data folder",
+		Example: "  tillpost status\n" +
+			"  tillpost status --json",
+		Args: noArguments,
+	}
+	path := configFlag(cmd)
+	asJSON := jsonFlag(cmd, "print one JSON object")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig(*path)
+		if err != nil {
+			return err
+		}
+		var s agent.Status
+		err = withDesk(cmd.Context(), c, func(d agent.Desk) (err error) {
+			s, err = d.Status(cmd.Context())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			con.json(s)
+			return nil
+		}
+		con.showStatus(s, time.Now())
+		return nil
+	}
+	return cmd
+}
+
+// showStatus prints a status for a person.
+func (con *console) showStatus(s agent.Status, now time.Time) {
+	t := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) // con.out keeps the error
+	}
+	row("agent", "%s", agentLine(s, now))
+	row("to send", "%s", pendingLine(s))
+	row("delivered", "%s", deliveredLine(s, now))
+	row("unchanged", "%s", plural(s.Unchanged, "row")+" not sent, because nothing had changed")
+	row("rejects", "%s", plural(s.Rejects, "row"))
+	row("dead letters", "%s", deadLine(s))
+	if s.Held > 0 {
+		row("held", "%s", plural(s.Held, "export"))
+	}
+	row("API", "%s", apiLine(s, now))
+	for _, src := range s.Sources {
+		row("source "+plain(src.Name), "%s", sourceLine(src, now))
+	}
+	row("data", "%s", plain(s.DataDir))
+	_ = t.Flush() // con.out keeps the error
+}
+
+func agentLine(s agent.Status, now time.Time) string {
+	line := s.State
+	if s.Why != "" {
+		line += ", " + plain(s.Why)
+	}
+	if s.State == "paused" && s.Why == "by command" {
+		line += " (`tillpost resume` lets it go on)"
+	}
+	if s.PID != 0 {
+		line += fmt.Sprintf(", process %d", s.PID)
+	}
+	if s.Since != nil {
+		line += ", for " + span(now.Sub(*s.Since))
+	}
+	return line
+}
+
+func pendingLine(s agent.Status) string {
+	if s.Pending == 0 {
+		return "nothing"
+	}
+	parts := []string{plural(s.Pending, "update")}
+	if s.InFlight > 0 {
+		parts = append(parts, number(s.InFlight)+" in flight")
+	}
+	if s.ToConfirm > 0 {
+		parts = append(parts, number(s.ToConfirm)+" of them only once more, to be sure")
+	}
+	parts = append(parts, "the oldest waits for "+span(time.Duration(s.OldestPending)*time.Second))
+	if s.ETA != nil && *s.ETA > 0 {
+		parts = append(parts, "all sent in about "+span(time.Duration(*s.ETA)*time.Second))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func deliveredLine(s agent.Status, now time.Time) string {
+	line := plural(s.Delivered, "update")
+	if s.LastDelivery != nil {
+		line += ", the last " + span(now.Sub(*s.LastDelivery)) + " ago"
+	}
+	return line
+}
+
+func deadLine(s agent.Status) string {
+	if s.Dead == 0 {
+		return "none"
+	}
+	line := plural(s.Dead, "update") + " refused for good"
+	if s.Unknown > 0 {
+		line += fmt.Sprintf(", %s of them because the API does not know the product or the store", number(s.Unknown))
+	}
+	return line
+}
+
+func apiLine(s agent.Status, now time.Time) string {
+	line := plain(s.API.State)
+	if s.API.Since != nil {
+		line += " for " + span(now.Sub(*s.API.Since))
+	}
+	if s.API.State != "ok" && s.API.LastError != "" {
+		line += ": " + clip(s.API.LastError, 200)
+	}
+	return line
+}
+
+func sourceLine(src agent.SourceStatus, now time.Time) string {
+	line := plain(src.State)
+	if src.Problem != "" {
+		line += " (" + plain(src.Problem) + ")"
+	}
+	if src.Overdue {
+		line += ", overdue"
+	}
+	line += ", " + plain(src.Folder)
+	e := src.LastExport
+	if e == nil {
+		return line + "; no export yet"
+	}
+	line += fmt.Sprintf("; %s %s ago: ", plain(e.Name), span(now.Sub(e.At)))
+	if e.Refused != "" {
+		return line + "refused, " + clip(e.Refused, 200)
+	}
+	return line + fmt.Sprintf("%s, %s changed, %s", plural(e.Rows, "row"), number(e.Changed), plural(e.Rejects, "reject"))
+}
