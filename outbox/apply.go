@@ -12,6 +12,9 @@ func (t *txn) applyChunk(chunk []byte, exports []uint64, age uint64) error {
 		if !validKey(d.key) || d.kind == deltaWant && d.export >= uint64(len(exports)) {
 			return errDelta
 		}
+		if d.kind == deltaWant {
+			t.wants++
+		}
 		disk := t.diskKey(d.key)
 		r, ok, err := t.get(disk)
 		if err != nil {

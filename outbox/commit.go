@@ -122,6 +122,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 			}
 			s, sources[x.Source] = &read, &read
 		}
+		s.Last = e.ID
 		if e.Refused == "" && (x.Completes == nil || s.Newest == e.ID) { // a last row makes no export the newest again
 			s.Newest, s.Hash, s.Digest = e.ID, e.Hash, e.Digest
 		}
@@ -254,7 +255,9 @@ func (o *Outbox) apply(ctx context.Context, id uint64) (err error) {
 		}
 		in.Offset = next
 		err = o.update(func(t *txn) error {
-			return errs(t.applyChunk(chunk, in.Exports, in.Age), putJSON(t.tx.Bucket(bucketIntakes), id8(id), in))
+			err := t.applyChunk(chunk, in.Exports, in.Age)
+			in.Left -= t.wants
+			return errs(err, putJSON(t.tx.Bucket(bucketIntakes), id8(id), in))
 		})
 		if err != nil {
 			return err

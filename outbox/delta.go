@@ -34,7 +34,7 @@ type deltaWriter struct {
 	file  *os.File
 	path  string // of the file, until the outbox refers to it
 	size  int64  // bytes written
-	total int64  // rows
+	wants int64  // quantities
 }
 
 type deltaRow struct {
@@ -47,6 +47,7 @@ type deltaRow struct {
 }
 
 func (d *deltaWriter) want(export int, line uint64, quantity int64, rank uint64, key []byte) error {
+	d.wants++
 	d.chunk = append(d.chunk, deltaWant)
 	d.chunk = binary.AppendUvarint(d.chunk, uint64(export))
 	d.chunk = binary.AppendUvarint(d.chunk, line)
@@ -63,7 +64,6 @@ func (d *deltaWriter) end(rank uint64, key []byte) error {
 	d.chunk = binary.BigEndian.AppendUint64(d.chunk, rank)
 	d.chunk = binary.AppendUvarint(d.chunk, uint64(len(key)))
 	d.chunk = append(d.chunk, key...)
-	d.total++
 	if d.rows++; d.rows < d.most && len(d.chunk) < deltaLength/2 {
 		return nil
 	}

@@ -45,6 +45,7 @@ type File struct {
 // Source is what is kept of a source.
 type Source struct {
 	Started time.Time         `json:"started"`        // its first look was taken
+	Last    uint64            `json:"last"`           // the export taken or refused last
 	Newest  uint64            `json:"newest"`         // the export taken last, and
 	Hash    string            `json:"hash"`           // its bytes, and
 	Digest  string            `json:"digest"`         // how they were read
@@ -58,6 +59,7 @@ type intakeRecord struct {
 	Offset  int64    `json:"offset"`  // bytes of it that are applied
 	Age     uint64   `json:"age"`     // of the keys that it makes pending
 	Exports []uint64 `json:"exports"` // by their places in the delta
+	Left    int64    `json:"left"`    // quantities that it holds and that are not applied
 }
 
 func fileKey(source, name string) []byte { return []byte(source + "\x00" + name) }
@@ -83,18 +85,11 @@ func (o *Outbox) Export(id uint64) (e Export, err error) {
 // LastExport returns the export that was taken or refused last for a source; ErrUnknown where there is none.
 func (o *Outbox) LastExport(source string) (e Export, err error) {
 	err = o.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketExports).Cursor()
-		for k, _ := c.Last(); k != nil; k, _ = c.Prev() {
-			var x Export
-			if err := getJSON(tx.Bucket(bucketExports), k, &x); err != nil {
-				return err
-			}
-			if x.Source == source {
-				e = x
-				return nil
-			}
+		var s Source
+		if err := getJSON(tx.Bucket(bucketSources), []byte(source), &s); err != nil {
+			return err
 		}
-		return ErrUnknown
+		return getJSON(tx.Bucket(bucketExports), id8(s.Last), &e)
 	})
 	return e, err
 }
@@ -135,7 +130,7 @@ func (t *txn) forgetOld(now time.Time) error {
 	err := t.tx.Bucket(bucketSources).ForEach(func(k, _ []byte) error {
 		var s Source
 		err := getJSON(t.tx.Bucket(bucketSources), k, &s)
-		newest[s.Newest] = true
+		newest[s.Newest], newest[s.Last] = true, true
 		return err
 	})
 	if err != nil {

@@ -263,6 +263,15 @@ type partitionRows struct {
 	rows, spare []row
 	index       []uint64 // what rows are sorted by: the upper bits of the hash, and the row's place in the lower ones
 	buf, block  []byte
+	number      int         // of the partition
+	lost        []duplicate // what settling its rows has to tell
+	err         error       // of loading it
+}
+
+// duplicate is a row that fell to `duplicates: reject`, or, without a line, one that was settled with another.
+type duplicate struct {
+	export int
+	line   uint64
 }
 
 // compactAt is how many rows are held before duplicates among them are settled, so that an export that names one
@@ -271,9 +280,9 @@ const compactAt = 64 << 10
 
 // load reads a partition's rows, those of dropped exports left out, sorted by hash, key, export in the order of rank,
 // line; settle is called for a row and a later one of the same key and export, and puts their sum into the first.
-func (s *spill) load(n int, into *partitionRows, order []int, settle func(first, later *row)) error {
+func (s *spill) load(n int, into *partitionRows, order []int, settle func(part *partitionRows, first, later *row)) error {
 	p := &s.parts[n]
-	into.rows, into.buf = into.rows[:0], into.buf[:0]
+	into.rows, into.buf, into.lost = into.rows[:0], into.buf[:0], into.lost[:0]
 	limit := s.compact
 	for _, e := range p.stored {
 		into.block = slices.Grow(into.block[:0], e.length)[:e.length]
@@ -325,14 +334,14 @@ func (p *partitionRows) parse(block []byte, order []int) error {
 }
 
 // settle sorts the rows and leaves one for each key and export. Rows of one line stay in the order in which they came.
-func (p *partitionRows) settle(order []int, settle func(first, later *row)) {
+func (p *partitionRows) settle(order []int, settle func(part *partitionRows, first, later *row)) {
 	width := bits.Len(uint(len(p.rows)))
 	p.sort(order, width)
 	kept := slices.Grow(p.spare[:0], len(p.rows))
 	for _, x := range p.index {
 		r := &p.rows[x&(1<<width-1)]
 		if n := len(kept) - 1; n >= 0 && kept[n].hash == r.hash && kept[n].export == r.export && bytes.Equal(kept[n].key, r.key) {
-			settle(&kept[n], r)
+			settle(p, &kept[n], r)
 			continue
 		}
 		kept = append(kept, *r)

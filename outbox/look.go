@@ -23,18 +23,33 @@ type Stats struct {
 	Destination   string
 }
 
-// Stats reads the figures. The oldest may be a little older than it is true while an entry of the queue is stale.
-func (o *Outbox) Stats() (Stats, error) {
+// Stats reads the figures, all of one moment of the file. What is accepted and not applied counts as pending; where such
+// a key waits already, it counts twice for that while. The oldest may be a little older than it is true while an entry of
+// the queue is stale.
+func (o *Outbox) Stats() (s Stats, err error) {
+	var st state
+	var unapplied int64
+	err = o.db.View(func(tx *bbolt.Tx) error {
+		intakes := tx.Bucket(bucketIntakes)
+		err := intakes.ForEach(func(k, _ []byte) error {
+			var in intakeRecord
+			err := getJSON(intakes, k, &in)
+			unapplied += in.Left
+			return err
+		})
+		return errs(err, getJSON(tx.Bucket(bucketMeta), keyState, &st))
+	})
+	if err != nil {
+		return s, err
+	}
+	s = Stats{Counters: st.Counters, Created: st.Created, LastAck: st.LastAck, Paused: st.Paused, Destination: st.Destination}
+	s.Pending += unapplied
+	var leased [][]byte
 	o.mu.Lock()
-	s := Stats{Counters: o.state.Counters, Created: o.state.Created, LastAck: o.state.LastAck,
-		Paused: o.state.Paused, Destination: o.state.Destination}
 	for _, l := range o.leases {
 		if l.sent {
 			s.InFlight++
 		}
-	}
-	leased := make([][]byte, 0, len(o.leases))
-	for _, l := range o.leases {
 		leased = append(leased, l.disk)
 	}
 	o.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"go.etcd.io/bbolt"
 
@@ -52,14 +53,8 @@ func (in *Intake) Settle(onDuplicate func(export int, line uint64)) (_ []Counts,
 		return nil, err
 	}
 	in.deltas = &deltaWriter{dir: in.spill.dir, most: in.o.sizes.chunk, sync: !in.o.opts.NoSync}
-	var part partitionRows
-	for n := range partitions {
-		if err := in.spill.load(n, &part, m.order, m.settle); err != nil {
-			return nil, err
-		}
-		if err := m.partition(n, part.rows); err != nil {
-			return nil, err
-		}
+	if err := m.partitions(); err != nil {
+		return nil, err
 	}
 	counts := make([]Counts, len(in.exports))
 	for i, x := range in.exports {
@@ -165,11 +160,49 @@ func (m *merge) evict(existing []*namedSet, newest map[[2]string]*incoming, sour
 	}
 }
 
-// settle puts a later row for the same key of the same export into the first.
-func (m *merge) settle(first, later *row) {
+// partitions merges one partition after the other. While one is merged, the next is loaded and sorted on another core.
+func (m *merge) partitions() (err error) {
+	free, loaded := make(chan *partitionRows, 2), make(chan *partitionRows, 1)
+	free <- &partitionRows{}
+	free <- &partitionRows{}
+	var loader sync.WaitGroup
+	loader.Go(func() {
+		defer close(loaded)
+		for n := range partitions {
+			part, ok := <-free
+			if !ok {
+				return
+			}
+			part.number = n
+			part.err = m.in.spill.load(n, part, m.order, m.settle)
+			loaded <- part
+			if part.err != nil {
+				return
+			}
+		}
+	})
+	for part := range loaded {
+		if err != nil {
+			continue // what the loader had under way
+		}
+		if err = part.err; err == nil {
+			err = m.partition(part)
+		}
+		if err != nil {
+			close(free)
+			continue
+		}
+		free <- part
+	}
+	loader.Wait()
+	return err
+}
+
+// settle puts a later row for the same key of the same export into the first. It is called by the loader.
+func (m *merge) settle(part *partitionRows, first, later *row) {
 	x := m.in.exports[first.export]
 	if !later.counted && !first.counted { // else the first was counted as what it was, and the later one will be
-		x.counts.Duplicates++
+		part.lost = append(part.lost, duplicate{first.export, 0})
 	}
 	counted := first.counted && later.counted
 	switch x.Reading.Settle {
@@ -179,11 +212,11 @@ func (m *merge) settle(first, later *row) {
 		first.line = later.line
 		first.figure += later.figure
 	case inventory.DuplicatesReject:
-		if !first.void {
-			m.onDuplicate(first.export, first.line)
+		if !first.void && !first.counted {
+			part.lost = append(part.lost, duplicate{first.export, first.line})
 		}
-		if !later.void {
-			m.onDuplicate(first.export, later.line)
+		if !later.void && !later.counted {
+			part.lost = append(part.lost, duplicate{first.export, later.line})
 		}
 		first.void = true
 	}
@@ -191,7 +224,15 @@ func (m *merge) settle(first, later *row) {
 }
 
 // partition merges one partition, inside one short reading transaction.
-func (m *merge) partition(n int, rows []row) error {
+func (m *merge) partition(part *partitionRows) error {
+	n, rows := part.number, part.rows
+	for _, d := range part.lost {
+		if d.line == 0 {
+			m.in.exports[d.export].counts.Duplicates++
+		} else {
+			m.onDuplicate(d.export, d.line)
+		}
+	}
 	if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
 		return nil
 	}

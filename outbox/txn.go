@@ -23,6 +23,7 @@ type txn struct {
 	after                          []func()        // once it is committed, with mu held
 	cursor                         *bbolt.Cursor   // of keys
 	buf, arena                     []byte
+	wants                          int64 // quantities of deltas that it applies
 }
 
 // update runs fn in one transaction. What fn does to the state counts once the commit succeeded. An error of fn leaves
