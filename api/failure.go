@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"syscall"
 	"time"
 
 	"tillpost/inventory"
@@ -94,7 +93,7 @@ func networkFailure(err error) string {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was closed without an answer"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case wasReset(err):
 		return "the connection was broken off without an answer"
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "net/http: "), "http: ")

@@ -55,7 +55,7 @@ func (con *console) warn(format string, args ...any) {
 
 // fail tells of an error, and what to do about it.
 func (con *console) fail(err error) {
-	con.say("error", err.Error())
+	con.say("error", errorText(err))
 	if h := hint(err); h != "" {
 		con.say("hint", h)
 	}

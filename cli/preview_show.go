@@ -51,7 +51,7 @@ func (l *lines) update(f found) {
 func (l *lines) reject(line int, reason string) { l.print(previewLine{Line: line, Reject: reason}) }
 
 func (l *lines) failed(err error) {
-	l.print(previewLine{Error: err.Error()})
+	l.print(previewLine{Error: errorText(err)})
 	_ = l.w.Flush() // the output keeps the error
 }
 

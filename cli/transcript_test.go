@@ -120,7 +120,6 @@ func words(command string) (list []string) {
 func volatile(text string) string {
 	for _, v := range []struct{ from, to string }{
 		{`\$DIR[^\s":;,]*`, ``}, // to slashes, see below
-		{`(GetFileAttributesEx|CreateFile|stat) (\S+): The system cannot find the (file|path) specified\.`, `stat $2: no such file or directory`},
 		{`time=\S+`, `time=TIME`},
 		{`"time":"[^"]*"`, `"time":"TIME"`},
 		{`"at":"[^"]*"`, `"at":"TIME"`},
