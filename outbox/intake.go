@@ -32,6 +32,9 @@ type Reading struct {
 	Digest  string    // of what decides how the source's exports are read
 	Stock   inventory.Stock
 	Settle  inventory.Duplicates
+	// Rank is what Outbox.Rank gave when the export arrived; 0 = Begin asks for it. It counts for an export that can be read
+	// only after newer ones: what arrived later stays newer.
+	Rank uint64
 	// Completes is the export of which this is the last row too (settle_last); nil = a new one. Its rank is used again.
 	Completes *Export
 }
@@ -55,7 +58,7 @@ type Intake struct {
 	spill   spill
 	deltas  *deltaWriter
 	old     []*namedSet // open while settling
-	rank    uint64      // the greatest given in this intake or before it
+	rank    uint64      // the greatest of the exports'
 	locked  bool        // holds o.intake
 	settled bool        // as it is now
 }
@@ -80,8 +83,7 @@ func (o *Outbox) NewIntake() *Intake {
 const fresh = time.Minute
 
 // Begin begins an export and returns its number in the intake. Exports of one look are begun in the order of their
-// modification time, ties by arrival. The export's rank (promise 8 of the contract) is its modification time, at most
-// now; that of a fresh one is greater than all before it, whatever the clock says.
+// modification time, ties by arrival.
 func (in *Intake) Begin(r Reading, now time.Time) int {
 	r.Family = strings.ToValidUTF8(r.Family, "\uFFFD") // as it will be in JSON
 	x := &incoming{Reading: r}
@@ -92,15 +94,25 @@ func (in *Intake) Begin(r Reading, now time.Time) int {
 		x.rank = r.Completes.Rank
 		return len(in.exports) - 1
 	}
-	in.o.mu.Lock()
-	in.rank = max(in.rank, in.o.state.Rank) // another source's exports may have been accepted meanwhile
-	in.o.mu.Unlock()
-	x.rank = rankOf(r.ModTime, now)
-	if d := r.Arrived.Sub(r.ModTime); d.Abs() <= fresh {
-		x.rank = max(in.rank+1, x.rank)
+	if x.rank = r.Rank; x.rank == 0 {
+		x.rank = in.o.Rank(r.ModTime, r.Arrived, now)
 	}
 	in.rank = max(in.rank, x.rank)
 	return len(in.exports) - 1
+}
+
+// Rank gives an export its rank (promise 8 of the contract): its modification time, at most now; for a fresh one more
+// than was given before, whatever the clock says.
+func (o *Outbox) Rank(modTime, arrived, now time.Time) uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rank = max(o.rank, o.state.Rank)
+	rank := rankOf(modTime, now)
+	if arrived.Sub(modTime).Abs() <= fresh {
+		rank = max(o.rank+1, rank)
+	}
+	o.rank = max(o.rank, rank)
+	return rank
 }
 
 // rankOf is a modification time, at most now, as a rank. The times of a file may lie where UnixNano cannot reach.
@@ -121,9 +133,23 @@ func (in *Intake) Add(line uint64, key []byte, figure int64, counted bool) error
 	if !validKey(key) {
 		return fmt.Errorf("line %d of %s: %x is not an encoded key", line, in.exports[n].Name, key)
 	}
+	return in.add(n, line, key, figure, counted, false)
+}
+
+// Void says that a row of the export that was begun last names a key and is no update: its figure cannot be read. Where
+// rows are added up (DuplicatesSum) no sum without it is true, so the key's other rows fall too.
+func (in *Intake) Void(line uint64, key []byte) error {
+	n := len(in.exports) - 1
+	if in.exports[n].Settle != inventory.DuplicatesSum || !validKey(key) {
+		return nil
+	}
+	return in.add(n, line, key, 0, true, true)
+}
+
+func (in *Intake) add(n int, line uint64, key []byte, figure int64, counted, void bool) error {
 	in.settled = false
 	in.exports[n].rows++
-	if err := in.spill.add(uint64(n), line, key, figure, counted); err != nil {
+	if err := in.spill.add(uint64(n), line, key, figure, counted, void); err != nil {
 		return diskError(in.o.dir, fmt.Errorf("spill rows of %s: %w", in.exports[n].Name, err))
 	}
 	return nil
@@ -206,16 +232,20 @@ type extent struct {
 	sum    uint32 // CRC-32C
 }
 
-// add appends a row: export, line (uvarints), figure (varint), counted (1 byte), key (uvarint length, bytes).
-func (s *spill) add(export, line uint64, key []byte, figure int64, counted bool) error {
+// add appends a row: export, line (uvarints), figure (varint), counted and void (bits of 1 byte), key (uvarint length,
+// bytes).
+func (s *spill) add(export, line uint64, key []byte, figure int64, counted, void bool) error {
 	b := binary.AppendUvarint(s.record[:0], export)
 	b = binary.AppendUvarint(b, line)
 	b = binary.AppendVarint(b, figure)
+	flags := byte(0)
 	if counted {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
+		flags |= 1
 	}
+	if void {
+		flags |= 2
+	}
+	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(len(key)))
 	b = append(b, key...)
 	s.record = b
@@ -254,7 +284,7 @@ type row struct {
 	line    uint64
 	figure  int64
 	counted bool // in an earlier reading
-	void    bool // fell to `duplicates: reject`
+	void    bool // fell to `duplicates: reject`, or cannot be added up
 	key     []byte
 }
 
@@ -318,7 +348,7 @@ func (p *partitionRows) parse(block []byte, order []int) error {
 	d := decoder{b: p.buf[at:]}
 	for len(d.b) > 0 {
 		r := row{export: int(d.uvarint()), line: d.uvarint(), figure: d.varint()}
-		flag := d.bytes(1)
+		flags := d.bytes(1)
 		r.key = d.bytes(d.uvarint())
 		if d.bad {
 			return errSpill
@@ -326,7 +356,7 @@ func (p *partitionRows) parse(block []byte, order []int) error {
 		if order[r.export] < 0 {
 			continue
 		}
-		r.counted = flag[0] != 0
+		r.counted, r.void = flags[0]&1 != 0, flags[0]&2 != 0
 		r.hash = hashOf(r.key)
 		p.rows = append(p.rows, r)
 	}

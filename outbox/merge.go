@@ -209,8 +209,12 @@ func (m *merge) settle(part *partitionRows, first, later *row) {
 	case inventory.DuplicatesLast:
 		first.line, first.figure = later.line, later.figure
 	case inventory.DuplicatesSum:
-		first.line = later.line
-		first.figure += later.figure
+		if !first.void && !later.void {
+			first.line = later.line
+			first.figure += later.figure
+			break
+		}
+		fallthrough
 	case inventory.DuplicatesReject:
 		if !first.void && !first.counted {
 			part.lost = append(part.lost, duplicate{first.export, first.line})

@@ -116,6 +116,7 @@ type Outbox struct {
 	broken error      // under write: a commit failed and nobody knows whether it counts
 
 	mu     sync.Mutex        // guards what follows
+	rank   uint64            // the greatest given, though perhaps not committed
 	state  state             // as committed
 	leases map[string]*Lease // by key: handed to the drain and not resolved
 	blocks map[uint64]int    // lease row -> leases of it not resolved
