@@ -17,11 +17,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,9 +60,12 @@ type Agent struct {
 	wake    chan struct{} // there may be something to send
 	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored
 
-	mu              sync.Mutex // guards what follows
-	drain           drainState
-	pausedByCommand bool
+	paused    atomic.Bool // by command
+	unapplied atomic.Bool // the disk was too full to apply all that was accepted
+
+	command sync.Mutex // held while a command changes the outbox
+	mu      sync.Mutex // guards what follows
+	drain   drainState
 }
 
 // New checks the config's parts against each other. It does no I/O but reading the CA file and the token once, so that
@@ -122,12 +127,30 @@ func (a *Agent) open() error {
 	if err != nil {
 		return errors.Join(err, box.Close())
 	}
-	a.pausedByCommand = stats.Paused
+	a.paused.Store(stats.Paused)
+	if err := os.Remove(cardPath(c.DataDir)); err != nil && !errors.Is(err, fs.ErrNotExist) { // another life's
+		a.log.Warn("what another run left cannot be removed", "err", err)
+	}
 	// The bucket starts empty, so that restarts cannot burst past the rate (R8).
 	if a.limiter.Limit() != rate.Inf {
 		a.limiter.AllowN(a.started, a.limiter.Burst())
 	}
 	return nil
+}
+
+// ticket takes one request off the rate limit, or says when there will be one to take. Nothing is reserved meanwhile, so
+// that a pause leaves nothing behind that could leave in addition to the burst after it.
+func (a *Agent) ticket(now time.Time) (wait time.Time) {
+	if a.limiter.Limit() == rate.Inf {
+		return time.Time{}
+	}
+	r := a.limiter.ReserveN(now, 1)
+	delay := r.DelayFrom(now)
+	if delay <= 0 {
+		return time.Time{}
+	}
+	r.CancelAt(now)
+	return now.Add(delay)
 }
 
 // Run works until ctx ends (nil) or a part fails (its error). When it returns, every goroutine has ended, requests that
@@ -155,7 +178,8 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 		}
 		g.Go(func() error { return l.serve(ctx) })
 	}
-	if err := a.resume(ctx); err != nil && ctx.Err() == nil { // else it was told to stop meanwhile, which the next start makes good
+	err = a.resume(ctx)
+	if _, full := errors.AsType[*outbox.FullError](err); err != nil && !full && ctx.Err() == nil { // else the sources, or the next start, make it good
 		stop(err)
 		return errors.Join(err, g.Wait())
 	}
@@ -175,20 +199,19 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 	return err
 }
 
-// resume applies what another life has accepted.
+// resume applies what was accepted and not applied, in another life or because the disk was full. In the latter case the
+// error is a *outbox.FullError, and it is to be called again.
 func (a *Agent) resume(ctx context.Context) error {
 	lost, err := a.box.Resume(ctx)
 	if len(lost) > 0 {
-		a.log.Error("accepted changes could not be read again; the exports are read anew where they still lie", "exports", lost)
+		a.log.Error("accepted changes could not be read again; their exports are read anew where they still lie", "exports", lost)
 	}
-	if _, full := errors.AsType[*outbox.FullError](err); full {
-		a.log.Error("the disk is full; accepted changes are applied once there is room", "err", err)
-		return nil
-	}
+	_, full := errors.AsType[*outbox.FullError](err)
+	a.unapplied.Store(full)
 	return err
 }
 
-// finished is the cause of the stop when Sync is done.
+// errFinished is the cause of the stop when Sync is done.
 var errFinished = errors.New("all is done")
 
 // watchFor ends the work once done says so. It is woken whenever that may have become true.

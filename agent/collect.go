@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -27,11 +28,34 @@ type source struct {
 	watcher *watcher.Watcher
 	digest  string // of how its exports are read
 	archive string // where they go
-	trouble trouble
 	pruned  time.Time
+	forgot  time.Time
+
+	ranks map[string]arrival // exports that arrived and are not taken, for what was wrong with them; by name
+
+	trouble trouble     // with the outbox's disk
+	reading fileTrouble // with reading exports
+	away    fileTrouble // with putting them away
 
 	mu    sync.Mutex // guards what follows
 	state sourceState
+}
+
+// arrival is the rank that a version of a file got when it arrived: what arrives later stays newer, however long it takes
+// until this one can be read.
+type arrival struct {
+	stat watcher.Stat
+	rank uint64
+}
+
+// rank returns the rank of an export that is read now, perhaps once more.
+func (s *source) rank(f watcher.File, now time.Time) uint64 {
+	if a, ok := s.ranks[f.Name]; ok && a.stat == f.Stat {
+		return a.rank
+	}
+	rank := s.a.box.Rank(f.ModTime(), f.Arrived, now)
+	s.ranks[f.Name] = arrival{f.Stat, rank}
+	return rank
 }
 
 // sourceState is what the status tells of a source.
@@ -39,13 +63,19 @@ type sourceState struct {
 	looked  time.Time // the last look
 	missing string    // why the folder cannot be read
 	blind   string    // why no notifications come
-	problem string    // why exports could not be taken in
+	busy    bool      // with what the look found
+	full    string    // why exports cannot be taken in
+	problem string    // what is wrong with some of them
 	idle    bool      // nothing is left to wait for
 }
 
 func newSource(a *Agent, c config.Source) (*source, error) {
-	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: c.Archive.Folder}
-	s.trouble = trouble{log: a.log.With("source", c.Name)}
+	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: c.Archive.Folder,
+		ranks: map[string]arrival{}}
+	log := a.log.With("source", c.Name)
+	s.trouble = trouble{log: log}
+	s.reading = fileTrouble{trouble: trouble{log: log}, over: "every export can be read again"}
+	s.away = fileTrouble{trouble: trouble{log: log}, over: "exports can be put away again"}
 	if s.archive == "" {
 		s.archive = filepath.Join(a.opts.Config.DataDir, "archive", c.Name)
 	}
@@ -74,12 +104,29 @@ func (s *source) collect(ctx context.Context) error {
 			return fmt.Errorf("source %s: %w", s.conf.Name, err)
 		}
 		s.prune(look.At)
-		s.mu.Lock()
-		s.state.idle = idle && look.Pending == 0 && look.Missing == ""
-		s.mu.Unlock()
+		s.settle(look, idle)
 		signal(s.a.quiet)
 	}
 	return nil
+}
+
+// settle notes how the folder is after a look was dealt with.
+func (s *source) settle(look watcher.Look, idle bool) {
+	idle = idle && look.Pending == 0 && look.Missing == ""
+	if idle {
+		clear(s.ranks)
+		s.reading.none()
+		s.away.none()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.busy, s.state.idle, s.state.problem = false, idle, ""
+	switch {
+	case len(s.reading.files) > 0:
+		s.state.problem = fmt.Sprintf("exports that cannot be read: %d", len(s.reading.files))
+	case len(s.away.files) > 0:
+		s.state.problem = fmt.Sprintf("exports that cannot be put away: %d", len(s.away.files))
+	}
 }
 
 func (s *source) isIdle() bool {
@@ -92,7 +139,7 @@ func (s *source) isIdle() bool {
 func (s *source) tell(look watcher.Look) {
 	s.mu.Lock()
 	was := s.state
-	s.state.looked, s.state.missing, s.state.blind = look.At, look.Missing, look.Blind
+	s.state.looked, s.state.missing, s.state.blind, s.state.busy = look.At, look.Missing, look.Blind, true
 	s.mu.Unlock()
 	log := s.a.log.With("source", s.conf.Name, "folder", s.conf.Folder)
 	switch {
@@ -109,22 +156,26 @@ func (s *source) tell(look watcher.Look) {
 	}
 }
 
-// setProblem notes why exports cannot be taken in; "" = they can.
-func (s *source) setProblem(what string) {
+// setFull notes why exports cannot be taken in; "" = they can.
+func (s *source) setFull(why string) {
 	s.mu.Lock()
-	s.state.problem = what
+	s.state.full = why
 	s.mu.Unlock()
 }
 
 // take takes in what a look found, together. It reports whether nothing is left to come back to. A full disk is not an
 // error: the exports are tried again.
 func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err error) {
-	files, err := s.fresh(look)
-	if err != nil || len(files) == 0 {
-		return err == nil, err
+	if len(look.Files) == 0 && !s.a.unapplied.Load() {
+		return true, nil
 	}
-	if _, err := s.a.box.Resume(ctx); err != nil { // what a full disk kept from being applied
-		return false, s.full(err, files)
+	defer signal(s.a.wake) // the drain gets nothing while something is applied, and does not look for its end
+	if err := s.a.resume(ctx); err != nil {
+		return false, s.putOff(err, look.Files)
+	}
+	files, err := s.fresh(look)
+	if err != nil {
+		return false, s.putOff(err, look.Files)
 	}
 	t := &taking{s: s, in: s.a.box.NewIntake(), now: look.At}
 	defer func() {
@@ -132,36 +183,54 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 			s.a.log.Warn("a temporary file stays behind until the next start", "source", s.conf.Name, "err", cerr)
 		}
 	}()
-	if err := t.begin(); err != nil {
-		return false, err
+	if err := t.takeAll(ctx, files); err != nil {
+		return false, s.putOff(err, look.Files)
 	}
-	for _, f := range files {
-		if ctx.Err() != nil {
-			return false, nil
-		}
-		if err := t.read(f); err != nil {
-			return false, s.full(err, files)
-		}
+	if ctx.Err() != nil {
+		return false, nil
 	}
-	if err := t.commit(ctx); err != nil {
-		return false, s.full(err, files)
+	if !s.a.unapplied.Load() {
+		s.trouble.end("exports can be taken in again")
 	}
-	s.trouble.end("exports can be taken in again")
-	s.setProblem("")
-	if err := s.finish(t); err != nil {
-		return false, err
-	}
-	signal(s.a.wake)
+	s.setFull("")
+	s.finish(t)
 	return !t.more, nil
 }
 
-// full asks for the files once more where the disk had no room, and returns any other error.
-func (s *source) full(err error, files []watcher.File) error {
-	if _, full := errors.AsType[*outbox.FullError](err); !full {
+// takeAll reads the exports and hands them to the outbox.
+func (t *taking) takeAll(ctx context.Context, files []watcher.File) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := t.read(f); err != nil {
+			return err
+		}
+	}
+	if err := t.commit(ctx); err != nil {
+		return err
+	}
+	for _, r := range t.readings {
+		if _, same := t.same[r.file.Name]; same || !r.dropped || r.taken.Refused != "" {
+			delete(t.s.ranks, r.file.Name)
+		}
+	}
+	if len(t.same) > 0 {
+		return t.s.a.box.Seen(t.s.conf.Name, t.same, t.now)
+	}
+	return nil
+}
+
+// putOff asks for the files of a look once more, unless err says that the outbox itself must be opened anew.
+func (s *source) putOff(err error, files []watcher.File) error {
+	if errors.Is(err, outbox.ErrUncertain) || errors.Is(err, outbox.ErrDamaged) {
 		return err
 	}
 	s.trouble.begin("exports cannot be taken in; deliveries go on", err)
-	s.setProblem(err.Error())
+	s.setFull(err.Error())
 	for _, f := range files {
 		s.watcher.Retry(f)
 	}
@@ -204,20 +273,20 @@ func (s *source) fresh(look watcher.Look) ([]watcher.File, error) {
 	return wanted, s.a.box.Seen(s.conf.Name, old, look.At)
 }
 
-// finish does with the exports that were taken what `after` says, and remembers what was nothing new.
-func (s *source) finish(t *taking) error {
-	if len(t.same) > 0 {
-		if err := s.a.box.Seen(s.conf.Name, t.same, t.now); err != nil {
-			return err
-		}
-	}
+// finish does with the exports that were taken what `after` says.
+func (s *source) finish(t *taking) {
 	for _, d := range t.done {
 		if err := s.after(d); err != nil {
 			t.more = true
+			s.away.fail(d.file.Name, "an export cannot be put away; it is tried again", err)
 			s.watcher.Retry(d.file)
+			continue
 		}
+		s.away.well(d.file.Name)
 	}
-	return nil
+	if len(t.done) > 0 {
+		s.forget(t.now)
+	}
 }
 
 // after archives or deletes an export that the outbox has whole. One that is in use is come back to.
@@ -235,18 +304,27 @@ func (s *source) after(d doneFile) error {
 		err = s.watcher.Archive(d.file, s.archive, same)
 	case "delete":
 		err = s.watcher.Remove(d.file, same)
-	default:
-		return nil
 	}
-	switch {
-	case err == nil:
-		s.trouble.end("exports can be put away again")
-	case errors.Is(err, watcher.ErrChanged), errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, watcher.ErrChanged) || errors.Is(err, fs.ErrNotExist) {
 		return nil // a new version, which is told by itself, or the POS took it away
-	default:
-		s.trouble.begin("an export cannot be put away; it is tried again", err)
 	}
 	return err
+}
+
+// forget lets the outbox forget files that are long gone, once a day. It is called when an export was just taken, so that
+// a share that is not mounted is not mistaken for an empty folder.
+func (s *source) forget(now time.Time) {
+	if now.Sub(s.forgot) < day {
+		return
+	}
+	s.forgot = now
+	present := func(name string) bool {
+		_, err := os.Lstat(filepath.Join(s.conf.Folder, filepath.FromSlash(name)))
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	if err := s.a.box.Forget(s.conf.Name, present, now); err != nil {
+		s.a.log.Warn("files that are gone cannot be forgotten; it is tried again tomorrow", "source", s.conf.Name, "err", err)
+	}
 }
 
 // prune empties the archive of what is too old, once a day.

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"tillpost/config"
 	"tillpost/outbox"
 )
-
-var pid = os.Getpid()
 
 // Desk is where commands are served: by the running agent, through its listener, or from the data folder of a stopped
 // one. Both answer the same.
@@ -93,16 +90,14 @@ func wanted(box *outbox.Outbox, keys [][]byte) ([]*int64, error) {
 	return out, nil
 }
 
-// Pause stops the drain, or lets it go on, over restarts. It takes effect with the next request.
+// Pause stops the drain, or lets it go on, over restarts. When it has returned no request leaves any more.
 func (a *Agent) Pause(paused bool) error {
+	a.command.Lock()
+	defer a.command.Unlock()
 	if err := a.box.Pause(paused); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	was := a.pausedByCommand
-	a.pausedByCommand = paused
-	a.mu.Unlock()
-	if was != paused {
+	if a.paused.Swap(paused) != paused {
 		a.log.Info("command", "paused", paused)
 	}
 	signal(a.wake)

@@ -25,6 +25,10 @@ const (
 	grace = 10 * time.Second
 	// diskPause is how long the drain waits before it tries again to store what was answered.
 	diskPause = 2 * time.Second
+	// heldPause is how long it waits for what is due while an export is being applied, unless it is woken.
+	heldPause = time.Second
+	// clockStep is how far the wall clock may leap before what waits for its time is looked at anew.
+	clockStep = time.Minute
 )
 
 // drain posts what the outbox leases. All decisions are made by one goroutine; the posting is done by workers and the
@@ -49,14 +53,13 @@ type drain struct {
 	due      time.Time       // when it will have; zero = not by itself
 	retry    *order          // could not be stored
 	retryAt  time.Time
-	ticket   time.Time // when the rate limit lets the next request go; zero = not asked yet
 	disk     trouble
 }
 
 type answered struct {
 	lease  *outbox.Lease
 	answer api.Answer
-	unsent bool
+	sent   time.Time // zero = it was not
 }
 
 // order is one outbox.Turn.
@@ -100,14 +103,16 @@ func (d *drain) run(ctx context.Context) error {
 		d.take(<-d.answers)
 	}
 	if d.turning {
-		d.accept(<-d.turned)
+		if aerr := d.accept(<-d.turned); err == nil {
+			err = aerr
+		}
 	}
 	if err == nil {
 		err = d.last()
 	}
 	close(d.orders)
 	parts.Wait()
-	d.pace.publish()
+	d.pace.publish(0)
 	return err
 }
 
@@ -118,15 +123,16 @@ func (d *drain) post(ctx context.Context) {
 		if err != nil { // keys are checked when they enter the outbox, and whenever they are read from it
 			panic(fmt.Sprintf("leased key %x: %v", l.Key, err))
 		}
-		if d.halted.Load() || d.alarms.Load() > 0 {
-			d.answers <- answered{lease: l, unsent: true}
+		if d.halted.Load() || d.alarms.Load() > 0 || d.a.paused.Load() {
+			d.answers <- answered{lease: l}
 			continue
 		}
+		sent := time.Now()
 		ans := d.a.client.Post(ctx, inventory.Update{Key: key, Quantity: d.a.box.Take(l)})
 		if isAlarm(ans) {
 			d.alarms.Add(1)
 		}
-		d.answers <- answered{lease: l, answer: ans}
+		d.answers <- answered{lease: l, answer: ans, sent: sent}
 	}
 }
 
@@ -157,9 +163,14 @@ func (d *drain) clerk() {
 func (d *drain) loop(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	armed := time.Now().Add(time.Hour)
+	last := time.Now()
+	armed := last.Add(time.Hour)
 	for {
 		now := time.Now()
+		if leap := now.Round(0).Sub(last.Round(0)) - now.Sub(last); leap.Abs() > clockStep {
+			d.more = true // the outbox then corrects when things are due
+		}
+		last = now
 		d.pace.look(now)
 		d.halted.Store(d.pace.halted(now))
 		d.order(now)
@@ -167,6 +178,7 @@ func (d *drain) loop(ctx context.Context) error {
 			timer.Reset(at.Sub(now))
 			armed = at
 		}
+		d.pace.publish(d.unstored())
 		select {
 		case <-ctx.Done():
 			return nil
@@ -189,19 +201,13 @@ func (d *drain) loop(ctx context.Context) error {
 // feed gives leases to the workers as long as there are free ones and nothing forbids it, and says when to go on if that
 // is a matter of time (zero = when something happens: every answer means a free worker).
 func (d *drain) feed(now time.Time) (wait time.Time) {
-	for len(d.queue) > 0 && d.retry == nil && len(d.work) < cap(d.work) {
+	for len(d.queue) > 0 && d.retry == nil && d.room() {
 		ok, until := d.pace.may(now, d.flying)
 		if !ok {
 			return until
 		}
-		if d.a.limiter.Limit() != rate.Inf {
-			if d.ticket.IsZero() {
-				d.ticket = now.Add(d.a.limiter.ReserveN(now, 1).DelayFrom(now))
-			}
-			if d.ticket.After(now) {
-				return d.ticket
-			}
-			d.ticket = time.Time{}
+		if until := d.a.ticket(now); !until.IsZero() {
+			return until
 		}
 		d.work <- d.queue[0]
 		d.queue = d.queue[1:]
@@ -210,14 +216,22 @@ func (d *drain) feed(now time.Time) (wait time.Time) {
 	return time.Time{}
 }
 
+// room reports whether a worker can be given something. Where the rate is limited nothing lies ready before a worker is
+// free: what has waited for one would leave later than the limit meant, and together with what comes after it.
+func (d *drain) room() bool {
+	if d.a.limiter.Limit() != rate.Inf {
+		return d.flying < cap(d.work)
+	}
+	return len(d.work) < cap(d.work)
+}
+
 // batch is how many leases are asked for: what the rate lets go in a second, so that an update that could oversell does
 // not wait behind others that were leased before it.
 func (d *drain) batch() int {
-	c := d.a.opts.Config.API
 	if d.pace.probe {
 		return 1
 	}
-	return int(min(outbox.MaxLease, max(float64(c.Concurrency), math.Ceil(c.Rate))))
+	return int(min(outbox.MaxLease, math.Ceil(d.a.opts.Config.API.Rate)))
 }
 
 // order gives the clerk an order where one is due.
@@ -252,6 +266,9 @@ func (d *drain) order(now time.Time) {
 	}
 	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
 	if n > 0 || full {
+		if n > 0 {
+			d.more = false // what comes from here on wakes the drain
+		}
 		d.give(order{d.answered, n})
 		d.answered = nil
 	}
@@ -274,8 +291,11 @@ func (d *drain) wakeAt(now, wait time.Time) time.Time {
 	if d.retry != nil && !d.turning {
 		earlier(d.retryAt)
 	}
-	if len(d.answered) > 0 && !d.turning {
+	if len(d.answered) > 0 && d.retry == nil && !d.turning {
 		earlier(d.since.Add(ackDelay))
+	}
+	if !d.pace.eased.IsZero() {
+		earlier(d.pace.eased.Add(calm))
 	}
 	ok, until := d.pace.may(now, d.flying)
 	if ok && !d.turning {
@@ -294,7 +314,7 @@ func (d *drain) take(a answered) {
 	if len(d.answered) == 0 {
 		d.since = now
 	}
-	if a.unsent {
+	if a.sent.IsZero() {
 		d.answered = append(d.answered, outbox.Result{Lease: a.lease, Outcome: outbox.Unsent})
 		return
 	}
@@ -322,6 +342,15 @@ func (d *drain) unaside(now time.Time) {
 	d.answered, d.aside = append(d.answered, d.aside...), nil
 }
 
+// unstored is how many answers are kept back for longer than it takes to store them.
+func (d *drain) unstored() int {
+	n := len(d.aside)
+	if d.retry != nil {
+		n += len(d.retry.results) + len(d.answered)
+	}
+	return n
+}
+
 // accept deals with what came of an order. Where the disk was full the order is given again later, and nothing is sent
 // until then: an acknowledgement that cannot be stored would be asked for for ever.
 func (d *drain) accept(t turn) error {
@@ -329,17 +358,19 @@ func (d *drain) accept(t turn) error {
 	if _, full := errors.AsType[*outbox.FullError](t.err); full {
 		d.disk.begin("acknowledgements cannot be stored; nothing is sent until they can", t.err)
 		d.retry, d.retryAt = &t.order, time.Now().Add(diskPause)
-		d.pace.diskFull(t.err)
+		d.pace.full = t.err
 		return nil
 	}
 	if t.err != nil {
 		return t.err
 	}
 	d.disk.end("acknowledgements can be stored again")
-	d.pace.diskFull(nil)
+	d.pace.full = nil
 	d.queue = append(d.queue, t.leases...)
-	d.more, d.due = t.queued, t.due
-	d.pace.publish()
+	d.more, d.due = d.more || t.queued, t.due // a wake-up may have come since the clerk has looked
+	if now := time.Now(); t.order.n > 0 && len(t.leases) == 0 && !t.due.IsZero() && !t.due.After(now) {
+		d.due = now.Add(heldPause) // nothing is handed out while an export is applied, and its end wakes the drain
+	}
 	if len(t.order.results) > 0 {
 		signal(d.a.quiet)
 	}

@@ -9,35 +9,79 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// card is what <data_dir>/agent.json says of the running agent: where commands are served, and the key that they must
-// bring. Who can read the data folder can command the agent; nobody else can.
+// card is what <data_dir>/agent.json says of the running agent: where commands are served, the key that they must bring,
+// and the proof that an answer must bring, so that a program which got the port of an agent that died is not believed.
+// Who can read the data folder can command the agent; nobody else can.
 type card struct {
 	Address string `json:"address"` // host:port, loopback
 	Key     string `json:"key"`
+	Proof   string `json:"proof"` // never leaves the machine but in an answer to the key
 	PID     int    `json:"pid"`
 }
 
 const (
-	keyHeader  = "X-Tillpost-Key"
-	maxCommand = 4 << 20 // bytes of a command
+	keyHeader   = "X-Tillpost-Key"
+	proofHeader = "X-Tillpost-Proof"
+	maxCommand  = 4 << 20  // bytes of a command
+	maxReply    = 64 << 20 // bytes of what is answered
 )
 
 func cardPath(dataDir string) string { return filepath.Join(dataDir, "agent.json") }
 
+// readCard reads the card. The error wraps fs.ErrNotExist where there is none.
 func readCard(dataDir string) (c card, err error) {
 	data, err := os.ReadFile(cardPath(dataDir))
 	if err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal(data, &c)
+	if err := json.Unmarshal(data, &c); err != nil {
+		return card{}, fmt.Errorf("read %s: %w", cardPath(dataDir), err)
+	}
+	at, err := netip.ParseAddrPort(c.Address)
+	if err != nil || !at.Addr().IsLoopback() || c.Key == "" || c.Proof == "" {
+		return card{PID: c.PID}, fmt.Errorf("read %s: it is not a running tillpost's", cardPath(dataDir))
+	}
+	return c, nil
 }
+
+// write puts the card in its place, readable by this account alone.
+func (c card) write(dataDir string) error {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dataDir, "agent-*.tmp") // its mode is 0600, whatever lies there
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Close())
+	for try := 0; err == nil; try++ {
+		if err = os.Rename(f.Name(), cardPath(dataDir)); err == nil || try == cardTries {
+			break
+		}
+		time.Sleep(cardPause) // Windows: a command may be reading the old one
+		err = nil
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+const (
+	cardTries = 10
+	cardPause = 50 * time.Millisecond
+)
 
 // listener serves the commands on a loopback port.
 type listener struct {
@@ -52,17 +96,8 @@ func listen(a *Agent) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a loopback port for commands: %w", err)
 	}
-	c := card{Address: l.Addr().String(), Key: rand.Text(), PID: pid}
-	data, err := json.Marshal(c)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	path := cardPath(a.opts.Config.DataDir)
-	err = os.WriteFile(path+".tmp", data, 0o600)
-	if err == nil {
-		err = os.Rename(path+".tmp", path)
-	}
-	if err != nil {
+	c := card{Address: l.Addr().String(), Key: rand.Text(), Proof: rand.Text(), PID: os.Getpid()}
+	if err := c.write(a.opts.Config.DataDir); err != nil {
 		return nil, errors.Join(fmt.Errorf("write where commands are served: %w", err), l.Close())
 	}
 	return &listener{a: a, net: l, card: c}, nil
@@ -71,17 +106,23 @@ func listen(a *Agent) (*listener, error) {
 // serve serves until ctx ends.
 func (l *listener) serve(ctx context.Context) error {
 	s := &http.Server{Handler: l.guard(l.routes()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	defer context.AfterFunc(ctx, func() {
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(l.a.log.Handler(), slog.LevelDebug)}
+	down := make(chan struct{})
+	running := context.AfterFunc(ctx, func() {
+		defer close(down)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if s.Shutdown(ctx) != nil {
 			_ = s.Close()
 		}
-	})()
+	})
 	err := s.Serve(l.net)
+	if !running() {
+		<-down // commands that are being answered
+	}
 	if rerr := os.Remove(cardPath(l.a.opts.Config.DataDir)); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
-		l.a.log.Warn("a file stays behind", "err", rerr)
+		l.a.log.Warn("what says where commands are served stays behind", "err", rerr)
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -99,6 +140,7 @@ func (l *listener) guard(next http.Handler) http.Handler {
 			http.Error(w, "forbidden", http.StatusForbidden)
 			return
 		}
+		w.Header().Set(proofHeader, l.card.Proof)
 		r.Body = http.MaxBytesReader(w, r.Body, maxCommand)
 		next.ServeHTTP(w, r)
 	})
@@ -110,24 +152,26 @@ func (l *listener) routes() http.Handler {
 		s, err := l.a.Status()
 		reply(w, s, err)
 	})
-	mux.HandleFunc("POST /pause", func(w http.ResponseWriter, r *http.Request) {
-		var paused bool
-		err := json.NewDecoder(r.Body).Decode(&paused)
-		if err == nil {
-			err = l.a.Pause(paused)
-		}
-		reply(w, struct{}{}, err)
-	})
-	mux.HandleFunc("POST /wanted", func(w http.ResponseWriter, r *http.Request) {
-		var keys [][]byte
-		var list []*int64
-		err := json.NewDecoder(r.Body).Decode(&keys)
-		if err == nil {
-			list, err = wanted(l.a.box, keys)
-		}
-		reply(w, list, err)
-	})
+	mux.HandleFunc("POST /pause", command(func(paused bool) (struct{}, error) { return struct{}{}, l.a.Pause(paused) }))
+	mux.HandleFunc("POST /wanted", command(func(keys [][]byte) ([]*int64, error) { return wanted(l.a.box, keys) }))
 	return mux
+}
+
+// command serves what takes one JSON value and answers one.
+func command[In, Out any](do func(In) (Out, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			status := http.StatusBadRequest
+			if _, big := errors.AsType[*http.MaxBytesError](err); big {
+				status = http.StatusRequestEntityTooLarge
+			}
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		out, err := do(in)
+		reply(w, out, err)
+	}
 }
 
 func reply(w http.ResponseWriter, v any, err error) {
@@ -151,7 +195,8 @@ func dial(ctx context.Context, dataDir string) (*netDesk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &netDesk{card: c, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{Proxy: nil}}}
+	d := &netDesk{card: c, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{Proxy: nil},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}} // the key goes nowhere else
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	if _, err := d.Status(ctx); err != nil {
@@ -197,7 +242,10 @@ func (d *netDesk) call(ctx context.Context, method, path string, in, out any) (e
 		return err
 	}
 	defer res.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
+	if subtle.ConstantTimeCompare([]byte(res.Header.Get(proofHeader)), []byte(d.card.Proof)) != 1 {
+		return errors.New("what answers is not the tillpost that works on this data folder")
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
 	if err != nil {
 		return err
 	}

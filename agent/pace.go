@@ -13,6 +13,10 @@ import (
 const (
 	// apart is the longest that the drain waits between two tries to make a connection at all.
 	apart = 30 * time.Second
+	// calm is how long the API must have taken updates until its trouble is over: what comes and goes is one trouble.
+	calm = 30 * time.Second
+	// patience is how long single updates may fail, while none passes, until that is a trouble.
+	patience = time.Minute
 	// tokenLook is how often a drain that is paused for its token looks whether that has changed.
 	tokenLook = time.Second
 )
@@ -34,18 +38,27 @@ type pace struct {
 	a       *Agent
 	trouble trouble
 
-	halt   api.Verdict // TokenBad or NotOurAPI while the drain is paused for one of them, else Acknowledged
-	until  time.Time   // nothing is sent before
-	probe  bool        // one request at a time, to see whether it works again
-	token  string      // that was bad
-	looked time.Time   // at the token
-	paused bool        // by command
-	misses int         // failures in a row, of whatever key
-	last   string      // the words of the last failure
-	state  string
-	full   error
-	denied map[string]bool // keys that got 403 -> whether others have passed since
+	halt    api.Verdict          // TokenBad or NotOurAPI while the drain is paused for one of them, else Acknowledged
+	until   time.Time            // nothing is sent before, by our own judgement
+	asked   time.Time            // nothing is sent before, for the API asked for it
+	probe   bool                 // one request at a time, to see whether it works again
+	token   string               // that was bad
+	looked  time.Time            // at the token
+	paused  bool                 // by command
+	misses  int                  // failures in a row, of whatever key
+	missed  time.Time            // when the first of them came
+	eased   time.Time            // since when the API takes updates again; zero = it was not in trouble, or is
+	last    string               // the words of the last failure
+	state   string               // as the status tells it
+	full    error                // why answers cannot be stored
+	passed  time.Time            // when the newest request left that was acknowledged, and
+	stopped time.Time            // the newest that paused the drain
+	denied  map[string]time.Time // keys that the drain was paused for -> when their request left; at most maxDenied
+	shown   drainState           // published last
 }
+
+// maxDenied bounds what is remembered of keys that the drain was paused for. Forgetting one costs another pause.
+const maxDenied = 1000
 
 // drainState is what the status tells of the drain.
 type drainState struct {
@@ -53,17 +66,20 @@ type drainState struct {
 	err   string // the last failure's words; it stays after it is over
 	since time.Time
 	pause bool // by itself
+	kept  int  // answers that are not stored yet: their requests are not in flight any more
 }
 
 func newPace(a *Agent) pace {
-	return pace{a: a, trouble: trouble{log: a.log}, halt: api.Acknowledged, state: stateOK, denied: map[string]bool{}}
+	return pace{a: a, trouble: trouble{log: a.log}, halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{}}
 }
 
 // look takes in what changed outside: a command to pause, another token.
 func (p *pace) look(now time.Time) {
-	p.a.mu.Lock()
-	p.paused = p.a.pausedByCommand
-	p.a.mu.Unlock()
+	p.paused = p.a.paused.Load()
+	if !p.eased.IsZero() && now.Sub(p.eased) >= calm {
+		p.trouble.end("the API takes updates again")
+		p.eased = time.Time{}
+	}
 	if p.halt != api.TokenBad || now.Sub(p.looked) < tokenLook {
 		return
 	}
@@ -80,6 +96,8 @@ func (p *pace) may(now time.Time, flying int) (ok bool, until time.Time) {
 	switch {
 	case p.paused || p.full != nil:
 		return false, time.Time{}
+	case now.Before(p.asked):
+		return false, latest(p.asked, p.until)
 	case now.Before(p.until):
 		if p.halt == api.TokenBad {
 			return false, earliest(p.until, p.looked.Add(tokenLook))
@@ -93,7 +111,7 @@ func (p *pace) may(now time.Time, flying int) (ok bool, until time.Time) {
 
 // halted reports whether what the workers have been given, and have not sent, is not to be sent either.
 func (p *pace) halted(now time.Time) bool {
-	return p.paused || p.full != nil || now.Before(p.until)
+	return p.paused || p.full != nil || now.Before(p.asked) || now.Before(p.until)
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -101,11 +119,6 @@ func earliest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func (p *pace) diskFull(err error) {
-	p.full = err
-	p.publish()
 }
 
 // judge takes an answer into account and says what becomes of the key: the contract's table of answers. With aside, the
@@ -116,19 +129,13 @@ func (p *pace) judge(a answered, now time.Time) (r outbox.Result, aside bool) {
 	switch ans.Verdict {
 	case api.Acknowledged:
 		r.Outcome = outbox.Acknowledged
-		p.well(now)
-		for k := range p.denied {
-			p.denied[k] = true
-		}
-		delete(p.denied, string(a.lease.Key))
+		p.passed = latest(p.passed, a.sent)
+		p.well(a.lease, now)
 	case api.Refused:
 		r.Outcome = outbox.Refused
-		p.well(now)
-	case api.TokenBad:
-		aside = p.tokenBad(a, &r, now)
-	case api.NotOurAPI:
-		p.stop(api.NotOurAPI, a, now)
-		aside = true
+		p.well(a.lease, now)
+	case api.TokenBad, api.NotOurAPI:
+		aside = p.deny(a, &r, now)
 	case api.Later:
 		p.later(a, &r, now)
 	}
@@ -136,78 +143,141 @@ func (p *pace) judge(a answered, now time.Time) (r outbox.Result, aside bool) {
 }
 
 // well notes that the API has dealt with an update.
-func (p *pace) well(now time.Time) {
+func (p *pace) well(l *outbox.Lease, now time.Time) {
 	p.misses = 0
-	if p.state == stateSlowed && p.until.After(now) {
-		return // the answer to a request from before; the pause that the API asked for is kept
+	delete(p.denied, string(l.Key))
+	p.lift(now)
+}
+
+// lift lets requests leave again, unless the API has asked for a pause: then this was the answer to one from before.
+func (p *pace) lift(now time.Time) {
+	if p.asked.After(now) {
+		return
 	}
 	p.until, p.probe, p.halt, p.state = time.Time{}, false, api.Acknowledged, stateOK
-	p.trouble.end("the API takes updates again")
+	if p.eased.IsZero() && !p.trouble.since.IsZero() {
+		p.eased = now
+	}
 }
 
-// stop pauses the whole drain but for a probe every retry.max. The key is put aside, so that another one probes next, if
-// there is one: it may be that key alone.
-func (p *pace) stop(why api.Verdict, a answered, now time.Time) {
-	p.halt, p.last, p.probe, p.until = why, a.answer.Words, true, now.Add(p.a.opts.Config.API.RetryMax)
-	what := "the drain is paused: the API does not take the token"
-	p.state = stateToken
-	if why == api.NotOurAPI {
-		what, p.state = "the drain is paused: what answers is not the Inventory Update API", stateNotOurs
-	}
-	p.trouble.begin(what, answerError(a.answer))
+// wrong notes what is wrong with the API as a whole.
+func (p *pace) wrong(what string, ans api.Answer) {
+	p.eased = time.Time{}
+	p.trouble.begin(what, answerError(ans))
 }
 
-// tokenBad pauses the drain for its token; but a 403 for a key while others pass is that key's own dead letter.
-func (p *pace) tokenBad(a answered, r *outbox.Result, now time.Time) (aside bool) {
-	key := string(a.lease.Key)
-	if a.answer.Status == http.StatusForbidden {
-		if p.denied[key] { // others have passed since it was denied first
-			delete(p.denied, key)
-			r.Outcome = outbox.Refused
-			return false
-		}
-		if len(p.denied) < outbox.MaxLease {
-			p.denied[key] = false
-		}
+// miss counts a failure.
+func (p *pace) miss(now time.Time) {
+	if p.misses++; p.misses == 1 {
+		p.missed = now
 	}
-	if p.halt != api.TokenBad {
+}
+
+// deny deals with an answer that pauses the drain. Where the key got such a one before, and a request that left no
+// earlier was acknowledged, it is about the key alone: a 403 makes a dead letter of it, after anything else it is tried
+// again on its own, and ever later.
+func (p *pace) deny(a answered, r *outbox.Result, now time.Time) (aside bool) {
+	key, forbidden := string(a.lease.Key), a.answer.Status == http.StatusForbidden
+	at, before := p.denied[key]
+	alone := before && !p.passed.Before(at)
+	if alone && p.halt != api.Acknowledged && !p.passed.Before(p.stopped) {
+		p.lift(now) // it was paused for such keys only
+	}
+	switch {
+	case forbidden && (alone || p.wasForbidden(a.lease)):
+		delete(p.denied, key)
+		r.Outcome = outbox.Refused
+		return false
+	case alone:
+		p.last, p.denied[key] = a.answer.Words, a.sent
+		r.Outcome, r.Due = outbox.Failed, p.retryAt(a.lease, now)
+		return false
+	case !before:
+		if len(p.denied) >= maxDenied {
+			clear(p.denied)
+		}
+		p.denied[key] = a.sent
+	}
+	p.stopped = a.sent
+	p.stop(a.answer, now)
+	return true
+}
+
+// wasForbidden reports whether a lease is of a dead letter that got a 403 before: one more says nothing of the token.
+func (p *pace) wasForbidden(l *outbox.Lease) bool {
+	if !l.Again {
+		return false
+	}
+	d, err := p.a.box.DeadLetter(l.Key)
+	return err == nil && d.Status == http.StatusForbidden
+}
+
+// stop pauses the whole drain but for probes: the first of them soon, for it may be this key alone, and then one every
+// retry.max. The key is put aside, so that another one probes next, if there is one.
+func (p *pace) stop(ans api.Answer, now time.Time) {
+	c := p.a.opts.Config.API
+	wait := c.RetryMax
+	if p.halt == api.Acknowledged {
+		wait = c.RetryMin
+	}
+	if ans.Verdict == api.TokenBad && p.halt != api.TokenBad {
 		p.token, _ = p.a.opts.Token() // an error is told by the answer already
 		p.looked = now
 	}
-	p.stop(api.TokenBad, a, now)
-	return true
+	p.halt, p.last, p.probe, p.until = ans.Verdict, ans.Words, true, now.Add(wait)
+	what := "the drain is paused: the API does not take the token"
+	p.state = stateToken
+	if ans.Verdict == api.NotOurAPI {
+		what, p.state = "the drain is paused: what answers is not the Inventory Update API", stateNotOurs
+	}
+	p.wrong(what, ans)
 }
 
 // later deals with an update that could not be delivered for now.
 func (p *pace) later(a answered, r *outbox.Result, now time.Time) {
 	ans, c := a.answer, p.a.opts.Config.API
 	p.last = ans.Words
-	if ans.NoConnection {
-		p.misses++
-		p.state, p.probe = stateOffline, true
-		p.until = now.Add(jitter(c.RetryMin, min(apart, c.RetryMax), p.misses))
-		p.trouble.begin("no connection to the API; it is tried until there is one", answerError(ans))
-		return // nothing was sent: the key keeps its place
+	if ans.NoConnection { // nothing was sent: the key keeps its place
+		p.offline(ans, now)
+		return
 	}
-	r.Outcome = outbox.Failed
-	r.Due = now.Add(jitter(c.RetryMin, c.RetryMax, int(a.lease.Attempts)+1))
-	p.misses++
+	r.Outcome, r.Due = outbox.Failed, p.retryAt(a.lease, now)
+	p.miss(now)
 	slow := ans.Status == http.StatusTooManyRequests || ans.Status == http.StatusServiceUnavailable
 	switch {
 	case slow && ans.RetryAfter > 0:
-		p.state = stateSlowed
-		p.until = latest(p.until, now.Add(ans.RetryAfter))
-		r.Due = latest(r.Due, p.until)
-		p.probe = true
-		p.trouble.begin("the API asks for a pause", answerError(ans))
-	case slow || p.misses >= 4*c.Concurrency:
+		p.state, p.probe = stateSlowed, true
+		p.asked = latest(p.asked, now.Add(ans.RetryAfter))
+		// Others go before it, the more the longer the pause: it may be that key alone.
+		r.Due = p.asked.Add(max(r.Due.Sub(now), min(ans.RetryAfter/10, c.RetryMax)))
+		p.wrong("the API asks for a pause", ans)
+	case slow || p.misses >= 4*c.Concurrency || now.Sub(p.missed) >= patience:
 		// Nothing but failures: one request at a time, so that an API that is down is not stormed.
 		p.state, p.probe = stateFailing, true
 		p.until = latest(p.until, now.Add(jitter(c.RetryMin, min(apart, c.RetryMax), p.misses/c.Concurrency+1)))
-		p.trouble.begin("the API takes no updates; it is tried until it does", answerError(ans))
+		if p.misses >= 4*c.Concurrency || now.Sub(p.missed) >= patience {
+			p.wrong("the API takes no updates; it is tried until it does", ans)
+		}
 	case ans.RetryAfter > 0:
 		r.Due = latest(r.Due, now.Add(ans.RetryAfter))
 	}
+}
+
+// offline lets the drain back off as one. Requests that found no connection together count as one failure.
+func (p *pace) offline(ans api.Answer, now time.Time) {
+	c := p.a.opts.Config.API
+	if p.state != stateOffline || !now.Before(p.until) {
+		p.miss(now)
+		p.until = latest(p.until, now.Add(jitter(c.RetryMin, min(apart, c.RetryMax), p.misses)))
+	}
+	p.state, p.probe = stateOffline, true
+	p.wrong("no connection to the API; it is tried until there is one", ans)
+}
+
+// retryAt is when an update that failed is tried again.
+func (p *pace) retryAt(l *outbox.Lease, now time.Time) time.Time {
+	c := p.a.opts.Config.API
+	return now.Add(jitter(c.RetryMin, c.RetryMax, int(min(l.Attempts, 100))+1))
 }
 
 func latest(a, b time.Time) time.Time {
@@ -217,16 +287,18 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// jitter is the wait after the n-th failure in a row: exponential, with full jitter, never less than a tenth of least.
+// jitter is the wait after the n-th failure in a row: exponential, with full jitter, at least a tenth of least and at
+// most most.
 func jitter(least, most time.Duration, n int) time.Duration {
-	wait := least
-	for range min(n-1, 40) {
-		if wait *= 2; wait >= most {
+	wait := min(least, most)
+	for range n - 1 {
+		if wait > most/2 {
+			wait = most
 			break
 		}
+		wait *= 2
 	}
-	wait = min(wait, most)
-	return max(least/10, rand.N(wait+1))
+	return max(min(least, most)/10, rand.N(wait)+1)
 }
 
 func answerError(a api.Answer) error {
@@ -236,13 +308,18 @@ func answerError(a api.Answer) error {
 	return fmt.Errorf("%d %s: %s", a.Status, http.StatusText(a.Status), a.Words)
 }
 
-// publish shows the status how the drain is.
-func (p *pace) publish() {
-	s := drainState{state: p.state, err: p.last, since: p.trouble.since, pause: p.halt != api.Acknowledged}
+// publish shows the status how the drain is, where that has changed.
+func (p *pace) publish(kept int) {
+	s := drainState{state: p.state, err: p.last, since: p.trouble.since, pause: p.halt != api.Acknowledged, kept: kept}
 	if p.full != nil {
 		s.state, s.err, s.pause = stateDisk, p.full.Error(), true
 	}
+	if s == p.shown {
+		return
+	}
+	p.shown = s
 	p.a.mu.Lock()
-	defer p.a.mu.Unlock()
 	p.a.drain = s
+	p.a.mu.Unlock()
+	signal(p.a.quiet)
 }

@@ -2,7 +2,9 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"math"
+	"os"
 	"time"
 
 	"tillpost/outbox"
@@ -75,9 +77,9 @@ func (a *Agent) Status() (Status, error) {
 		return s, err
 	}
 	a.mu.Lock()
-	drain, paused := a.drain, a.pausedByCommand
+	drain, paused := a.drain, a.paused.Load()
 	a.mu.Unlock()
-	s.State = "running"
+	s.State, s.InFlight = "running", max(0, s.InFlight-drain.kept)
 	s.API = APIStatus{State: drain.state, LastError: drain.err}
 	if s.API.State == "" {
 		s.API.State = stateOK
@@ -98,7 +100,7 @@ func (a *Agent) Status() (Status, error) {
 		}
 		s.ETA = &eta
 	}
-	s.Since, s.PID, s.Version = new(a.started), pid, a.opts.Version
+	s.Since, s.PID, s.Version = new(a.started), os.Getpid(), a.opts.Version
 	for _, src := range a.sources {
 		one, err := src.status()
 		if err != nil {
@@ -114,7 +116,7 @@ func statusOf(box *outbox.Outbox) (Status, error) {
 	stats, err := box.Stats()
 	s := Status{State: "stopped", Pending: stats.Pending, InFlight: stats.InFlight, Dead: stats.Dead, Unknown: stats.Unknown,
 		Rejects: stats.Rejects, Delivered: stats.Delivered, Unchanged: stats.Unchanged, ToConfirm: stats.Doubtful,
-		API: APIStatus{State: "unknown"}, DataDir: box.Dir()}
+		API: APIStatus{State: "unknown"}, DataDir: box.Dir(), Sources: []SourceStatus{}}
 	if !stats.OldestPending.IsZero() {
 		s.OldestPending = int64(max(0, time.Since(stats.OldestPending)).Seconds())
 	}
@@ -127,15 +129,26 @@ func statusOf(box *outbox.Outbox) (Status, error) {
 	return s, err
 }
 
+// hangs is how much longer than two rescans a look may take before the status says so: a dead share lets it wait for ever.
+const hangs = time.Minute
+
 // status tells how a running source is.
 func (s *source) status() (SourceStatus, error) {
 	s.mu.Lock()
 	state := s.state
 	s.mu.Unlock()
 	out := SourceStatus{Name: s.conf.Name, Folder: s.conf.Folder, State: sourceOK}
+	since := s.a.started
+	if !state.looked.IsZero() {
+		since = state.looked
+	}
 	switch {
+	case !state.busy && time.Since(since) > 2*s.conf.Rescan+hangs:
+		out.State, out.Problem = sourceProblem, fmt.Sprintf("the folder has not answered since %s", since.Format(time.DateTime))
 	case state.missing != "":
 		out.State, out.Problem = sourceMissing, state.missing
+	case state.full != "":
+		out.State, out.Problem = sourceProblem, state.full
 	case state.problem != "":
 		out.State, out.Problem = sourceProblem, state.problem
 	case state.looked.IsZero():

@@ -2,13 +2,18 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,12 +28,14 @@ import (
 type store struct {
 	t      *testing.T
 	dir    string
+	text   string // of the config
 	config *config.Config
 	api    *mockapi.Server
 	log    lockedBuffer
 
 	tokenMu sync.Mutex
 	token   string
+	line    line // between the agent and the API
 
 	agent *agent.Agent
 	stop  context.CancelFunc
@@ -75,9 +82,25 @@ sources:
 	if err := os.MkdirAll(filepath.Join(dir, "in"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := &store{t: t, dir: dir, config: c, token: goodToken}
+	s := &store{t: t, dir: dir, text: text, config: c, token: goodToken}
 	s.api = mockapi.New(mockapi.Options{Token: goodToken, History: 1000, Journal: 100_000, ClientTimeout: c.API.Timeout})
+	s.line.api = s.api.Transport()
 	return s
+}
+
+// line is the network between the agent and the API, which can be cut.
+type line struct {
+	api   http.RoundTripper
+	cut   atomic.Bool
+	tries atomic.Int64 // to make a connection while it is cut
+}
+
+func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
+	if l.cut.Load() {
+		l.tries.Add(1)
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("network is unreachable")}
+	}
+	return l.api.RoundTrip(r)
 }
 
 func (s *store) setToken(token string) {
@@ -91,7 +114,7 @@ func (s *store) start() {
 	s.t.Helper()
 	a, err := agent.New(agent.Options{Config: s.config, Version: "test", NoNotify: true, NoListen: true, NoSync: true,
 		Log:       slog.New(slog.NewTextHandler(io.MultiWriter(&s.log), nil)),
-		Transport: s.api.Transport(),
+		Transport: &s.line,
 		Token: func() (string, error) {
 			s.tokenMu.Lock()
 			defer s.tokenMu.Unlock()
@@ -235,4 +258,19 @@ func withCheckDigit(digits string) string {
 		sum += d
 	}
 	return digits + fmt.Sprint((10-sum%10)%10)
+}
+
+// files lists the files below a folder of the store, whole paths.
+func (s *store) files(name string) (list []string) {
+	s.t.Helper()
+	err := filepath.WalkDir(filepath.Join(s.dir, name), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			list = append(list, path)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return list
 }

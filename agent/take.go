@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,11 @@ import (
 
 // taking is one look's exports on their way into the outbox.
 type taking struct {
-	s    *source
-	in   *outbox.Intake
-	now  time.Time
-	last outbox.Source // the source's newest export: as recorded, then as read in this look
+	s      *source
+	in     *outbox.Intake
+	now    time.Time
+	newest newest        // of the source: as recorded, then as read in this look
+	record outbox.Export // of the newest export as recorded; zero = there is none
 
 	readings []reading              // by their numbers in the intake
 	same     map[string]outbox.File // nothing new, but seen in another state
@@ -30,12 +32,20 @@ type taking struct {
 	more     bool                   // something is to be come back to
 }
 
+// newest is what an export with the same bytes is compared with.
+type newest struct {
+	id           uint64 // 0 = it was read in this look
+	hash, digest string
+	complete     bool // its last row too
+}
+
 // reading is one export that was read.
 type reading struct {
 	file    watcher.File
 	hash    string
 	refused string // why nothing of it is taken
-	dropped bool   // it leaves no trace
+	ended   bool   // it ends with a line end
+	dropped bool   // it leaves no trace, or only that it was refused
 	taken   outbox.Taken
 }
 
@@ -45,59 +55,79 @@ type doneFile struct {
 	hash string
 }
 
-func (t *taking) begin() (err error) {
+func (t *taking) begin() error {
 	t.same = map[string]outbox.File{}
-	t.last, err = t.s.a.box.Source(t.s.conf.Name)
-	if errors.Is(err, outbox.ErrUnknown) {
-		return nil
+	box := t.s.a.box
+	last, err := box.Source(t.s.conf.Name)
+	if err == nil && last.Newest != 0 {
+		t.record, err = box.Export(last.Newest)
 	}
-	return err
+	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
+		return err
+	}
+	t.newest = newest{last.Newest, last.Hash, last.Digest, t.record.Complete}
+	return nil
 }
 
 // read reads one export into the intake, unless it is known. What concerns the export alone is dealt with here; an
 // error concerns the whole look.
 func (t *taking) read(f watcher.File) error {
 	known, err := t.s.a.box.File(t.s.conf.Name, f.Name)
-	switch {
-	case errors.Is(err, outbox.ErrUnknown):
-	case err != nil:
+	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
 		return err
-	case known.Stat == statText(f.Stat) && !f.Recheck && known.Hash == "":
-		return nil // there before the first start, or refused before it could be read to its end
-	case known.Stat == statText(f.Stat) && !f.Recheck && known.Complete:
-		return t.taken(f, known)
-	case known.Stat == statText(f.Stat) && !f.Recheck && !f.Final:
-		t.again(f)
-		return nil
+	}
+	if err == nil && known.Stat == statText(f.Stat) {
+		unread := false
+		if known, unread, err = t.seen(f, known); err != nil || !unread {
+			return err
+		}
 	}
 	r := reading{file: f}
 	x, err := t.open(&r, known)
+	if err != nil {
+		t.in.Drop(x)
+		r.dropped = true
+	}
 	t.readings = append(t.readings, r)
 	if full, ok := errors.AsType[*outbox.FullError](err); ok {
 		return full
 	}
 	if err != nil {
-		t.in.Drop(x)
-		return t.unread(f, err)
+		t.unread(f, err)
+		return nil
 	}
+	t.s.reading.well(f.Name)
 	return nil
 }
 
-// taken deals with an export that was taken whole, or refused, in an earlier look.
-func (t *taking) taken(f watcher.File, known outbox.File) error {
-	if t.s.conf.After == "keep" {
-		return nil
+// seen deals with a file that lies there as it did in an earlier look. It reports whether it must be read all the same,
+// and as what.
+func (t *taking) seen(f watcher.File, known outbox.File) (_ outbox.File, unread bool, err error) {
+	if known.Hash == "" {
+		return known, false, nil // it was there before the first start, and is left alone for good
 	}
 	e, err := t.s.a.box.Export(known.Export)
-	switch {
-	case errors.Is(err, outbox.ErrUnknown): // forgotten: it was taken long ago
-	case err != nil:
-		return err
-	case e.Refused != "":
-		return nil // it stays where a person can look at it
+	forgotten := errors.Is(err, outbox.ErrUnknown)
+	if err != nil && !forgotten {
+		return known, false, err
 	}
-	t.done = append(t.done, doneFile{f, known.Hash})
-	return nil
+	otherwise := !forgotten && e.Digest != t.s.digest // it would be read in another way than it was
+	switch {
+	case otherwise && (e.Refused != "" || e.ID == t.record.ID || !known.Complete):
+		return outbox.File{}, true, nil
+	case f.Recheck:
+		return known, true, nil
+	case !known.Complete && f.Final:
+		return known, true, nil
+	case !known.Complete:
+		t.again(f)
+	case t.s.conf.After == "keep" || e.Refused != "": // what was refused stays where a person can look at it
+	case forgotten:
+		return known, true, nil // was it taken, or refused? Reading it tells
+	default:
+		t.done = append(t.done, doneFile{f, known.Hash})
+	}
+	return known, false, nil
 }
 
 // again waits for the last row of an export.
@@ -107,20 +137,25 @@ func (t *taking) again(f watcher.File) {
 }
 
 // unread deals with an export that could not be read this time.
-func (t *taking) unread(f watcher.File, err error) error {
+func (t *taking) unread(f watcher.File, err error) {
 	log := t.s.a.log.With("source", t.s.conf.Name, "export", f.Name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		log.Warn("the export was gone before it was read", "err", err)
+		t.s.reading.well(f.Name)
 	case errors.Is(err, watcher.ErrChanged):
 		log.Info("the export changed while it was read; it is read again once it lies still")
 		t.more = true
+		t.s.reading.well(f.Name)
+	case errors.Is(err, errOtherBytes):
+		log.Info("the export was replaced by another of the same length; it is read anew")
+		t.more = true
+		t.s.watcher.Retry(f)
 	default:
 		t.more = true
-		t.s.trouble.begin("an export cannot be read; it is tried again", fmt.Errorf("%s: %w", f.Name, err))
+		t.s.reading.fail(f.Name, "an export cannot be read; it is tried again", err)
 		t.s.watcher.Retry(f)
 	}
-	return nil
 }
 
 // open opens the export and reads all of it, which is one number of the intake whatever comes of it. The error is that
@@ -128,10 +163,11 @@ func (t *taking) unread(f watcher.File, err error) error {
 func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	f, s := r.file, t.s
 	spec := outbox.Reading{Source: s.conf.Name, Name: f.Name, Family: family(f.Name), Size: f.Size, ModTime: f.ModTime(),
-		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf)}
+		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: s.rank(f, t.now)}
 	if known.Export != 0 && !known.Complete {
 		// Perhaps these are the bytes of which all but the last row was taken: known once they are read.
-		if e, err := s.a.box.Export(known.Export); err == nil && e.Size == f.Size && e.Refused == "" {
+		e, err := s.a.box.Export(known.Export)
+		if err == nil && e.Size == f.Size && e.Digest == s.digest && e.Refused == "" && !e.Complete {
 			spec.Completes = &e
 		}
 	}
@@ -151,7 +187,7 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	if err := snap.Unchanged(); err != nil {
 		return x, err
 	}
-	r.hash = hash.String()
+	r.hash, r.ended = hash.String(), hash.ended()
 	if c := spec.Completes; c != nil && c.Hash != r.hash {
 		// Other bytes of the same length: an export of its own. It is read as such at the next look.
 		if err := t.forgetPartial(f); err != nil {
@@ -173,6 +209,15 @@ func (t *taking) forgetPartial(f watcher.File) error {
 
 // rows adds the export's rows to the intake. With counted, all but the last were counted in an earlier reading.
 func (t *taking) rows(r *reading, src io.Reader, counted bool) error {
+	to := newFeed(t.in)
+	err := t.feed(r, src, counted, to)
+	if ferr := to.close(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 	rows, err := t.s.reader.Read(src)
 	if refused, ok := errors.AsType[*export.Refused](err); ok {
 		r.refused = refused.Error()
@@ -181,7 +226,7 @@ func (t *taking) rows(r *reading, src io.Reader, counted bool) error {
 	if err != nil {
 		return err
 	}
-	held := int64(0) // the last row, where it may be cut
+	held, last := int64(0), int64(0) // the rows at the end that may be cut: those that wait, and those that count
 	for row, err := range rows.All() {
 		if err != nil {
 			reject, bad := errors.AsType[*export.Reject](err)
@@ -197,25 +242,33 @@ func (t *taking) rows(r *reading, src io.Reader, counted bool) error {
 			case !counted || reject.Unterminated:
 				r.taken.Rejects++
 			}
+			if reject.Unterminated {
+				last++
+			}
 			continue
 		}
 		if row.Unterminated && !r.file.Final {
 			held++
 			continue
 		}
-		if err := t.in.Add(uint64(row.Line), row.Key, row.Figure, counted && !row.Unterminated); err != nil {
-			return err
+		if row.Unterminated {
+			last++
 		}
+		to.add(uint64(row.Line), row.Key, row.Figure, counted && !row.Unterminated)
 	}
 	sum := rows.Summary()
 	r.taken.Complete = held == 0
 	r.taken.Rows = int64(sum.Rows) - held
 	r.taken.Skipped = int64(sum.Skipped)
 	if counted {
-		r.taken.Rows, r.taken.Skipped = min(1, r.taken.Rows), 0
+		r.taken.Rows, r.taken.Skipped = min(last, r.taken.Rows), 0
 	}
-	if sum.Updates == 0 && held == 0 {
-		r.refused = fmt.Sprintf("not one of its %d rows is an update: %d were rejected, %d say nothing of stock", sum.Rows, sum.Rejects, sum.Skipped)
+	switch {
+	case sum.Updates > 0 || held > 0:
+	case sum.Rows == 0:
+		r.refused = "it has no rows"
+	default:
+		r.refused = fmt.Sprintf("none of its %d rows is an update: %d were rejected, %d say nothing of stock", sum.Rows, sum.Rejects, sum.Skipped)
 	}
 	return nil
 }
@@ -225,6 +278,9 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 	f := r.file
 	file := outbox.File{Stat: statText(f.Stat), Hash: r.hash, Export: known.Export, Complete: true, ModTime: f.ModTime()}
 	switch {
+	case r.refused != "" && !f.Final && !r.ended:
+		r.dropped = true // it may still be being written
+		t.again(f)
 	case r.refused != "" && known.Hash == r.hash:
 		r.dropped = true // refused before
 		t.same[f.Name] = file
@@ -237,16 +293,15 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		t.same[f.Name] = file
 		t.again(f)
 	case completes:
-	case known.Hash == r.hash && known.ModTime.Equal(f.ModTime()), r.hash == t.last.Hash && t.s.digest == t.last.Digest:
+	case r.hash == t.newest.hash && t.s.digest == t.newest.digest:
 		// The same bytes again, and no other export of the source since. Promise 6.
 		r.dropped = true
-		file.Complete = r.taken.Complete || known.Complete
-		t.same[f.Name] = file
-		if file.Complete {
-			t.done = append(t.done, doneFile{f, r.hash})
-		} else {
-			t.again(f)
-		}
+		file.Export, file.Complete = t.newest.id, t.newest.complete
+		t.nothingNew(f, file)
+	case known.Hash == r.hash && known.ModTime.Equal(f.ModTime()):
+		r.dropped = true // the same version
+		file.Complete = known.Complete || r.taken.Complete
+		t.nothingNew(f, file)
 	case r.taken.Rows == r.taken.Skipped+r.taken.Rejects && !r.taken.Complete:
 		r.dropped = true // nothing but a last row that may be cut: it waits
 		t.again(f)
@@ -254,15 +309,30 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 	if r.dropped {
 		t.in.Drop(x)
 	}
-	if r.refused == "" && !r.dropped {
-		t.last.Hash, t.last.Digest = r.hash, t.s.digest
+	if !r.dropped {
+		t.newest = newest{0, r.hash, t.s.digest, r.taken.Complete}
 	}
 	r.taken.Hash = r.hash
 }
 
+// nothingNew notes that an export's bytes were taken before. Where that was without their last row, they wait for it like
+// the export that they were taken from, which may be gone.
+func (t *taking) nothingNew(f watcher.File, file outbox.File) {
+	t.same[f.Name] = file
+	switch {
+	case file.Complete:
+		t.done = append(t.done, doneFile{f, file.Hash})
+	case f.Final:
+		t.more = true
+		t.s.watcher.Retry(f) // then as what completes it
+	default:
+		t.again(f)
+	}
+}
+
 // commit settles the intake and hands it to the outbox.
 func (t *taking) commit(ctx context.Context) error {
-	if len(t.readings) == 0 {
+	if !slices.ContainsFunc(t.readings, func(r reading) bool { return !r.dropped || r.taken.Refused != "" }) {
 		return nil
 	}
 	// Guards decide between Settle and Commit, on the counts that Settle returns; what they hold is dropped and settled anew.
@@ -276,15 +346,17 @@ func (t *taking) commit(ctx context.Context) error {
 		}
 	}
 	exports, err := t.in.Commit(ctx, t.now)
-	if err != nil {
-		return err
+	if _, full := errors.AsType[*outbox.FullError](err); full && len(exports) > 0 {
+		t.s.a.unapplied.Store(true) // they are taken; the rest of them is applied once there is room
+		t.s.trouble.begin("the disk is full: what exports change is queued once there is room", err)
+		err = nil
 	}
 	for x, e := range exports {
 		if e.ID != 0 {
 			t.tell(&t.readings[x], e)
 		}
 	}
-	return nil
+	return err
 }
 
 // tell logs what came of an export, and puts it on the list for what comes after.
@@ -328,15 +400,30 @@ func statText(s watcher.Stat) string {
 
 // contentHash tells two exports apart by their bytes: 128 bits, two differently seeded xxhash64. Nobody gains by forging
 // one who could not as well write the export that he wants.
-type contentHash struct{ a, b *xxhash.Digest }
-
-func newContentHash() contentHash {
-	return contentHash{xxhash.New(), xxhash.NewWithSeed(0x7469_6c6c_706f_7374)}
+type contentHash struct {
+	a, b *xxhash.Digest
+	tail [2]byte
 }
 
-func (h contentHash) Write(p []byte) (int, error) {
+func newContentHash() *contentHash {
+	return &contentHash{a: xxhash.New(), b: xxhash.NewWithSeed(0x7469_6c6c_706f_7374)}
+}
+
+func (h *contentHash) Write(p []byte) (int, error) {
+	switch n := len(p); {
+	case n > 1:
+		h.tail = [2]byte(p[n-2:])
+	case n == 1:
+		h.tail = [2]byte{h.tail[1], p[0]}
+	}
 	_, _ = h.a.Write(p) // never fails, nor does the other
 	return h.b.Write(p)
 }
 
-func (h contentHash) String() string { return hex.EncodeToString(h.b.Sum(h.a.Sum(nil))) }
+func (h *contentHash) String() string { return hex.EncodeToString(h.b.Sum(h.a.Sum(nil))) }
+
+// ended reports whether the last character is a line end, in UTF-16 too.
+func (h *contentHash) ended() bool {
+	isEnd := func(c byte) bool { return c == '\n' || c == '\r' }
+	return isEnd(h.tail[1]) || h.tail[1] == 0 && isEnd(h.tail[0])
+}

@@ -1,0 +1,90 @@
+package agent
+
+import (
+	"sync"
+
+	"tillpost/outbox"
+)
+
+// feed hands rows to an intake in batches, from the second batch on on another core than the one that reads them. An
+// export that fits into one batch is handed over at the end.
+type feed struct {
+	in    *outbox.Intake
+	now   *batch      // being filled
+	full  chan *batch // nil until there is a second core at work
+	empty chan *batch
+	hand  sync.WaitGroup
+	err   error // of handing over; read once hand is done
+}
+
+// batch is some rows; their keys lie behind each other in keys.
+type batch struct {
+	keys []byte
+	rows []fedRow
+}
+
+type fedRow struct {
+	line    uint64
+	figure  int64
+	end     int // of its key in keys
+	counted bool
+}
+
+const batchRows = 4096
+
+func newFeed(in *outbox.Intake) *feed {
+	return &feed{in: in, now: &batch{}}
+}
+
+// add takes a row; key may be used again.
+func (f *feed) add(line uint64, key []byte, figure int64, counted bool) {
+	b := f.now
+	b.keys = append(b.keys, key...)
+	b.rows = append(b.rows, fedRow{line, figure, len(b.keys), counted})
+	if len(b.rows) == batchRows {
+		f.pass()
+	}
+}
+
+// pass passes a full batch on and gets an empty one.
+func (f *feed) pass() {
+	if f.full == nil {
+		f.full, f.empty = make(chan *batch, 1), make(chan *batch, 2)
+		f.empty <- &batch{}
+		f.empty <- &batch{}
+		f.hand.Go(func() {
+			for b := range f.full {
+				if f.err == nil {
+					f.err = b.handOver(f.in)
+				}
+				b.keys, b.rows = b.keys[:0], b.rows[:0]
+				f.empty <- b
+			}
+		})
+	}
+	f.full <- f.now
+	f.now = <-f.empty
+}
+
+// close hands over what is left and waits until all of it is. It must be called, once.
+func (f *feed) close() error {
+	if f.full != nil {
+		close(f.full)
+		f.hand.Wait()
+	}
+	if f.err != nil {
+		return f.err
+	}
+	return f.now.handOver(f.in)
+}
+
+func (b *batch) handOver(in *outbox.Intake) error {
+	at := 0
+	for _, r := range b.rows {
+		if err := in.Add(r.line, b.keys[at:r.end], r.figure, r.counted); err != nil {
+			return err
+		}
+		at = r.end
+	}
+	return nil
+}

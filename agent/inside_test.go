@@ -1,0 +1,146 @@
+package agent
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"tillpost/api"
+	"tillpost/config"
+	"tillpost/inventory"
+	"tillpost/outbox"
+)
+
+// newTestDrain is a drain without goroutines: what it decides is looked at.
+func newTestDrain(log *slog.Logger) *drain {
+	a := &Agent{log: log, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
+	a.opts.Config = &config.Config{API: config.API{Rate: 5, Concurrency: 4, RetryMin: time.Second, RetryMax: 5 * time.Minute}}
+	return newDrain(a)
+}
+
+func TestAWakeUpThatComesWhileTheClerkWorksIsNotLost(t *testing.T) {
+	t.Parallel()
+	d := newTestDrain(slog.New(slog.DiscardHandler))
+	d.more = false
+	d.turning = true // the clerk has looked, and found nothing
+	d.more = true    // something was queued, and woke the drain
+	if err := d.accept(turn{order: order{n: 5}}); err != nil {
+		t.Fatal(err)
+	}
+	if !d.more {
+		t.Error("the drain sleeps, though it was woken")
+	}
+}
+
+func TestAFullDiskIsWaitedForWithoutABusyLoop(t *testing.T) { // D4
+	t.Parallel()
+	var text strings.Builder
+	d := newTestDrain(slog.New(slog.NewTextHandler(&text, nil)))
+	full := &outbox.FullError{Dir: "/data", Err: errors.New("no space")}
+	failed := order{results: []outbox.Result{{Outcome: outbox.Acknowledged}}, n: 5}
+	for range 3 {
+		d.turning = true
+		if err := d.accept(turn{order: failed, err: full}); err != nil {
+			t.Fatal(err)
+		}
+		d.answered, d.since = []outbox.Result{{}}, time.Now().Add(-time.Minute) // an answer came meanwhile
+		now := time.Now()
+		if at := d.wakeAt(now, time.Time{}); at.Sub(now) < time.Second {
+			t.Errorf("the drain looks again after %v, want the pause for the disk", at.Sub(now))
+		}
+		if ok, _ := d.pace.may(now, 0); ok {
+			t.Error("something is sent, though no answer can be stored")
+		}
+		if len(d.retry.results) != 1 {
+			t.Error("the answers that could not be stored are lost")
+		}
+	}
+	d.turning = true
+	if err := d.accept(turn{order: failed}); err != nil {
+		t.Fatal(err)
+	}
+	if ok, _ := d.pace.may(time.Now(), 0); !ok {
+		t.Error("nothing is sent, though answers can be stored")
+	}
+	if n := strings.Count(text.String(), "cannot be stored"); n != 1 {
+		t.Errorf("it was told %d times, want once", n)
+	}
+}
+
+func TestWhileAnExportIsAppliedWhatIsDueIsNotAskedForAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	d := newTestDrain(slog.New(slog.DiscardHandler))
+	d.more, d.turning = false, true
+	if err := d.accept(turn{order: order{n: 5}, due: time.Now().Add(-time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	if now := time.Now(); d.more || d.wakeAt(now, time.Time{}).Sub(now) < heldPause/2 {
+		t.Error("the drain asks again at once")
+	}
+}
+
+func TestTheWaitGrowsAndStaysWithinItsBounds(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		least, most time.Duration
+		n           int
+		atMost      time.Duration
+	}{
+		{time.Second, 5 * time.Minute, 1, time.Second},
+		{time.Second, 5 * time.Minute, 4, 8 * time.Second},
+		{time.Second, 5 * time.Minute, 1_000_000_000, 5 * time.Minute},
+		{time.Hour, 1 << 62, 1_000_000_000, 1 << 62},
+		{10 * time.Minute, 30 * time.Second, 3, 30 * time.Second},
+		{1, 1, 5, 1},
+	} {
+		for range 100 {
+			if got := jitter(x.least, x.most, x.n); got <= 0 || got > x.atMost || got < min(x.least, x.most)/10 {
+				t.Fatalf("jitter(%v, %v, %d): got %v", x.least, x.most, x.n, got)
+			}
+		}
+	}
+}
+
+func TestATroubleIsOneLineOfEachKind(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	tr := trouble{log: slog.New(slog.NewTextHandler(&text, nil))}
+	for range 100 {
+		tr.begin("this", errors.New("x"))
+		tr.begin("that", errors.New("x"))
+	}
+	tr.end("over")
+	tr.end("over")
+	tr.begin("this", errors.New("x"))
+	if n := strings.Count(text.String(), "\n"); n != 4 || !strings.Contains(text.String(), "failures=200") {
+		t.Errorf("got %d lines:\n%s", n, &text)
+	}
+}
+
+func TestADenialCountsAsTheKeysOwnOnlyWhereALaterRequestPassed(t *testing.T) { // I13
+	t.Parallel()
+	key := inventory.Key{Store: "3", UPC: "849632048260"}.Encode()
+	other := inventory.Key{Store: "3", UPC: "036000291452"}.Encode()
+	noon := time.Now()
+	forbidden := api.Answer{Verdict: api.TokenBad, Status: 403}
+	for name, x := range map[string]struct {
+		passed time.Duration // when the other request left, after the first that was denied; <0 = before it
+		want   outbox.Outcome
+	}{
+		"one that left after it":  {time.Second, outbox.Refused},
+		"one that left before it": {-time.Second, outbox.Unsent},
+	} {
+		d := newTestDrain(slog.New(slog.DiscardHandler))
+		d.a.opts.Token = func() (string, error) { return "t", nil }
+		d.pace.judge(answered{lease: &outbox.Lease{Key: key}, answer: forbidden, sent: noon}, noon)
+		d.pace.judge(answered{lease: &outbox.Lease{Key: other}, answer: api.Answer{Verdict: api.Acknowledged}, sent: noon.Add(x.passed)}, noon.Add(time.Minute))
+		r, _ := d.pace.judge(answered{lease: &outbox.Lease{Key: key}, answer: forbidden, sent: noon.Add(2 * time.Minute)}, noon.Add(2*time.Minute))
+		if r.Outcome != x.want {
+			t.Errorf("%s: got %v, want %v", name, r.Outcome, x.want)
+		}
+	}
+}
