@@ -56,6 +56,7 @@ type Agent struct {
 	box     *outbox.Outbox
 	client  *api.Client
 	limiter *rate.Limiter
+	tokens  *tokenKeeper
 	sources []*source
 	wake    chan struct{} // there may be something to send
 	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored
@@ -72,6 +73,8 @@ type Agent struct {
 // an agent that could never send says so at once.
 func New(opts Options) (*Agent, error) {
 	c := opts.Config
+	tokens := keepToken(opts.Token, opts.Log)
+	opts.Token = tokens.token
 	client, err := api.New(api.Options{URL: c.API.URL, Token: opts.Token, Timeout: c.API.Timeout, Connections: c.API.Concurrency,
 		Proxy: c.API.Proxy, CAFile: c.API.CAFile, UserAgent: "tillpost/" + opts.Version, Transport: opts.Transport})
 	if err != nil {
@@ -80,7 +83,7 @@ func New(opts Options) (*Agent, error) {
 	if _, err := opts.Token(); err != nil {
 		return nil, err
 	}
-	a := &Agent{opts: opts, log: opts.Log, client: client, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1)}
+	a := &Agent{opts: opts, log: opts.Log, tokens: tokens, client: client, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1)}
 	a.limiter = rate.NewLimiter(rate.Limit(c.API.Rate), c.API.Burst)
 	if math.IsInf(c.API.Rate, 1) {
 		a.limiter = rate.NewLimiter(rate.Inf, 1)
@@ -111,13 +114,21 @@ func (e *InUseError) Error() string {
 func (e *InUseError) Unwrap() error { return outbox.ErrInUse }
 
 // open opens the outbox for this agent.
-func (a *Agent) open() error {
+func (a *Agent) open(ctx context.Context) error {
 	c := a.opts.Config
-	box, err := outbox.Open(c.DataDir, outbox.Options{Destination: c.API.URL, Confirm: c.API.Confirm, DeadRetry: c.API.DeadRetry,
-		NoSync: a.opts.NoSync})
-	if errors.Is(err, outbox.ErrInUse) {
+	opts := outbox.Options{Destination: c.API.URL, Confirm: c.API.Confirm, DeadRetry: c.API.DeadRetry, NoSync: a.opts.NoSync}
+	box, err := outbox.Open(c.DataDir, opts)
+	for range deskTries { // a command may hold the file for a moment, or another agent be about to end
+		if !errors.Is(err, outbox.ErrInUse) || ctx.Err() != nil {
+			break
+		}
 		card, _ := readCard(c.DataDir) // its process id is a help, not a must
-		return &InUseError{Dir: c.DataDir, PID: card.PID}
+		if d, derr := dial(ctx, c.DataDir); derr == nil {
+			return errors.Join(&InUseError{Dir: c.DataDir, PID: card.PID}, d.Close())
+		}
+		if box, err = outbox.Open(c.DataDir, opts); errors.Is(err, outbox.ErrInUse) {
+			err = &InUseError{Dir: c.DataDir, PID: card.PID}
+		}
 	}
 	if err != nil {
 		return err
@@ -161,7 +172,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 // work runs the parts until ctx ends, a part fails, or done, if there is one, answers true.
 func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error) {
-	if err := a.open(); err != nil {
+	if err := a.open(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.box.Close()) }()
@@ -234,9 +245,10 @@ func (a *Agent) watchFor(ctx context.Context, done func() (bool, error), stop co
 }
 
 // Sync takes in the exports that are there, once they have settled, last rows too, and drains until the outbox is empty,
-// ctx ends or something fails. It reports whether all is delivered.
+// ctx ends or something fails. A folder that is missing is an error, once all else is done.
 func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error) {
 	var last Status
+	var missing []error
 	delivered := false
 	err := a.work(ctx, func() (bool, error) {
 		s, err := a.Status()
@@ -245,9 +257,10 @@ func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error)
 		}
 		last = s
 		progress(s)
+		missing = nil
 		for _, src := range s.Sources {
 			if src.State == sourceMissing {
-				return false, fmt.Errorf("source %s: the folder %s: %s", src.Name, src.Folder, src.Problem)
+				missing = append(missing, fmt.Errorf("source %s: the folder %s: %s", src.Name, src.Folder, src.Problem))
 			}
 		}
 		delivered = a.idle() && s.Pending == 0
@@ -256,7 +269,7 @@ func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error)
 	if err == nil && !delivered {
 		err = &UnfinishedError{Pending: last.Pending}
 	}
-	return last, err
+	return last, errors.Join(append(missing, err)...)
 }
 
 // UnfinishedError says that Sync ended while updates still waited or exports had not been read.
@@ -265,6 +278,9 @@ type UnfinishedError struct{ Pending int64 }
 func (e *UnfinishedError) Error() string {
 	if e.Pending == 0 {
 		return "it ended before all exports were read"
+	}
+	if e.Pending == 1 {
+		return "1 update still waits"
 	}
 	return fmt.Sprintf("%d updates still wait", e.Pending)
 }

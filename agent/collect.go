@@ -33,7 +33,8 @@ type source struct {
 
 	ranks map[string]arrival // exports that arrived and are not taken, for what was wrong with them; by name
 
-	trouble trouble     // with the outbox's disk
+	trouble trouble // with the outbox's disk
+	rejects told
 	reading fileTrouble // with reading exports
 	away    fileTrouble // with putting them away
 
@@ -73,7 +74,7 @@ func newSource(a *Agent, c config.Source) (*source, error) {
 	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: c.Archive.Folder,
 		ranks: map[string]arrival{}}
 	log := a.log.With("source", c.Name)
-	s.trouble = trouble{log: log}
+	s.trouble, s.rejects = trouble{log: log}, newTold(a.log)
 	s.reading = fileTrouble{trouble: trouble{log: log}, over: "every export can be read again"}
 	s.away = fileTrouble{trouble: trouble{log: log}, over: "exports can be put away again"}
 	if s.archive == "" {
@@ -120,7 +121,7 @@ func (s *source) settle(look watcher.Look, idle bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.busy, s.state.idle, s.state.problem = false, idle, ""
+	s.state.busy, s.state.idle, s.state.problem = false, idle || look.Missing != "", ""
 	switch {
 	case len(s.reading.files) > 0:
 		s.state.problem = fmt.Sprintf("exports that cannot be read: %d", len(s.reading.files))

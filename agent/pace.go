@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillpost/api"
+	"tillpost/inventory"
 	"tillpost/outbox"
 )
 
@@ -37,6 +38,7 @@ const (
 type pace struct {
 	a       *Agent
 	trouble trouble
+	deaths  told
 
 	halt    api.Verdict          // TokenBad or NotOurAPI while the drain is paused for one of them, else Acknowledged
 	until   time.Time            // nothing is sent before, by our own judgement
@@ -70,7 +72,7 @@ type drainState struct {
 }
 
 func newPace(a *Agent) pace {
-	return pace{a: a, trouble: trouble{log: a.log}, halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{}}
+	return pace{a: a, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{}}
 }
 
 // look takes in what changed outside: a command to pause, another token.
@@ -133,6 +135,7 @@ func (p *pace) judge(a answered, now time.Time) (r outbox.Result, aside bool) {
 		p.well(a.lease, now)
 	case api.Refused:
 		r.Outcome = outbox.Refused
+		p.refused(a)
 		p.well(a.lease, now)
 	case api.TokenBad, api.NotOurAPI:
 		aside = p.deny(a, &r, now)
@@ -140,6 +143,15 @@ func (p *pace) judge(a answered, now time.Time) (r outbox.Result, aside bool) {
 		p.later(a, &r, now)
 	}
 	return r, aside
+}
+
+// refused tells of a dead letter.
+func (p *pace) refused(a answered) {
+	p.last = a.answer.Words
+	key, err := inventory.DecodeKey(a.lease.Key)
+	if err == nil && !a.lease.Again { // what is refused once more is no news
+		p.deaths.warn("the API has refused an update for good: a dead letter", "key", key.String(), "status", a.answer.Status, "err", a.answer.Words)
+	}
 }
 
 // well notes that the API has dealt with an update.
@@ -187,6 +199,7 @@ func (p *pace) deny(a answered, r *outbox.Result, now time.Time) (aside bool) {
 	case forbidden && (alone || p.wasForbidden(a.lease)):
 		delete(p.denied, key)
 		r.Outcome = outbox.Refused
+		p.refused(a)
 		return false
 	case alone:
 		p.last, p.denied[key] = a.answer.Words, a.sent

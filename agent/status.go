@@ -72,10 +72,19 @@ type ExportInfo struct {
 
 // Status tells how the running agent is.
 func (a *Agent) Status() (Status, error) {
+	var sources []SourceStatus // before the figures: an export that is told as taken must be in them
+	for _, src := range a.sources {
+		one, err := src.status()
+		if err != nil {
+			return Status{}, err
+		}
+		sources = append(sources, one)
+	}
 	s, err := statusOf(a.box)
 	if err != nil {
 		return s, err
 	}
+	s.Sources = sources
 	a.mu.Lock()
 	drain, paused := a.drain, a.paused.Load()
 	a.mu.Unlock()
@@ -101,13 +110,6 @@ func (a *Agent) Status() (Status, error) {
 		s.ETA = &eta
 	}
 	s.Since, s.PID, s.Version = new(a.started), os.Getpid(), a.opts.Version
-	for _, src := range a.sources {
-		one, err := src.status()
-		if err != nil {
-			return s, err
-		}
-		s.Sources = append(s.Sources, one)
-	}
 	return s, nil
 }
 

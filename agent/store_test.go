@@ -118,6 +118,9 @@ func (s *store) start() {
 		Token: func() (string, error) {
 			s.tokenMu.Lock()
 			defer s.tokenMu.Unlock()
+			if s.token == "" {
+				return "", errors.New("there is no token")
+			}
 			return s.token, nil
 		}})
 	if err != nil {

@@ -220,7 +220,7 @@ func (t *taking) rows(r *reading, src io.Reader, counted bool) error {
 func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 	rows, err := t.s.reader.Read(src)
 	if refused, ok := errors.AsType[*export.Refused](err); ok {
-		r.refused = refused.Error()
+		r.refused = t.s.a.tokens.redact(refused.Error())
 		return nil
 	}
 	if err != nil {
@@ -231,7 +231,7 @@ func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 		if err != nil {
 			reject, bad := errors.AsType[*export.Reject](err)
 			if refused, ok := errors.AsType[*export.Refused](err); ok {
-				r.refused = refused.Error()
+				r.refused = t.s.a.tokens.redact(refused.Error())
 				return nil
 			}
 			switch {
@@ -241,6 +241,8 @@ func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 				held++
 			case !counted || reject.Unterminated:
 				r.taken.Rejects++
+				t.s.rejects.warn("row set aside", "source", t.s.conf.Name, "export", r.file.Name, "line", reject.Line,
+					"err", t.s.a.tokens.redact(reject.Reason))
 			}
 			if reject.Unterminated {
 				last++

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // trouble is a failure that lasts: one line when it begins, one when it ends, with how often and how long. It belongs to
@@ -64,4 +66,28 @@ func (t *fileTrouble) well(name string) {
 func (t *fileTrouble) none() {
 	clear(t.files)
 	t.end(t.over)
+}
+
+// told logs what concerns single rows and keys, of which there can be a million at once: some now and then, and how many
+// were left out. It belongs to one goroutine.
+type told struct {
+	log     *slog.Logger
+	limit   *rate.Limiter
+	skipped int
+}
+
+func newTold(log *slog.Logger) told {
+	return told{log: log, limit: rate.NewLimiter(rate.Every(time.Minute), 20)}
+}
+
+func (t *told) warn(what string, facts ...any) {
+	if !t.limit.Allow() {
+		t.skipped++
+		return
+	}
+	if t.skipped > 0 {
+		facts = append(facts, "left_out_before", t.skipped)
+		t.skipped = 0
+	}
+	t.log.Warn(what, facts...)
 }

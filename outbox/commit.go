@@ -122,7 +122,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 			}
 			s, sources[x.Source] = &read, &read
 		}
-		s.Last = e.ID
+		s.Last = max(s.Last, e.ID)
 		if e.Refused == "" && (x.Completes == nil || s.Newest == e.ID) { // a last row makes no export the newest again
 			s.Newest, s.Hash, s.Digest = e.ID, e.Hash, e.Digest
 		}
@@ -155,7 +155,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 	}
 	t.state.Row++
 	id = t.state.Row
-	return id, exports, putJSON(t.tx.Bucket(bucketIntakes), id8(id), intakeRecord{Delta: delta, Size: in.deltas.size, Age: age, Exports: ids})
+	return id, exports, putJSON(t.tx.Bucket(bucketIntakes), id8(id), intakeRecord{Delta: delta, Size: in.deltas.size, Age: age, Exports: ids, Left: in.deltas.wants})
 }
 
 // putSources writes the sources of the intake, without the sets that were evicted.

@@ -160,7 +160,8 @@ func (t *txn) forgetOld(now time.Time) error {
 }
 
 // Forget removes the records of files of a source that present does not know and that were last seen more than 30 days
-// ago, a bounded number at a time.
+// ago, a bounded number at a time. Those of files that were there before the first start stay: one that only seems to be
+// gone must not be read when it is back.
 func (o *Outbox) Forget(source string, present func(name string) bool, now time.Time) error {
 	var gone [][]byte
 	err := o.db.View(func(tx *bbolt.Tx) error {
@@ -172,7 +173,7 @@ func (o *Outbox) Forget(source string, present func(name string) bool, now time.
 			if err := getJSON(b, k, &f); err != nil {
 				return err
 			}
-			if now.Sub(f.At) > keepExports && !present(string(k[len(prefix):])) {
+			if f.Hash != "" && now.Sub(f.At) > keepExports && !present(string(k[len(prefix):])) {
 				gone = append(gone, bytes.Clone(k))
 			}
 		}

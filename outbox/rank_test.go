@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -85,5 +86,33 @@ func TestASumWithARowThatCannotBeReadIsNone(t *testing.T) {
 		if err := in.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestWhatIsAcceptedAndNotAppliedCountsAsPending(t *testing.T) {
+	t.Parallel()
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
+	in := box.NewIntake()
+	defer in.Close()
+	outboxtest.Add(t, in, outbox.Reading{Name: "a"}, noon, large(20_000, 5)...)
+	if _, err := in.Settle(nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the export is accepted, and then nothing is applied
+	if _, err := in.Commit(ctx, noon); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the cancellation", err)
+	}
+	if s := stats(t, box); s.Pending != 20_000 {
+		t.Errorf("got %d pending before it is applied, want 20000", s.Pending)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := box.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := stats(t, box); s.Pending != 20_000 {
+		t.Errorf("got %d pending after it was applied, want 20000", s.Pending)
 	}
 }

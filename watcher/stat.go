@@ -19,6 +19,13 @@ type Stat struct {
 	Index    uint64 // inode; Windows' file index
 }
 
+// sameBytes reports whether two versions differ in their metadata at the most: a file that was renamed and got its name
+// back is still what it was.
+func (s Stat) sameBytes(o Stat) bool {
+	s.Changed, o.Changed = 0, 0
+	return s == o
+}
+
 // ModTime is Modified as a time.
 func (s Stat) ModTime() time.Time { return time.Unix(0, s.Modified) }
 

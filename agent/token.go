@@ -1,0 +1,48 @@
+package agent
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+// tokenKeeper gives the API's token as it is now. Once there was a good one, one that cannot be read any more (its file
+// is gone, empty, open to others) is named, and the good one goes on.
+type tokenKeeper struct {
+	ask func() (string, error)
+
+	mu      sync.Mutex
+	good    string
+	trouble trouble
+}
+
+func keepToken(ask func() (string, error), log *slog.Logger) *tokenKeeper {
+	return &tokenKeeper{ask: ask, trouble: trouble{log: log}}
+}
+
+func (k *tokenKeeper) token() (string, error) {
+	token, err := k.ask()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case err == nil:
+		k.good = token
+		k.trouble.end("the token can be read again")
+		return token, nil
+	case k.good != "":
+		k.trouble.begin("the token cannot be read any more; the one before goes on", err)
+		return k.good, nil
+	}
+	return "", err
+}
+
+// redact takes the token out of a text that came from elsewhere: a file with the token in it may lie in a watched folder.
+// Promise 11 of the contract.
+func (k *tokenKeeper) redact(text string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.good == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, k.good, "[the token]")
+}
