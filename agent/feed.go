@@ -28,6 +28,7 @@ type fedRow struct {
 	figure  int64
 	end     int // of its key in keys
 	counted bool
+	void    bool // no update: see outbox.Intake.Void
 }
 
 const batchRows = 4096
@@ -38,9 +39,19 @@ func newFeed(in *outbox.Intake) *feed {
 
 // add takes a row; key may be used again.
 func (f *feed) add(line uint64, key []byte, figure int64, counted bool) {
+	f.put(key, fedRow{line: line, figure: figure, counted: counted})
+}
+
+// void takes a row that names a key and is a reject.
+func (f *feed) void(line uint64, key []byte) {
+	f.put(key, fedRow{line: line, void: true})
+}
+
+func (f *feed) put(key []byte, r fedRow) {
 	b := f.now
 	b.keys = append(b.keys, key...)
-	b.rows = append(b.rows, fedRow{line, figure, len(b.keys), counted})
+	r.end = len(b.keys)
+	b.rows = append(b.rows, r)
 	if len(b.rows) == batchRows {
 		f.pass()
 	}
@@ -81,10 +92,17 @@ func (f *feed) close() error {
 func (b *batch) handOver(in *outbox.Intake) error {
 	at := 0
 	for _, r := range b.rows {
-		if err := in.Add(r.line, b.keys[at:r.end], r.figure, r.counted); err != nil {
+		key := b.keys[at:r.end]
+		at = r.end
+		var err error
+		if r.void {
+			err = in.Void(r.line, key)
+		} else {
+			err = in.Add(r.line, key, r.figure, r.counted)
+		}
+		if err != nil {
 			return err
 		}
-		at = r.end
 	}
 	return nil
 }

@@ -239,10 +239,14 @@ func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 				return err
 			case reject.Unterminated && !r.file.Final:
 				held++
+				continue
 			case !counted || reject.Unterminated:
 				r.taken.Rejects++
 				t.s.rejects.warn("row set aside", "source", t.s.conf.Name, "export", r.file.Name, "line", reject.Line,
 					"err", t.s.a.tokens.redact(reject.Reason))
+			}
+			if reject.Key != nil {
+				to.void(uint64(reject.Line), reject.Key)
 			}
 			if reject.Unterminated {
 				last++

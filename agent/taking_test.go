@@ -415,3 +415,19 @@ func TestAnExportThatCanBeTakenOnlyLaterIsAsOldAsItsArrival(t *testing.T) { // p
 		s.end()
 	})
 }
+
+func TestASumWithARowThatCannotBeReadIsNotSent(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "", "    duplicates: sum\n")
+	synctest.Test(t, func(t *testing.T) {
+		s.t = t
+		s.start()
+		s.drop("stock.csv", upcA+",5", upcB+",1", upcA+",#REF!", upcB+",2")
+		pass(time.Minute)
+		s.want(map[string]int64{upcB: 3})
+		if st := s.status(); st.Rejects != 2 {
+			t.Errorf("got %d rejects, want both rows of the product", st.Rejects)
+		}
+		s.end()
+	})
+}

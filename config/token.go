@@ -146,7 +146,7 @@ func cleanToken(place string, text []byte) (string, error) {
 	case odd >= 0 && (text[odd] == '\n' || text[odd] == '\r'):
 		return "", fmt.Errorf("%s holds more than one line; it must be the token alone", place)
 	case odd >= 0:
-		return "", fmt.Errorf("%s holds a character (the %dth) that no token has; it must be plain ASCII text", place, odd+1)
+		return "", fmt.Errorf("%s holds at place %d a character that no token has; it must be plain ASCII text", place, odd+1)
 	case len(text) > 7 && strings.EqualFold(string(text[:7]), "bearer "):
 		return "", fmt.Errorf("%s begins with the word Bearer; it must be the token alone", place)
 	}

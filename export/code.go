@@ -36,7 +36,7 @@ func isBlank(r rune) bool {
 
 // isDamage knows what no code has in it.
 func isDamage(r rune) bool {
-	return unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
+	return unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Cf, r)
 }
 
 // codeFault is what is wrong with a code.
@@ -46,8 +46,9 @@ const (
 	codeOK codeFault = iota
 	codeBlank
 	codeTooLong
-	codeControl    // a control character in it
+	codeControl    // a control or format character in it
 	codeEncoding   // not text in the export's encoding
+	codeMixed      // text in two encodings
 	codeScientific // 8.49632E+11
 	codeDate       // a size that became 10-Dec
 	upcNotDigits
@@ -59,8 +60,9 @@ const (
 var codeFaultText = [...]string{
 	codeBlank:      "is blank",
 	codeTooLong:    "is too long for a code",
-	codeControl:    "has a control character in it",
+	codeControl:    "has a control character or an invisible one in it",
 	codeEncoding:   "is not text in the export's encoding",
+	codeMixed:      "is text both in Windows-1252, like other rows, and in UTF-8; the export mixes them, unless the config's `encoding` says which it is",
 	codeScientific: "is a code that a spreadsheet has destroyed: its last digits are lost; export it as text",
 	codeDate:       "is a size that a spreadsheet has made a date of; export it as text",
 	upcNotDigits:   "is not a UPC: it has more than digits in it",

@@ -29,6 +29,7 @@ func (r *rules) open(src io.Reader) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
+	text = &withoutTail{src: text}
 	head := make([]byte, headSize)
 	n, err = io.ReadFull(text, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
@@ -126,9 +127,26 @@ func (d *detector) guess() (guess, error) {
 	if comma, ok := separatorLine(d.head); ok {
 		d.first, commas = 2, []byte{comma}
 	}
-	if d.delimiter != 0 {
-		commas = []byte{d.delimiter}
+	if d.delimiter == 0 {
+		return d.guessBy(commas)
 	}
+	g, err := d.guessBy([]byte{d.delimiter})
+	if _, refused := errors.AsType[*Refused](err); refused {
+		for _, comma := range delimiters {
+			if _, other := d.guessBy([]byte{comma}); comma != d.delimiter && other == nil {
+				return g, &Refused{
+					Code:   RefusedDelimiter,
+					Reason: fmt.Sprintf("the config says `delimiter: %q`, but %q is what parts the export's columns", delimiterName(d.delimiter), delimiterName(comma)),
+					Write:  "delimiter: auto",
+				}
+			}
+		}
+	}
+	return g, err
+}
+
+// guessBy finds the header, and which of a few delimiters it is.
+func (d *detector) guessBy(commas []byte) (guess, error) {
 	switch {
 	case d.header == HeaderNone:
 		return d.headerless(commas)
@@ -215,13 +233,43 @@ func (d *detector) headerFound(commas []byte) (guess, error) {
 		return best, d.check(&best.match)
 	}
 	if near.score < 0 {
-		return near, &Refused{Code: RefusedEmpty, Reason: "the export has nothing but blank rows"}
+		return near, d.unreadable(commas)
 	}
 	err := d.check(&near.match)
 	if refused, ok := errors.AsType[*Refused](err); ok && refused.Code == RefusedHeader {
 		refused.Reason = fmt.Sprintf("no header was recognised in the first %d rows: %s", headerRows, refused.Reason)
 	}
 	return near, err
+}
+
+// unreadable says why there is no row in the head that could be looked at.
+func (d *detector) unreadable(commas []byte) *Refused {
+	rest, n := d.head, 0
+	for len(rest) > 0 {
+		line, after, ended := bytes.Cut(rest, []byte{'\n'})
+		rest, n = after, n+1
+		if n < d.first || isBlankRecord(line, commas[0]) && (ended || d.whole) {
+			continue
+		}
+		for _, comma := range commas {
+			if bytes.Count(line, []byte{comma}) >= MaxColumns {
+				return &Refused{Code: RefusedHeader, Reason: fmt.Sprintf("line %d has more than %d columns, the most that are read", n, MaxColumns)}
+			}
+		}
+		if !ended && !d.whole {
+			return &Refused{Code: RefusedHeader, Reason: fmt.Sprintf("line %d is longer than %d bytes, within which the header must end", n, headSize)}
+		}
+		break
+	}
+	refused := &Refused{Code: RefusedEmpty, Reason: "the export has nothing but blank rows"}
+	d.headRecords(commas[0], 1, func(rec *record) bool {
+		if rec.fault != noFault {
+			p := pipeline{comma: commas[0]}
+			refused = &Refused{Code: RefusedHeader, Reason: fmt.Sprintf("line %d cannot be the header: %s", rec.line, p.faultText(rec))}
+		}
+		return rec.fault == noFault
+	})
+	return refused
 }
 
 // fields is how many fields have a column.
@@ -252,6 +300,9 @@ func (d *detector) headerAt(commas []byte) (guess, error) {
 		})
 	}
 	if best.score < 0 {
+		if refused := d.unreadable(commas); refused.Code != RefusedEmpty {
+			return best, refused
+		}
 		return best, &Refused{
 			Code:   RefusedHeader,
 			Reason: fmt.Sprintf("the config says that line %d is the header, but no row starts there", d.header),
@@ -300,7 +351,7 @@ func (d *detector) words(m *match) bool {
 // equally many fields, at least as many as are needed.
 func (d *detector) headerless(commas []byte) (guess, error) {
 	best := guess{score: -1}
-	need := d.needed()
+	need, widest := d.needed(), 0
 	for _, comma := range commas {
 		rows, width := 0, 0
 		counts := make(map[int]int)
@@ -317,8 +368,9 @@ func (d *detector) headerless(commas []byte) (guess, error) {
 			}
 		}
 		if rows == 0 {
-			return best, &Refused{Code: RefusedEmpty, Reason: "the export has nothing but blank rows"}
+			return best, d.unreadable(commas)
 		}
+		widest = max(widest, width)
 		if width < need {
 			continue
 		}
@@ -328,13 +380,27 @@ func (d *detector) headerless(commas []byte) (guess, error) {
 		}
 	}
 	if best.score < 0 {
-		return best, &Refused{
-			Code:   RefusedDelimiter,
-			Reason: fmt.Sprintf("the config names column %d, but the rows of the export have fewer", need),
-			Write:  `delimiter: "..."`,
-		}
+		return best, d.beyond(need, widest)
 	}
 	return best, nil
+}
+
+// beyond refuses an export for the column that the config names and that it lacks.
+func (d *detector) beyond(column, width int) *Refused {
+	refused := &Refused{
+		Code:   RefusedDelimiter,
+		Reason: fmt.Sprintf("the config names column %d, but the export has %s", column, columns(width)),
+		Write:  `delimiter: "..."`,
+	}
+	if width > 1 {
+		for _, f := range []Field{Quantity, Store, UPC, SKU} {
+			if d.columns[f].Number == column {
+				refused.Code, refused.Write = RefusedColumn, fmt.Sprintf("columns: {%s: ...}", f)
+				break
+			}
+		}
+	}
+	return refused
 }
 
 // needed is the last of the numbered columns that every row must have.
@@ -370,8 +436,8 @@ func (d *detector) pipeline(g guess) pipeline {
 	return p
 }
 
-// convention settles what points and commas in the quantities mean. Where decimal commas are likely, as between
-// semicolons, nothing is assumed.
+// convention settles what points and commas in the quantities mean. Where decimal commas are as likely, as they are but
+// between commas, nothing is assumed.
 func (d *detector) convention(p *pipeline) convention {
 	switch d.decimal {
 	case '.':
@@ -390,6 +456,10 @@ func (d *detector) convention(p *pipeline) convention {
 					points++
 				case -1:
 					commas++
+				default:
+					if isWords(rec.raw, p.comma) && p.heads(rec) { // what follows is another table's
+						return false
+					}
 				}
 			}
 		}
@@ -399,9 +469,9 @@ func (d *detector) convention(p *pipeline) convention {
 	switch {
 	case points > 0 && points >= commas:
 		return point
-	case p.comma == ';' && commas > 0:
+	case p.comma != ',' && commas > 0:
 		return comma
-	case p.comma == ';' || commas > 0:
+	case p.comma != ',' || commas > 0:
 		return unsure
 	}
 	return assumePoint

@@ -21,6 +21,9 @@ type charset struct {
 	table *charmap.Charmap
 	// orElse is what a field is that is not valid UTF-8. It is set where nothing but ASCII was seen when the encoding was settled.
 	orElse *charmap.Charmap
+	// guessed says that the table was taken because some of the head is not valid UTF-8. Then a field that is, and not
+	// ASCII, may be UTF-8 all the same.
+	guessed bool
 }
 
 // append appends a field in UTF-8 to dst. It answers false where the field is not text in this encoding.
@@ -63,8 +66,10 @@ func openText(stated string, head []byte, rest io.Reader, whole bool) (charset, 
 	if err := refuseContent(head, name); err != nil {
 		return charset{}, nil, err
 	}
+	// The zeros that may follow the text, but for one that may be the half of UTF-16's last character.
+	text := head[:min(len(head), (len(bytes.TrimRight(head, "\x00"))+1)&^1)]
 	if mark == 0 && (name == "auto" || name == "utf-16") {
-		if guess := guessUTF16(head); guess != "" {
+		if guess := guessUTF16(text); guess != "" {
 			name = guess
 		} else if name == "utf-16" {
 			name = "utf-16le" // as Windows writes it
@@ -73,7 +78,7 @@ func openText(stated string, head []byte, rest io.Reader, whole bool) (charset, 
 	src := io.MultiReader(bytes.NewReader(head), rest)
 	switch name {
 	case "auto":
-		if err := refuseBinary(head); err != nil {
+		if err := refuseBinary(head, text); err != nil {
 			return charset{}, nil, err
 		}
 		return guessCharset(head, whole), src, nil
@@ -84,7 +89,7 @@ func openText(stated string, head []byte, rest io.Reader, whole bool) (charset, 
 	case "utf-32":
 		return charset{}, nil, &Refused{Code: RefusedEncoding, Reason: "the export is text in UTF-32, which is not available; the POS must write UTF-8"}
 	}
-	if err := refuseBinary(head); err != nil {
+	if err := refuseBinary(head, text); err != nil {
 		return charset{}, nil, err
 	}
 	tables := map[string]*charmap.Charmap{"windows-1252": charmap.Windows1252, "cp437": charmap.CodePage437, "cp850": charmap.CodePage850}
@@ -116,7 +121,7 @@ func guessCharset(head []byte, whole bool) charset {
 	if utf8.Valid(head) {
 		return charset{name: "utf-8"}
 	}
-	return charset{name: "windows-1252", table: charmap.Windows1252}
+	return charset{name: "windows-1252", table: charmap.Windows1252, guessed: true}
 }
 
 // guessUTF16 knows UTF-16 without a mark by the zeros in every other byte, for what exports are made of is mostly ASCII.
@@ -183,10 +188,14 @@ func refuseContent(head []byte, encoding string) error {
 	return nil
 }
 
-// refuseBinary knows what is no text at all. A few zero bytes are damage to their rows only.
-func refuseBinary(head []byte) error {
+// refuseBinary knows what is no text at all. A few zero bytes are damage to their rows only, and those after the text,
+// which head has and text has not, are furniture.
+func refuseBinary(head, text []byte) error {
+	if len(text) == 0 && len(head) > 0 {
+		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export is %d zero bytes: nothing was written into it", len(head))}
+	}
 	zeros, others := 0, 0
-	for _, c := range head {
+	for _, c := range text {
 		switch {
 		case c == 0:
 			zeros++
@@ -194,10 +203,7 @@ func refuseBinary(head []byte) error {
 			others++
 		}
 	}
-	switch {
-	case zeros == len(head):
-		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export is %d zero bytes: nothing was written into it", zeros)}
-	case (zeros+others)*10 > len(head):
+	if (zeros+others)*10 > len(text) {
 		return &Refused{Code: RefusedContent, Reason: "the export is binary data, not text"}
 	}
 	return nil

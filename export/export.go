@@ -8,6 +8,7 @@
 //
 //  1. A figure is the export's own or there is none: what is not certainly a number, a code or a whole row is a Reject,
 //     and what is not certainly understood as a file is Refused. Nothing is guessed by position. Promise 10.
+//     Where a second header begins another table, no row counts up to a repeat of the first.
 //  2. A bad row costs itself only. A stray quote costs the row that it is in, however far its partner is. Promise 7.
 //  3. Memory is bounded, whatever the input: a record is at most MaxRecord bytes, of fields of at most MaxField bytes,
 //     at most MaxColumns of them; a longer one is a reject that is passed over without being kept. Time is linear.
@@ -54,6 +55,10 @@ type Reject struct {
 	Reason       string   // for a technician: column "On Hand": "1O" is not a whole number
 	Record       []string // the fields as they were read, at most 16 KiB of them
 	Unterminated bool     // as in Row
+
+	// Key is inventory's encoded key, set where only the quantity is bad: the product is certain, its figure is not, so
+	// that a sum without this row would be a false one. nil where the key is not known. It is valid until the next row.
+	Key []byte
 }
 
 // The classes of rejects. They are stable: counts are kept by them.
@@ -71,6 +76,7 @@ const (
 	RejectUPC       = "upc"        // the UPC is not valid, and there is no SKU to use instead
 	RejectNoProduct = "no_product" // the row names no product
 	RejectSKU       = "sku"        // the SKU lacks something of Options.SKUNeeds
+	RejectTable     = "table"      // the row is of another table in the export, whose header is not the first one
 	RejectCode      = "code"       // a code is damaged: by control characters, its length, its encoding, or a spreadsheet
 )
 
@@ -185,6 +191,9 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 				rows.source.rewind(rec)
 			}
 			figure, result := rows.evaluate(rec)
+			if result != isUpdate {
+				result = rows.settle(rec, result)
+			}
 			if result == isRefused {
 				yield(Row{}, rows.refused)
 				return

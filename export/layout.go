@@ -157,6 +157,9 @@ func (r *rules) check(m *match) error {
 		refused := &Refused{Code: RefusedStore, Reason: "no store column was recognised" + m.maybe(Store), Write: `defaults: {store: "..."}`}
 		if stated {
 			refused.Reason = fmt.Sprintf("the store's column %s is not in the export%s", c, m.found())
+			if c.Number > 0 {
+				refused.Reason = fmt.Sprintf("the config says that the store is in column %d, but the export has %s%s", c.Number, columns(m.width), m.found())
+			}
 			refused.Code, refused.Write = RefusedColumn, "columns: {store: ...}"
 		}
 		return refused
@@ -168,6 +171,9 @@ func (r *rules) check(m *match) error {
 func (r *rules) unrecognised(m *match) error {
 	missing := func(f Field) string {
 		if c, stated := r.columns[f]; stated {
+			if c.Number > 0 {
+				return fmt.Sprintf("the config says that the %s is in column %d, but the export has %s", f, c.Number, columns(m.width))
+			}
 			return fmt.Sprintf("the %s column %s is not in the export", f, c)
 		}
 		return fmt.Sprintf("no %s column was recognised%s", f, m.maybe(f))
@@ -200,6 +206,14 @@ func (r *rules) unrecognised(m *match) error {
 	refused.Reason = strings.Join(reasons, "; ") + m.found()
 	refused.Write = "columns: {" + strings.Join(write, ", ") + "}"
 	return refused
+}
+
+// columns is a number of columns in words.
+func columns(n int) string {
+	if n == 1 {
+		return "1 column"
+	}
+	return fmt.Sprintf("%d columns", n)
 }
 
 // candidate is the first ambiguous heading for a field, as the config would state it; else "...".
@@ -270,19 +284,6 @@ func (r *rules) passedOver(l *layout) []string {
 		}
 	}
 	return names
-}
-
-// isRepeat says that the fields are the header's once more, as at the top of a report's page.
-func (l *layout) isRepeat(fields []string) bool {
-	if len(fields) > len(l.headings) {
-		return false
-	}
-	for i, field := range fields {
-		if newHeading(field).folded != l.headings[i].folded {
-			return false
-		}
-	}
-	return true
 }
 
 // clip cuts what is shown of a strange text.

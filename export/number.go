@@ -43,8 +43,9 @@ type convention uint8
 
 const (
 	// assumePoint: a decimal point and commas for thousands, as nothing has shown otherwise. A cell with one comma and
-	// three digits is taken at that; should the column then show that its comma is the decimal one, the export is
-	// refused, because the cells before may have been read 1000 times too large or too small.
+	// three digits, or a point and three zeros, is taken at that; should the column then show that its comma is the
+	// decimal one, the export is refused, because the cells before may have been read 1000 times too large or too
+	// small. Three decimals that are not zeros are doubtful, for stock is hardly ever counted in thousandths.
 	assumePoint convention = iota
 	unsure                 // nothing is assumed: what could be two numbers is a reject
 	point                  // stated, or shown by the column
@@ -131,7 +132,7 @@ func (d *decimals) body(b []byte) (magnitude, verdict) {
 		if byPoint == byComma {
 			return byPoint, isNumber
 		}
-		if d.convention == unsure {
+		if d.convention == unsure || byPoint.fraction {
 			return magnitude{}, isDoubtful
 		}
 		d.taken = true

@@ -23,6 +23,7 @@ func TestAColumnsPointsAndCommasAreSettledByWhatItShows(t *testing.T) {
 		"a comma before three digits is for thousands when nothing shows otherwise": {assumePoint, []cell{{"1,234", 1234, isNumber}, {"12.000", 12, isNumber}}},
 		"a point before other than three digits is a decimal one":                   {assumePoint, []cell{{"12.50", 12, isNumber}, {"12,5", 0, isCommaOnly}, {"1,234", 1234, isNumber}}},
 		"a decimal comma makes what could be thousands doubtful":                    {assumePoint, []cell{{"12,5", 0, isCommaOnly}, {"1,234", 0, isDoubtful}, {"1.234", 0, isDoubtful}, {"7", 7, isNumber}}},
+		"three decimals that are not zeros are doubtful until a point is shown":     {assumePoint, []cell{{"1.234", 0, isDoubtful}, {"12.000", 12, isNumber}, {"1.5", 1, isNumber}, {"1.234", 1, isNumber}}},
 		"a decimal comma after a taken group is a contradiction":                    {assumePoint, []cell{{"1,234", 1234, isNumber}, {"12,5", 0, isConflict}}},
 		"a zero is zero whatever its point means":                                   {unsure, []cell{{"0.00", 0, isNumber}, {".0000", 0, isNumber}}},
 		"a stated comma turns points into thousands":                                {comma, []cell{{"1.234", 1234, isNumber}, {"1,234", 1, isNumber}, {"1.5", 0, isGarbage}}},

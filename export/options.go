@@ -75,8 +75,9 @@ type Options struct {
 	Delimiter string // auto, one character, or tab
 
 	// Decimal is auto, "." or ",". Auto goes by what the column shows: `12.5` or `1,234.5` show a decimal point, `12,5`
-	// between semicolons a decimal comma. Where it shows nothing, `1,234` is 1234 and `12.000` is 12, but between
-	// semicolons, and where other cells speak against it, both are rejects.
+	// in an export that commas do not delimit a decimal comma. Where it shows nothing, what can be two numbers is a
+	// reject: `1.234`, `1,234`, `12.000`. Only between commas, and where no other cell speaks against it, `1,234` is
+	// 1234 and `12.000` is 12.
 	Decimal string
 
 	Header int // HeaderAuto, HeaderNone or the line where it starts, 1-based
@@ -281,7 +282,7 @@ func checkCode(code string) error {
 	case len(code) > inventory.MaxCode:
 		return fmt.Errorf("is longer than %d bytes", inventory.MaxCode)
 	case !utf8.ValidString(code) || strings.ContainsFunc(code, isDamage):
-		return errors.New("has a control character in it")
+		return errors.New("has a control character or an invisible one in it")
 	}
 	return nil
 }

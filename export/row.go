@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"fmt"
+	"unicode/utf8"
 
 	"tillpost/inventory"
 )
@@ -25,6 +26,8 @@ type pipeline struct {
 	decimals decimals
 	comma    byte // of CSV, for what a record without trusted fields is shown as
 
+	table int // the line of the other table's header that rows are under; 0 = under the first header
+
 	record  record
 	key     []byte // of the last update
 	reject  *Reject
@@ -36,6 +39,9 @@ type pipeline struct {
 // evaluate settles one record.
 func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 	p.text = p.text[:0]
+	if p.table > 0 {
+		return 0, p.elsewhere(rec)
+	}
 	l := &p.layout
 	if rec.fault != noFault {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
@@ -44,12 +50,19 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 		return 0, p.fail(rec, RejectShifted, "the row has %d fields, the export %d columns: a %q that is not in quotes may have shifted it", rec.count, l.width, p.comma)
 	}
 	if len(rec.fields) <= l.column[Quantity] {
-		return 0, p.short(rec, Quantity)
+		res := p.short(rec, Quantity)
+		if res == isReject && !rec.unterminated { // else it may be cut in a code
+			p.keyed(rec)
+		}
+		return 0, res
 	}
 	figure, ok := plainNumber(rec.fields[l.column[Quantity]])
 	if !ok {
 		var res result
 		if figure, res = p.quantity(rec); res != isUpdate {
+			if res == isReject {
+				p.keyed(rec)
+			}
 			return 0, res
 		}
 	}
@@ -58,6 +71,15 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 		return 0, res
 	}
 	return figure, p.product(rec, store)
+}
+
+// keyed gives the reject of a quantity the row's key, where the row has one.
+func (p *pipeline) keyed(rec *record) {
+	reject := p.reject
+	if store, res := p.store(rec); res == isUpdate && p.product(rec, store) == isUpdate {
+		reject.Key = p.key
+	}
+	p.reject = reject
 }
 
 // quantity reads a quantity that is more than digits.
@@ -69,16 +91,18 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 	}
 	before := p.decimals
 	figure, fraction, v := p.decimals.parse(field)
+	if v == isNone {
+		return 0, isSkipped
+	}
+	if v == isNumber && !(fraction && p.rejectFractions) && !(figure < 0 && p.rejectNegative) {
+		return figure, isUpdate
+	}
 	name, shown := p.layout.name(column), clip(string(bytes.TrimSpace(field)))
 	switch {
-	case v == isNone:
-		return 0, isSkipped
 	case v == isNumber && fraction && p.rejectFractions:
 		return 0, p.fail(rec, RejectFraction, "%s: %q is not a whole number", name, shown)
-	case v == isNumber && p.rejectNegative && figure < 0:
-		return 0, p.fail(rec, RejectNegative, "%s: %q is negative", name, shown)
 	case v == isNumber:
-		return figure, isUpdate
+		return 0, p.fail(rec, RejectNegative, "%s: %q is negative", name, shown)
 	case v == isHuge:
 		return 0, p.fail(rec, RejectTooLarge, "%s: %q is greater than %d, the largest quantity that is taken for one", name, shown, inventory.MaxQuantity)
 	case v == isDoubtful:
@@ -115,6 +139,8 @@ func (p *pipeline) store(rec *record) ([]byte, result) {
 		return nil, p.fail(rec, RejectStore, "%s: the store is blank", p.layout.name(column))
 	case fault != codeOK:
 		return nil, p.badCode(rec, column, cell, fault)
+	case p.stores == nil && isScientific(cell):
+		return nil, p.badCode(rec, column, cell, codeScientific)
 	case p.stores == nil:
 		return cell, isUpdate
 	}
@@ -182,7 +208,7 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 		column := p.layout.column[f]
 		var fault codeFault
 		codes[f], fault = p.optional(rec, column)
-		if fault == codeOK && f == SKU && isScientific(codes[f]) {
+		if fault == codeOK && isScientific(codes[f]) {
 			fault = codeScientific
 		} else if fault == codeOK && f == Size && isDate(codes[f]) {
 			fault = codeDate
@@ -246,6 +272,9 @@ func (p *pipeline) decode(field []byte) ([]byte, codeFault) {
 			if p.text, ok = p.charset.append(p.text, field); !ok {
 				return p.text[from:], codeEncoding
 			}
+			if p.charset.guessed && utf8.Valid(field) {
+				return p.text[from:], codeMixed
+			}
 			return p.text[from:], codeOK
 		}
 	}
@@ -305,14 +334,6 @@ func (p *pipeline) overflows(rec *record) bool {
 		}
 	}
 	return false
-}
-
-// isRepeat says that a record is the header once more.
-func (p *pipeline) isRepeat(rec *record) bool {
-	if p.layout.line == 0 {
-		return false
-	}
-	return p.layout.isRepeat(p.strings(recordFields(rec, p.comma)))
 }
 
 // swallowed says that a quoted field over several lines has rows in it that are updates by themselves: it is a stray

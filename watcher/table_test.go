@@ -340,3 +340,18 @@ func TestNothingIsToldTooEarlyOrTwiceOrNever(t *testing.T) {
 		}
 	})
 }
+
+func TestARetryCountsForAFileThatWasRenamedAndGotItsNameBack(t *testing.T) {
+	t.Parallel()
+	table := newTestTable(t, "")
+	table.observe(start(), slices.Values(at("a 1")))
+	now := start().Add(20 * time.Second)
+	told := table.observe(now, slices.Values(at("a 1"))).files[0]
+	renamed := told.Stat
+	renamed.Changed++
+	table.apply([]ask{{askGiven, "a", renamed}, {askRetry, "a", told.Stat}}, now)
+	listing := []entry{{name: "a", stat: renamed}}
+	if v := table.observe(now.Add(time.Minute), slices.Values(listing)); len(v.files) != 1 {
+		t.Errorf("got %d files, want the one to be tried again", len(v.files))
+	}
+}

@@ -1,0 +1,101 @@
+package export
+
+import "slices"
+
+// settle looks once more at what evaluate found to be no update. It may head another table, which ends the first: the
+// columns are others, and nothing is read by those of the first until its header comes again.
+func (p *pipeline) settle(rec *record, res result) result {
+	if p.table == 0 && (res == isReject || res == isSkipped && isWords(rec.raw, p.comma)) && p.heads(rec) {
+		p.table = rec.line
+		return p.elsewhere(rec)
+	}
+	return res
+}
+
+// isWords says that no field of a record begins with a digit, and one with something else. It is quick, for many rows
+// have no quantity; a header whose quantity is blank there, and which has a heading such as `2026`, is no loss: its rows
+// have no quantity there either.
+func isWords(raw []byte, comma byte) bool {
+	begins, words := true, false
+	for _, c := range raw {
+		switch {
+		case c == comma:
+			begins = true
+		case c == ' ' || c == '"' || c == '\'' || c == '=':
+		case begins && c >= '0' && c <= '9':
+			return false
+		default:
+			begins, words = false, true
+		}
+	}
+	return words
+}
+
+// elsewhere settles a record of another table, or the header that ends it.
+func (p *pipeline) elsewhere(rec *record) result {
+	switch {
+	case rec.fault != noFault:
+	case isBlankRecord(rec.raw, p.comma):
+		return isSkipped
+	case p.isRepeat(rec):
+		p.table = 0
+		return isSkipped
+	case p.heads(rec):
+		p.table = rec.line
+	}
+	return p.fail(rec, RejectTable, "line %d begins another table, whose columns are others; no row counts from there to a repeat of the header in line %d", p.table, p.layout.line)
+}
+
+// heads says that a record is a header, and not the first one: it has a heading for what names a product and one for a
+// quantity, ambiguous and vetoed ones too, and no number where the first header has a number.
+func (p *pipeline) heads(rec *record) bool {
+	if p.layout.line == 0 || rec.fault != noFault {
+		return false
+	}
+	for _, f := range []Field{UPC, Store, Quantity} {
+		if c := p.layout.column[f]; c >= 0 && c < len(rec.fields) && isDigits(clean(rec.fields[c])) {
+			return false
+		}
+	}
+	product, quantity := false, false
+	for _, text := range p.strings(recordFields(rec, p.comma)) {
+		h := newHeading(string(clean([]byte(text))))
+		if h.folded == "" {
+			continue
+		}
+		product = product || p.mayHead(UPC, h) || p.mayHead(SKU, h)
+		quantity = quantity || p.mayHead(Quantity, h) || h.vetoed(Quantity)
+	}
+	return product && quantity && !p.isRepeat(rec)
+}
+
+// mayHead says that a heading can be the field's, by the config or by what is known.
+func (r *rules) mayHead(f Field, h heading) bool {
+	return h.rank(f) >= 0 || h.mayBe(f) || r.columns[f].Heading != "" && newHeading(r.columns[f].Heading).folded == h.folded
+}
+
+// isRepeat says that a record is the header once more, as at the top of a report's page.
+func (p *pipeline) isRepeat(rec *record) bool {
+	return p.layout.line > 0 && p.layout.isRepeat(p.strings(recordFields(rec, p.comma)))
+}
+
+// isRepeat says that the fields are the header's. Blank ones at the end do not count; those after the last column that
+// is of use may be missing.
+func (l *layout) isRepeat(fields []string) bool {
+	cells := make([]heading, len(fields))
+	for i, field := range fields {
+		cells[i] = newHeading(string(clean([]byte(field))))
+	}
+	named := func(h heading) bool { return h.text != "" }
+	last := func(cells []heading) int {
+		for n := len(cells); n > 0; n-- {
+			if named(cells[n-1]) {
+				return n
+			}
+		}
+		return 0
+	}
+	cells = cells[:last(cells)]
+	return len(cells) >= min(l.want(), last(l.headings)) && len(cells) <= len(l.headings) &&
+		slices.EqualFunc(cells, l.headings[:len(cells)], func(a, b heading) bool { return a.folded == b.folded })
+}
