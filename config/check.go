@@ -86,6 +86,9 @@ func (w *walker) checkFolder(path string, c *Config, s *Source) {
 	case w.p.inside(c.DataDir, s.Folder):
 		w.clash("holds data_dir ("+cut(c.DataDir)+"); exports need a folder of their own", key)
 	}
+	if t := c.API.TokenFile; t != "" && w.sound("api.token_file") && w.p.inside(t, s.Folder) {
+		w.clash("lies in the folder of "+path+", where the POS drops its exports; keep the token where only tillpost looks", "api.token_file")
+	}
 }
 
 // checkName looks for an earlier source of the same name, in any case: folders are named for sources.
