@@ -8,7 +8,8 @@
 //     rejects, dead letters or held exports. Output that could not be written is a failure.
 //  3. No control character of a file's name, an export or an answer reaches the terminal. (Promise 11.) No token does.
 //  4. A progress bar is drawn on a terminal alone.
-//  5. Main uses no package variable that changes: several calls can run at once.
+//  5. No command stands still or ends because nobody reads stderr; its last words are waited for for a second.
+//  6. Main uses no package variable that changes: several calls can run at once.
 package cli
 
 import (
@@ -41,11 +42,12 @@ var errSaid = errors.New("failed")
 
 func init() { cobra.MousetrapHelpText = "" } // cobra would refuse to run from a shortcut of Windows' desktop
 
-// Main runs the command that args, without the program's name, ask for, and returns the exit status. The first SIGINT or
-// SIGTERM lets the command come to its end; the second ends the process at once.
+// Main runs the command that args, without the program's name, ask for, and returns the exit status. The first SIGINT,
+// SIGTERM or SIGHUP lets the command come to its end; the second ends the process at once.
 func Main(args []string, stdout, stderr io.Writer) int {
 	log.SetOutput(io.Discard) // net/http quotes strangers' bytes there
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	outliveReaders()
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)() // so that a second signal does what it does without us
 	return execute(ctx, args, stdout, stderr)
@@ -62,11 +64,12 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // exit tells of the error and returns the exit status that it means.
 func (con *console) exit(err error) int {
 	con.err.end()
+	defer con.behind.flush()
 	told := err == nil || errors.Is(err, errPartial) || errors.Is(err, errSaid)
 	if told && con.out.err != nil {
 		told, err = false, con.out.err
 	}
-	if !told {
+	if !told && !errors.Is(err, syscall.EPIPE) { // who read the output and went away knows
 		con.fail(err)
 	}
 	return exitStatus(err)

@@ -18,20 +18,36 @@ import (
 
 // console is where a command prints.
 type console struct {
-	out *output
-	err *screen
+	out    *output
+	err    *screen
+	behind *backlog // below err
 }
 
 func newConsole(stdout, stderr io.Writer) *console {
+	behind := newBacklog(stderr)
 	return &console{
-		out: &output{w: stdout, terminal: isTerminal(stdout)},
-		err: &screen{w: stderr, terminal: isTerminal(stderr)},
+		out:    &output{w: stdout, terminal: isTerminal(stdout)},
+		err:    &screen{w: behind, terminal: isTerminal(stderr), columns: columns(stderr)},
+		behind: behind,
 	}
 }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// columns is how wide a terminal is; 0 = nobody knows.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // printf prints for a person. What comes from outside must have gone through plain.
@@ -49,8 +65,10 @@ func writeJSON(w io.Writer, v any) {
 	_ = e.Encode(v) // what we print can be encoded
 }
 
+// warn tells of what a command goes on in spite of.
 func (con *console) warn(format string, args ...any) {
 	con.say("warning", fmt.Sprintf(format, args...))
+	con.behind.flush() // before what follows on stdout
 }
 
 // fail tells of an error, and what to do about it.
@@ -59,6 +77,7 @@ func (con *console) fail(err error) {
 	if h := hint(err); h != "" {
 		con.say("hint", h)
 	}
+	con.behind.flush() // before what follows on stdout
 }
 
 // say prints a message, each of its lines with what it is.
@@ -158,6 +177,7 @@ func (o *output) Write(p []byte) (int, error) {
 // goroutines.
 type screen struct {
 	terminal bool
+	columns  int // of it; 0 = not known
 
 	mu  sync.Mutex // guards what follows
 	w   io.Writer
@@ -174,6 +194,11 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.w.Write(p)
 }
 
+const (
+	barWidth  = 30 // characters, where there is room for them
+	besideBar = 45 // characters that a bar's line has besides
+)
+
 // progress draws how much of a total is done, and what it is that is done. It does nothing where there is no terminal.
 func (s *screen) progress(done, total int64, what string) {
 	if !s.terminal {
@@ -185,7 +210,11 @@ func (s *screen) progress(done, total int64, what string) {
 	total = max(total, 1)
 	done = min(done, total-1)
 	if s.bar == nil {
-		s.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.w), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(30),
+		width := barWidth
+		if s.columns > 0 {
+			width = max(0, min(width, s.columns-besideBar))
+		}
+		s.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.w), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(width),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount())
 	}
 	// Its errors are those of the terminal.

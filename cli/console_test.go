@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,22 @@ func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	code := execute(t.Context(), []string{"version", "--json"}, broken{}, &errs)
 	if want := "tillpost: error: write the output: no space left on device\n"; code != statusFailed || errs.String() != want {
 		t.Errorf("got %d, %q; want 1, %q", code, errs.String(), want)
+	}
+}
+
+func TestAReaderThatHasGoneNeedsNoMessage(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close() // nothing is in it
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	if code := execute(t.Context(), []string{"version"}, w, &errs); code != statusFailed || errs.String() != "" {
+		t.Errorf("got %d, %q; want 1 and no word", code, errs.String())
 	}
 }
 
@@ -122,6 +139,8 @@ func TestErrorsHaveTheirExitStatusAndHint(t *testing.T) {
 		{"anything else", errors.New("x"), 1, ""},
 		{"another agent, known", &agent.InUseError{Dir: "d", PID: 7}, 1, "end process 7 first"},
 		{"another agent, not known", fmt.Errorf("x: %w", &agent.InUseError{Dir: "d"}), 1, "end it first"},
+		{"an agent that hangs", &noAnswerError{err: &agent.InUseError{Dir: "d", PID: 7}, pid: 7}, 1, "end process 7, or restart its service"},
+		{"an agent that hangs, not known", fmt.Errorf("x: %w", &noAnswerError{err: &agent.InUseError{Dir: "d"}}), 1, "end its process"},
 		{"no outbox", fmt.Errorf("x: %w", outbox.ErrNoOutbox), 1, "`tillpost run` starts one"},
 		{"an outbox of a newer tillpost", fmt.Errorf("x: %w", outbox.ErrNewer), 1, "or a newer one"},
 		{"a full disk", &outbox.FullError{Dir: "/data", Err: errors.New("x")}, 1, "make room on the disk of /data"},

@@ -65,16 +65,23 @@ type demo struct {
 	agent  *agent.Agent
 }
 
-func (con *console) demo(ctx context.Context, once bool) (err error) {
+func (con *console) demo(ctx context.Context, once bool) error {
 	dir, err := os.MkdirTemp("", "tillpost-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
-	defer func() {
-		if rerr := os.RemoveAll(dir); rerr != nil {
-			err = errors.Join(err, fmt.Errorf("remove the demo's folder: %w", rerr))
-		}
-	}()
+	err = con.demoIn(ctx, dir, once)
+	if rerr := os.RemoveAll(dir); rerr != nil {
+		err = errors.Join(err, fmt.Errorf("remove the demo's folder: %w", rerr))
+	}
+	if err == nil && ctx.Err() != nil {
+		con.printf("The demo was stopped; its folder is removed.\n")
+	}
+	return err
+}
+
+// demoIn runs the demo in an empty folder. It is no error when ctx ends it.
+func (con *console) demoIn(ctx context.Context, dir string, once bool) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("start the stand-in API: %w", err)
@@ -87,6 +94,7 @@ func (con *console) demo(ctx context.Context, once bool) (err error) {
 		l.Addr(), plain(d.exports()))
 	con.printf("%s\n", plainLines(d.yaml("http://"+l.Addr().String())))
 
+	person := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	g, ctx := errgroup.WithContext(ctx)
@@ -94,7 +102,10 @@ func (con *console) demo(ctx context.Context, once bool) (err error) {
 	g.Go(func() error { return d.agent.Run(ctx) })
 	g.Go(func() error {
 		defer stop(errDemoDone)
-		return d.show(ctx, once)
+		if err := d.show(ctx, once); person.Err() == nil {
+			return err
+		}
+		return nil // whatever the end of ctx made of it
 	})
 	return g.Wait()
 }
@@ -126,7 +137,7 @@ func (d *demo) setUp(url string) error {
 		return err
 	}
 	d.agent, err = agent.New(agent.Options{Config: d.config, Token: d.config.TokenSource().Token, Version: programVersion(),
-		Log: newLogger(d.con.err, d.config.Log)})
+		Log: d.con.logger(d.config.Log)})
 	return err
 }
 
@@ -237,14 +248,27 @@ func (d *demo) drop(ctx context.Context, desk agent.Desk, name string, stock []d
 			d.con.printf("   %s delivered in %.1f s, settling included.\n", plural(done, "update"), time.Since(start).Seconds())
 			return nil
 		}
-		if time.Since(told) >= time.Second/2 {
-			d.con.printf("   %s delivered, %s to go\n", number(done), number(s.Pending))
+		if taken && time.Since(told) >= time.Second/2 {
+			d.con.printf("   %s\n", demoProgress(done, e.Changed))
 			told = time.Now()
 		}
-		if err := pauseFor(ctx, 100*time.Millisecond); err != nil {
+		if err := d.pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
+}
+
+// demoProgress tells how far the delivery of an export is.
+func demoProgress(done, changed int64) string {
+	return fmt.Sprintf("%s delivered, %s to go", number(done), number(max(0, changed-done)))
+}
+
+// pause waits. The error is the cause of ctx's end, or that nobody reads what the demo tells.
+func (d *demo) pause(ctx context.Context, wait time.Duration) error {
+	if err := d.con.out.err; err != nil {
+		return err
+	}
+	return pauseFor(ctx, wait)
 }
 
 // compare says whether the API ends at the truth, by what the API itself holds.
@@ -271,14 +295,11 @@ func (d *demo) compare(stock []demoRow, travelled, changed uint64) error {
 func (d *demo) follow(ctx context.Context, desk agent.Desk, before agent.Status) error {
 	told, delivered := *before.Sources[0].LastExport, before.Delivered
 	for {
-		if err := pauseFor(ctx, 300*time.Millisecond); err != nil {
-			return nil // Ctrl-C
+		if err := d.pause(ctx, 300*time.Millisecond); err != nil {
+			return err
 		}
 		s, err := d.status(ctx, desk)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
+		if err != nil {
 			return err
 		}
 		if e := s.Sources[0].LastExport; *e != told {

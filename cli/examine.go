@@ -33,6 +33,7 @@ type examination struct {
 	desk     agent.Desk // nil = there is no ledger
 	sink     sink
 	progress func(done, total int64) // bytes
+	shown    func() error            // why the sink takes no more
 
 	sum   previewSum
 	whole bool // sum counts all rows
@@ -53,6 +54,9 @@ const (
 
 // run shows the export at path. The error says why nothing of it would be taken.
 func (x *examination) run(ctx context.Context, path string) (err error) {
+	if x.desk != nil {
+		x.sum.Unchanged = new(int)
+	}
 	reader, err := export.New(x.how.Options)
 	if err != nil {
 		return fmt.Errorf("read the export %s: %w", path, err)
@@ -88,7 +92,7 @@ func (x *examination) run(ctx context.Context, path string) (err error) {
 	x.sum.Rows, x.whole = sum.Rows, true
 	x.sum.Skipped += sum.Skipped
 	if sum.Updates == 0 { // promise 10
-		return fmt.Errorf("not one of its %d rows is an update: %d were rejected, %d say nothing of stock", sum.Rows, sum.Rejects, sum.Skipped)
+		return fmt.Errorf("not one of its rows is an update: %d rejected, %d skipped", sum.Rejects, sum.Skipped)
 	}
 	return nil
 }
@@ -121,9 +125,6 @@ func (x *examination) survey(ctx context.Context, rows *export.Rows) (*duplicate
 
 // show tells the sink what each row comes to.
 func (x *examination) show(ctx context.Context, rows *export.Rows, dup *duplicates) error {
-	if x.desk != nil {
-		x.sum.Unchanged = new(int)
-	}
 	for row, err := range rows.All() {
 		if err != nil {
 			reject, ok := errors.AsType[*export.Reject](err)
@@ -149,6 +150,7 @@ func (x *examination) judge(ctx context.Context, row export.Row, f fate) error {
 	switch {
 	case f.lost:
 		x.sum.Skipped++
+		x.sum.Rows++
 		return nil
 	case f.rejectedFor > 0:
 		return x.push(ctx, item{found: found{line: row.Line},
@@ -177,7 +179,7 @@ func (x *examination) push(ctx context.Context, i item) error {
 
 // flush asks the ledger about the batch's updates, and hands it on.
 func (x *examination) flush(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), x.shown()); err != nil {
 		return err
 	}
 	if err := x.ask(ctx); err != nil {
@@ -186,10 +188,12 @@ func (x *examination) flush(ctx context.Context) error {
 	for _, i := range x.batch {
 		if i.reject != "" {
 			x.sum.Rejects++
+			x.sum.Rows++
 			x.sink.reject(i.line, i.reject)
 			continue
 		}
 		x.sum.Updates++
+		x.sum.Rows++
 		if i.was != nil && *i.was == i.quantity {
 			*x.sum.Unchanged++
 		}

@@ -18,6 +18,14 @@ func hint(err error) string {
 	if h := setupHint(err); h != "" {
 		return h
 	}
+	if e, ok := errors.AsType[*noAnswerError](err); ok {
+		process := "its process"
+		if e.pid != 0 {
+			process = fmt.Sprintf("process %d", e.pid)
+		}
+		return "it hangs, or it is starting or stopping: try again in a minute; if it still does not answer, end " + process +
+			", or restart its service; what is on disk is not lost by that"
+	}
 	if e, ok := errors.AsType[*agent.InUseError](err); ok {
 		if e.PID == 0 {
 			return "`tillpost status` shows the running one; end it first, or let it do the work"

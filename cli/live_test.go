@@ -212,14 +212,20 @@ func TestAnAgentThatDoesNotAnswerIsToldApartFromNone(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	later := s.write("later.csv", "Store,UPC,Qty\n3,849632048260,11\n")
-	out, errs, code := s.run("preview", "--json", later)
-	if code != statusDone || !strings.Contains(out, `"quantity":11}}`) || !strings.HasPrefix(errs, "tillpost: warning: what would change cannot be told: ") {
-		t.Errorf("preview: got %d, %q, %q; want what it would send, and a warning", code, out, errs)
-	}
-	if _, errs, code := s.run("status"); code != statusFailed || !strings.Contains(errs, "and does not answer") {
-		t.Errorf("status: got %d, %q; want 1 and that it does not answer", code, errs)
-	}
+	t.Run("status", func(t *testing.T) {
+		t.Parallel()
+		_, errs, code := s.run("status")
+		if code != statusFailed || !strings.Contains(errs, "and does not answer") || !strings.Contains(errs, "if it still does not answer, end ") {
+			t.Errorf("got %d, %q; want 1, that it does not answer, and what to do", code, errs)
+		}
+	})
+	t.Run("preview", func(t *testing.T) {
+		t.Parallel()
+		out, errs, code := s.run("preview", "--json", s.write("later.csv", "Store,UPC,Qty\n3,849632048260,11\n"))
+		if code != statusDone || !strings.Contains(out, `"quantity":11}}`) || !strings.HasPrefix(errs, "tillpost: warning: what would change cannot be told: ") {
+			t.Errorf("got %d, %q, %q; want what it would send, and a warning", code, out, errs)
+		}
+	})
 }
 
 func TestSyncThatCannotDeliverEndsWithWhatWaits(t *testing.T) {
@@ -230,7 +236,7 @@ func TestSyncThatCannotDeliverEndsWithWhatWaits(t *testing.T) {
 	stdout, stderr, stop := start(t, "sync", "--config", s.config)
 	eventually(t, "the API was asked", func() bool { return s.api.Counters().Requests > 0 })
 	if code := stop(); code != statusFailed || !strings.Contains(stdout.String(), "1 update not sent yet") ||
-		!strings.Contains(stderr.String(), "tillpost: error: the test is over: 1 updates still wait\n") || !strings.Contains(stderr.String(), "tillpost: hint: nothing is lost") {
+		!strings.Contains(stderr.String(), "tillpost: error: the test is over: 1 update") || !strings.Contains(stderr.String(), "tillpost: hint: nothing is lost") {
 		t.Errorf("when it is stopped: got %d, %q, %q; want 1, a summary with what waits, and a hint", code, stdout, stderr)
 	}
 	if _, errs, code := s.run("sync", "--timeout", "300ms"); code != statusFailed || !strings.Contains(errs, "tillpost: error: the time-out of 300ms is over: ") {
@@ -239,6 +245,31 @@ func TestSyncThatCannotDeliverEndsWithWhatWaits(t *testing.T) {
 	s.api.SetDown(0)
 	if out, errs, code := s.run("sync", "--json"); code != statusDone || !strings.Contains(out, `"delivered":1,`) {
 		t.Errorf("once the API is back: got %d, %q, %q; want one update delivered", code, out, errs)
+	}
+}
+
+func TestSyncWithAMissingFolderPrintsItsSummaryAndTheError(t *testing.T) {
+	t.Parallel()
+	for _, asJSON := range []bool{false, true} {
+		t.Run(fmt.Sprintf("json %t", asJSON), func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, mockapi.Options{})
+			config, err := os.ReadFile(s.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.write("tillpost.yaml", string(config)+"  - {name: second, folder: not-there, settle: 50ms, settle_last: 50ms}\n")
+			s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")
+			args, want := []string{"sync"}, " delivered, 0 rows unchanged, 0 rows rejected, 0 dead letters"
+			if asJSON {
+				args, want = []string{"sync", "--json"}, `,"unchanged":0,"rejects":0,"refused":0,"dead":0,"unknown":0,"held":0,"pending":`
+			}
+			out, errs, code := s.run(args...)
+			_, said, _ := strings.Cut(errs, "tillpost: error: ")
+			if code != statusFailed || !strings.Contains(out, want) || strings.Count(out, "\n") != 1 || !strings.Contains(said, "second") || !strings.Contains(said, "not-there") {
+				t.Errorf("got %d, %q, %q; want 1, the summary, and an error that names the missing folder", code, out, errs)
+			}
+		})
 	}
 }
 
@@ -271,6 +302,31 @@ func TestDemoDeliversComparesAndLeavesNothing(t *testing.T) {
 		}
 	}
 	gone(t, demoFolder(t, out))
+}
+
+func TestDemoThatIsStoppedInTheMiddleEndsInOrder(t *testing.T) {
+	t.Parallel()
+	for _, last := range []string{"with this config:", " to go\n"} {
+		t.Run(last, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, stop := start(t, "demo", "--once")
+			eventually(t, "it has come so far", func() bool { return strings.Contains(stdout.String(), last) })
+			code := stop()
+			if want := "The demo was stopped; its folder is removed.\n"; code != statusDone || stderr.String() != "" || !strings.HasSuffix(stdout.String(), want) {
+				t.Errorf("got %d, %q, %q; want 0 and %q at the end", code, stdout, stderr, want)
+			}
+			gone(t, demoFolder(t, stdout.String()))
+		})
+	}
+}
+
+func TestTheDemosTwoNumbersAddUp(t *testing.T) {
+	t.Parallel()
+	for done, want := range map[int64]string{0: "0 delivered, 1,488 to go", 168: "168 delivered, 1,320 to go", 1488: "1,488 delivered, 0 to go"} {
+		if got := demoProgress(done, 1488); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }
 
 func TestDemoTakesExportsUntilItIsStopped(t *testing.T) {

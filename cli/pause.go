@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,9 +71,32 @@ func (con *console) pause(ctx context.Context, d agent.Desk, pause bool) error {
 
 // withDesk calls fn with the desk of the config's agent.
 func withDesk(ctx context.Context, c *config.Config, fn func(agent.Desk) error) error {
-	d, err := agent.OpenDesk(ctx, c)
+	d, err := openDesk(ctx, c)
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(d), d.Close())
 }
+
+// deskTime is how long the agent is looked for, and a second more.
+const deskTime = 6 * time.Second
+
+// openDesk finds the agent of a config. The error is a *noAnswerError where one runs and does not answer.
+func openDesk(ctx context.Context, c *config.Config) (agent.Desk, error) {
+	ctx, cancel := context.WithTimeout(ctx, deskTime)
+	defer cancel()
+	d, err := agent.OpenDesk(ctx, c)
+	if e, ok := errors.AsType[*agent.InUseError](err); ok {
+		return nil, &noAnswerError{err: err, pid: e.PID}
+	}
+	return d, err
+}
+
+// noAnswerError says that an agent runs and does not answer.
+type noAnswerError struct {
+	err error
+	pid int // 0 = not known
+}
+
+func (e *noAnswerError) Error() string { return e.err.Error() }
+func (e *noAnswerError) Unwrap() error { return e.err }

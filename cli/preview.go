@@ -100,11 +100,11 @@ func previewConfig(path string) (*config.Config, error) {
 
 // openLedger finds the ledger. Where it cannot be asked, the preview goes on without it, and says so.
 func (p *preview) openLedger(ctx context.Context, c *config.Config) {
-	d, err := agent.OpenDesk(ctx, c)
+	d, err := openDesk(ctx, c)
 	switch {
 	case errors.Is(err, outbox.ErrNoOutbox):
 	case err != nil:
-		p.con.warn("what would change cannot be told: %v", err)
+		p.con.warn("what would change cannot be told: %s", errorText(err))
 	default:
 		p.desk = d
 	}
@@ -113,7 +113,7 @@ func (p *preview) openLedger(ctx context.Context, c *config.Config) {
 func (p *preview) close() {
 	if p.desk != nil {
 		if err := p.desk.Close(); err != nil {
-			p.con.warn("%v", err)
+			p.con.warn("%s", errorText(err))
 		}
 	}
 }
@@ -146,7 +146,8 @@ type sink interface {
 	detected(export.Detected)
 	update(found)
 	reject(line int, reason string)
-	failed(error) // why nothing of the export would be taken
+	// failed tells why nothing of the export would be taken. Unless it was read as a whole, the summary counts what was told.
+	failed(err error, sum previewSum, whole bool)
 	summary(previewSum)
 }
 
@@ -164,7 +165,7 @@ func (p *preview) file(ctx context.Context, name string, how agent.Reading) (sum
 	} else {
 		s = newTable(p.con, name, p.desk != nil)
 	}
-	x := &examination{how: how, desk: p.desk, sink: s, progress: func(done, total int64) {
+	x := &examination{how: how, desk: p.desk, sink: s, shown: func() error { return p.con.out.err }, progress: func(done, total int64) {
 		if total >= largeFile && !(p.asJSON && p.con.out.terminal) {
 			p.con.err.progress(done>>10, total>>10, "reading (KB)")
 		}
@@ -172,13 +173,10 @@ func (p *preview) file(ctx context.Context, name string, how agent.Reading) (sum
 	err = x.run(ctx, name)
 	p.con.err.end()
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || p.con.out.err != nil:
 		return x.sum, err
 	case err != nil:
-		s.failed(err)
-		if x.whole {
-			s.summary(x.sum)
-		}
+		s.failed(err, x.sum, x.whole)
 		return x.sum, err
 	}
 	s.summary(x.sum)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -23,14 +24,36 @@ func newLines(w io.Writer, label string) *lines {
 
 // previewLine is one line of `preview --json`.
 type previewLine struct {
-	Export   string            `json:"export,omitempty"`
-	Detected *export.Detected  `json:"detected,omitempty"`
-	Line     int               `json:"line,omitempty"`
-	Update   *inventory.Update `json:"update,omitempty"`
-	Was      *int64            `json:"was,omitempty"`
-	Reject   string            `json:"reject,omitempty"`
-	Error    string            `json:"error,omitempty"`
-	Summary  *previewSum       `json:"summary,omitempty"`
+	Export   string           `json:"export,omitempty"`
+	Detected *export.Detected `json:"detected,omitempty"`
+	Line     int              `json:"line,omitempty"`
+	Update   *sent            `json:"update,omitempty"`
+	Was      *int64           `json:"was,omitempty"`
+	Reject   string           `json:"reject,omitempty"`
+	Error    string           `json:"error,omitempty"`
+	Summary  *previewSum      `json:"summary,omitempty"`
+}
+
+// sent is an update as the API is told of it: its fields, in its order, with a SKU the empty ones too.
+type sent struct {
+	UPC string `json:"upc,omitempty"`
+	*sentSKU
+	Store    string `json:"store"`
+	Quantity int64  `json:"quantity"`
+}
+
+type sentSKU struct {
+	SKU   string `json:"sku"`
+	Size  string `json:"size"`
+	Width string `json:"width"`
+}
+
+func sentAs(k inventory.Key, quantity int64) *sent {
+	s := &sent{UPC: k.UPC, Store: k.Store, Quantity: quantity}
+	if k.UPC == "" {
+		s.sentSKU = &sentSKU{SKU: k.SKU, Size: k.Size, Width: k.Width}
+	}
+	return s
 }
 
 func (l *lines) print(line previewLine) {
@@ -41,7 +64,7 @@ func (l *lines) print(line previewLine) {
 func (l *lines) detected(d export.Detected) { l.print(previewLine{Detected: &d}) }
 
 func (l *lines) update(f found) {
-	line := previewLine{Line: f.line, Update: &inventory.Update{Key: f.key, Quantity: f.quantity}}
+	line := previewLine{Line: f.line, Update: sentAs(f.key, f.quantity)}
 	if f.changed() {
 		line.Was = f.was
 	}
@@ -50,9 +73,9 @@ func (l *lines) update(f found) {
 
 func (l *lines) reject(line int, reason string) { l.print(previewLine{Line: line, Reject: reason}) }
 
-func (l *lines) failed(err error) {
+func (l *lines) failed(err error, s previewSum, _ bool) {
 	l.print(previewLine{Error: errorText(err)})
-	_ = l.w.Flush() // the output keeps the error
+	l.summary(s)
 }
 
 func (l *lines) summary(s previewSum) {
@@ -108,7 +131,10 @@ func (t *table) reject(line int, reason string) {
 	}
 }
 
-func (t *table) failed(err error) {
+func (t *table) failed(err error, s previewSum, whole bool) {
+	if whole {
+		t.summary(s)
+	}
 	t.con.fail(fmt.Errorf("%s: %w", t.name, err))
 }
 
@@ -186,7 +212,7 @@ func product(k inventory.Key) string {
 	if k.UPC != "" {
 		return "upc " + k.UPC
 	}
-	return strings.TrimRight(fmt.Sprintf("sku %s %s %s", k.SKU, k.Size, k.Width), " ")
+	return fmt.Sprintf("sku %s %s %s", k.SKU, cmp.Or(k.Size, `""`), cmp.Or(k.Width, `""`))
 }
 
 func (t *table) showRejects(all int) {

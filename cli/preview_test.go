@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -40,10 +41,10 @@ func TestPreviewOfALargeExportIsWholeAndInOrder(t *testing.T) {
 	}
 	var want strings.Builder
 	for i := 10; i < rows; i++ {
-		fmt.Fprintf(&want, "{\"line\":%d,\"update\":{\"store\":\"%d\",\"upc\":%q,\"quantity\":%d}}\n", i+2, i%2, upc(i/2), i%7)
+		fmt.Fprintf(&want, "{\"line\":%d,\"update\":{\"upc\":%q,\"store\":\"%d\",\"quantity\":%d}}\n", i+2, upc(i/2), i%2, i%7)
 	}
 	for i := range 10 {
-		fmt.Fprintf(&want, "{\"line\":%d,\"update\":{\"store\":\"%d\",\"upc\":%q,\"quantity\":%d}}\n", rows+i+2, i%2, upc(i/2), 100+i)
+		fmt.Fprintf(&want, "{\"line\":%d,\"update\":{\"upc\":%q,\"store\":\"%d\",\"quantity\":%d}}\n", rows+i+2, upc(i/2), i%2, 100+i)
 	}
 	fmt.Fprintf(&want, "{\"summary\":{\"rows\":%d,\"updates\":%d,\"rejects\":0,\"skipped\":10}}\n", rows+10, rows)
 	_, got, _ := strings.Cut(out, "\n") // what was detected
@@ -55,6 +56,10 @@ func TestPreviewOfALargeExportIsWholeAndInOrder(t *testing.T) {
 			}
 		}
 		t.Fatalf("got %d lines, want %d", len(g), len(w))
+	}
+	var said bytes.Buffer
+	if code = execute(t.Context(), []string{"preview", "--json", path}, broken{}, &said); code != statusFailed || strings.Count(said.String(), "\n") != 1 {
+		t.Errorf("when nothing can be printed: got %d, %q; want 1 and one line", code, said.String())
 	}
 	out, _, code = runIn(t.Context(), "preview", path)
 	if code != statusDone || !strings.Contains(out, "  and 99,980 more\n") {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 
@@ -40,11 +41,21 @@ func (con *console) newAgent(c *config.Config) (*agent.Agent, error) {
 	if _, err := tokens.Token(); err != nil {
 		return nil, &setupError{err: err, token: true}
 	}
-	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: newLogger(con.err, c.Log), Version: programVersion()})
+	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: con.logger(c.Log), Version: programVersion()})
 	if err != nil {
 		return nil, &setupError{err: err}
 	}
 	return a, nil
+}
+
+// logger logs to stderr as the config says.
+func (con *console) logger(c config.Log) *slog.Logger {
+	con.behind.noteBy(func(lines int) []byte {
+		var b bytes.Buffer
+		newLogger(&b, config.Log{Format: c.Format}).Warn("log lines were lost: they could not be written in time", "lines", lines)
+		return b.Bytes()
+	})
+	return newLogger(con.err, c)
 }
 
 // newLogger logs to w as the config says. Both formats escape what does not print.

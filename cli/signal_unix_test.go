@@ -3,6 +3,10 @@
 package cli
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +36,7 @@ func process(t *testing.T, message string, args ...string) (_ *exec.Cmd, log *bu
 
 func TestTheFirstSignalEndsTheAgentInOrder(t *testing.T) {
 	t.Parallel()
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, mockapi.Options{})
@@ -96,5 +100,110 @@ func TestATokenThatOthersCanReadIsRefused(t *testing.T) {
 		if code != statusUsage || !strings.Contains(errs, "has the mode 0644") || !strings.Contains(errs, "tillpost: hint: `chmod 600 ") {
 			t.Errorf("%s: got %d, %q; want 2, why, and what to do", command, code, errs)
 		}
+	}
+}
+
+func TestAHangupThatIsIgnoredAsByNohupEndsNothing(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	r, w := newPipe(t)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" HUP; exec "$0" run --config "$1"`, os.Args[0], s.config)
+	cmd.Env = append(os.Environ(), "TILLPOST_TEST_BE_TILLPOST=1")
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil || !strings.Contains(line, "msg=started") {
+		t.Fatalf("got %q, %v; want that it started", line, err)
+	}
+	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if signal == syscall.SIGHUP {
+			s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")
+			eventually(t, "an update is delivered after the hangup", func() bool { return s.api.Counters().Requests > 0 })
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("got %v, want the exit status 0", err)
+	}
+}
+
+// unread starts tillpost as a process of its own, whose standard error is a pipe.
+func unread(t *testing.T, stdout io.Writer, stderr *os.File, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "TILLPOST_TEST_BE_TILLPOST=1", "TMPDIR="+t.TempDir())
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+// tempFolder is where a process of unread makes its temporary files.
+func tempFolder(cmd *exec.Cmd) string {
+	return strings.TrimPrefix(cmd.Env[len(cmd.Env)-1], "TMPDIR=")
+}
+
+func TestTheAgentOutlivesTheReaderOfItsLog(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		prepare func(r, w *os.File) error
+	}{
+		{"nobody reads, and the pipe is full", func(_, w *os.File) error {
+			if err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+				return err
+			}
+			if _, err := w.Write(make([]byte, 4<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				return fmt.Errorf("the pipe took it: %w", err)
+			}
+			return nil
+		}},
+		{"the reader is gone", func(r, _ *os.File) error { return r.Close() }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, mockapi.Options{})
+			r, w := newPipe(t)
+			if err := test.prepare(r, w); err != nil {
+				t.Fatal(err)
+			}
+			cmd := unread(t, nil, w, "run", "--config", s.config)
+			s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")
+			eventually(t, "the update is delivered", func() bool {
+				quantity, ok := s.api.Quantity(mockapi.Key{Store: "3", UPC: "849632048260"})
+				return ok && quantity == 12
+			})
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			withoutWaiting(t, "run", func() {
+				if err := cmd.Wait(); err != nil {
+					t.Errorf("got %v, want the exit status 0", err)
+				}
+			})
+		})
+	}
+}
+
+func TestTheDemoLeavesNothingWhenItsReaderGoes(t *testing.T) {
+	t.Parallel()
+	r, w := newPipe(t)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := unread(t, w, w, "demo")
+	withoutWaiting(t, "demo", func() {
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != statusFailed {
+			t.Errorf("got %v, want the exit status 1", err)
+		}
+	})
+	left, err := os.ReadDir(tempFolder(cmd))
+	if err != nil || len(left) > 0 {
+		t.Errorf("got %v, %v in the folder for temporary files, want nothing", left, err)
 	}
 }

@@ -72,7 +72,7 @@ func (con *console) sync(ctx context.Context, c *config.Config, asJSON bool) err
 	}
 	last, err := a.Sync(ctx, func(s agent.Status) { con.showSync(before, s) })
 	con.err.end()
-	if _, unfinished := errors.AsType[*agent.UnfinishedError](err); err != nil && !unfinished {
+	if last.State == "" { // it did not even start
 		return err
 	}
 	// What was answered while the agent stopped counts too.

@@ -1,0 +1,22 @@
+//go:build !windows
+
+package cli
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// outliveReaders lets a write to an output whose reader went away fail. It would end the process otherwise, and with it
+// the agent.
+func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
+
+// stopSignals are the signals that let a command come to its end.
+func stopSignals() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
+}
