@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"tillpost/api"
@@ -314,11 +316,16 @@ func jitter(least, most time.Duration, n int) time.Duration {
 	return max(min(least, most)/10, rand.N(wait)+1)
 }
 
+// answerError is an answer as the log tells it: its status, and what was said beyond that.
 func answerError(a api.Answer) error {
-	if a.Status == 0 {
-		return fmt.Errorf("%s", a.Words)
+	status := fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
+	switch {
+	case a.Status == 0, strings.HasPrefix(a.Words, status):
+		return errors.New(a.Words)
+	case a.Words == "", a.Words == http.StatusText(a.Status):
+		return errors.New(status)
 	}
-	return fmt.Errorf("%d %s: %s", a.Status, http.StatusText(a.Status), a.Words)
+	return fmt.Errorf("%s: %s", status, a.Words)
 }
 
 // publish shows the status how the drain is, where that has changed.

@@ -274,7 +274,7 @@ func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 	case sum.Rows == 0:
 		r.refused = "it has no rows"
 	default:
-		r.refused = fmt.Sprintf("none of its %d rows is an update: %d were rejected, %d say nothing of stock", sum.Rows, sum.Rejects, sum.Skipped)
+		r.refused = fmt.Sprintf("not one of its rows (%d) is an update: rejected %d, without a quantity %d", sum.Rows, sum.Rejects, sum.Skipped)
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func TestSyncThatCannotDeliverEndsWithWhatWaits(t *testing.T) {
 	stdout, stderr, stop := start(t, "sync", "--config", s.config)
 	eventually(t, "the API was asked", func() bool { return s.api.Counters().Requests > 0 })
 	if code := stop(); code != statusFailed || !strings.Contains(stdout.String(), "1 update not sent yet") ||
-		!strings.Contains(stderr.String(), "tillpost: error: the test is over: 1 update") || !strings.Contains(stderr.String(), "tillpost: hint: nothing is lost") {
+		!strings.Contains(stderr.String(), "tillpost: error: the test is over: 1 update still waits\n") || !strings.Contains(stderr.String(), "tillpost: hint: nothing is lost") {
 		t.Errorf("when it is stopped: got %d, %q, %q; want 1, a summary with what waits, and a hint", code, stdout, stderr)
 	}
 	if _, errs, code := s.run("sync", "--timeout", "300ms"); code != statusFailed || !strings.Contains(errs, "tillpost: error: the time-out of 300ms is over: ") {
@@ -260,9 +260,9 @@ func TestSyncWithAMissingFolderPrintsItsSummaryAndTheError(t *testing.T) {
 			}
 			s.write("tillpost.yaml", string(config)+"  - {name: second, folder: not-there, settle: 50ms, settle_last: 50ms}\n")
 			s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")
-			args, want := []string{"sync"}, " delivered, 0 rows unchanged, 0 rows rejected, 0 dead letters"
+			args, want := []string{"sync", "--timeout", "20s"}, "1 update delivered, 0 rows unchanged, 0 rows rejected, 0 dead letters"
 			if asJSON {
-				args, want = []string{"sync", "--json"}, `,"unchanged":0,"rejects":0,"refused":0,"dead":0,"unknown":0,"held":0,"pending":`
+				args, want = []string{"sync", "--timeout", "20s", "--json"}, `{"delivered":1,"unchanged":0,"rejects":0,"refused":0,"dead":0,"unknown":0,"held":0,"pending":0}`
 			}
 			out, errs, code := s.run(args...)
 			_, said, _ := strings.Cut(errs, "tillpost: error: ")
