@@ -306,8 +306,8 @@ func (s *source) after(d doneFile) error {
 	case "delete":
 		err = s.watcher.Remove(d.file, same)
 	}
-	if errors.Is(err, watcher.ErrChanged) || errors.Is(err, fs.ErrNotExist) {
-		return nil // a new version, which is told by itself, or the POS took it away
+	if errors.Is(err, watcher.ErrChanged) {
+		return nil // a new version, which is told by itself, or the POS took it away; not an archive that is missing
 	}
 	return err
 }

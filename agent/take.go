@@ -140,7 +140,7 @@ func (t *taking) again(f watcher.File) {
 func (t *taking) unread(f watcher.File, err error) {
 	log := t.s.a.log.With("source", t.s.conf.Name, "export", f.Name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, watcher.ErrChanged) && errors.Is(err, fs.ErrNotExist):
 		log.Warn("the export was gone before it was read", "err", err)
 		t.s.reading.well(f.Name)
 	case errors.Is(err, watcher.ErrChanged):

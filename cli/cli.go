@@ -19,7 +19,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +68,7 @@ func (con *console) exit(err error) int {
 	if told && con.out.err != nil {
 		told, err = false, con.out.err
 	}
-	if !told && !errors.Is(err, syscall.EPIPE) { // who read the output and went away knows
+	if !told && !readerGone(err) { // who read the output and went away knows
 		con.fail(err)
 	}
 	return exitStatus(err)

@@ -98,8 +98,12 @@ func (con *console) demoIn(ctx context.Context, dir string, once bool) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serve(ctx, l, d.api) })
-	g.Go(func() error { return d.agent.Run(ctx) })
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx)) // the API outlives the agent's last requests
+	g.Go(func() error { return serve(serving, l, d.api) })
+	g.Go(func() error {
+		defer stopServing()
+		return d.agent.Run(ctx)
+	})
 	g.Go(func() error {
 		defer stop(errDemoDone)
 		if err := d.show(ctx, once); person.Err() == nil {

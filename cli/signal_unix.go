@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,3 +21,6 @@ func stopSignals() []os.Signal {
 	}
 	return list
 }
+
+// readerGone reports whether a write failed because whoever read the output went away.
+func readerGone(err error) bool { return errors.Is(err, syscall.EPIPE) }
