@@ -186,7 +186,7 @@ func TestOnlyTheAgentAndTheInstallerSayGo(t *testing.T) {
 
 // homes are folders of the machine that a file was made on. They have no place in a project. A user of one letter is
 // nobody.
-var homes = regexp.MustCompile(`(?i)(?:/home/|/Users/|\b[a-z]:[\\/]+Users[\\/]+|/root/)[\w.]{2,}`)
+var homes = regexp.MustCompile(`(?i)(?:/(?:home|Users|root)/|\b[a-z]:[\\/]+Users[\\/]+)[\w.]{2,}`)
 
 func TestNoFileNamesAFolderOfTheMachineItWasMadeOn(t *testing.T) {
 	t.Parallel()

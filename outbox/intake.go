@@ -162,9 +162,6 @@ func (in *Intake) Drop(export int) {
 	in.settled = false
 }
 
-// Rows is the number of rows spilled so far, all exports together.
-func (in *Intake) Rows() int64 { return in.spill.rows }
-
 // Close throws away what was not committed.
 func (in *Intake) Close() error {
 	in.discard()
@@ -216,7 +213,6 @@ type spill struct {
 	compact int // rows of a partition from which on duplicates are settled early
 	file    *os.File
 	size    int64
-	rows    int64
 	parts   [partitions]partition
 	record  []byte
 }
@@ -256,7 +252,6 @@ func (s *spill) add(export, line uint64, key []byte, figure int64, counted, void
 		}
 	}
 	p.block = append(p.block, b...)
-	s.rows++
 	return nil
 }
 
