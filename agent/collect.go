@@ -37,6 +37,9 @@ type source struct {
 	rejects told
 	reading fileTrouble // with reading exports
 	away    fileTrouble // with putting them away
+	listing fileTrouble // with writing down rejects
+	relist  bool        // some could not be written down
+	begun   bool        // what an earlier life could not write down has been looked for
 
 	mu    sync.Mutex // guards what follows
 	state sourceState
@@ -71,15 +74,12 @@ type sourceState struct {
 }
 
 func newSource(a *Agent, c config.Source) (*source, error) {
-	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: c.Archive.Folder,
-		ranks: map[string]arrival{}}
+	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: archiveOf(a.opts.Config, c), ranks: map[string]arrival{}}
 	log := a.log.With("source", c.Name)
 	s.trouble, s.rejects = trouble{log: log}, newTold(a.log)
 	s.reading = fileTrouble{trouble: trouble{log: log}, over: "every export can be read again"}
+	s.listing = fileTrouble{trouble: trouble{log: log}, over: "rejects can be written down again"}
 	s.away = fileTrouble{trouble: trouble{log: log}, over: "exports can be put away again"}
-	if s.archive == "" {
-		s.archive = filepath.Join(a.opts.Config.DataDir, "archive", c.Name)
-	}
 	var err error
 	if s.reader, err = export.New(readerOptions(c)); err != nil {
 		return nil, err
@@ -104,6 +104,7 @@ func (s *source) collect(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("source %s: %w", s.conf.Name, err)
 		}
+		s.reportAgain()
 		s.prune(look.At)
 		s.settle(look, idle)
 		signal(s.a.quiet)
@@ -328,12 +329,18 @@ func (s *source) forget(now time.Time) {
 	}
 }
 
-// prune empties the archive of what is too old, once a day.
+// prune empties the archive, and the reports of rejects, of what is too old, once a day.
 func (s *source) prune(now time.Time) {
-	if s.conf.After != "archive" || now.Sub(s.pruned) < day {
+	if now.Sub(s.pruned) < day {
 		return
 	}
 	s.pruned = now
+	if s == s.a.sources[0] {
+		s.a.pruneReports(now)
+	}
+	if s.conf.After != "archive" {
+		return
+	}
 	if err := watcher.PruneArchive(s.archive, s.conf.Archive.Keep, now); err != nil {
 		s.a.log.Warn("the archive cannot be tidied", "source", s.conf.Name, "err", err)
 	}

@@ -10,12 +10,18 @@ import (
 )
 
 // Desk is where commands are served: by the running agent, through its listener, or from the data folder of a stopped
-// one. Both answer the same.
+// one. Both answer the same. Lists come in pages: after is "" for the first, then the Next of the page before.
 type Desk interface {
 	Status(context.Context) (Status, error)
 	Pause(ctx context.Context, paused bool) error
 	// Wanted tells the last wanted quantity of each encoded key; nil where there is none.
 	Wanted(ctx context.Context, keys [][]byte) ([]*int64, error)
+	Dead(ctx context.Context, after string) (DeadPage, error)
+	RetryDead(ctx context.Context, which Which) (Acted, error)
+	DiscardDead(ctx context.Context, which Which) (Acted, error)
+	Rejects(ctx context.Context, after string) (RejectPage, error)
+	Why(ctx context.Context, code string) (Why, error)
+	Resend(ctx context.Context, which Selection) (Acted, error)
 	Close() error
 }
 
@@ -40,19 +46,23 @@ func OpenDesk(ctx context.Context, c *config.Config) (Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fileDesk{box: box, conf: c}, nil
+	return &boxDesk{box: box, conf: c}, nil
 }
 
 // deskTries is how often OpenDesk looks for an agent that holds the outbox.
 const deskTries = 4
 
-// fileDesk serves from the file of a stopped agent.
-type fileDesk struct {
-	box  *outbox.Outbox
-	conf *config.Config
+// boxDesk serves from the outbox itself.
+type boxDesk struct {
+	box   *outbox.Outbox
+	conf  *config.Config
+	agent *Agent // that runs; nil = none does
 }
 
-func (d *fileDesk) Status(context.Context) (Status, error) {
+func (d *boxDesk) Status(context.Context) (Status, error) {
+	if d.agent != nil {
+		return d.agent.Status()
+	}
 	s, err := statusOf(d.box)
 	if err != nil {
 		return s, err
@@ -67,27 +77,40 @@ func (d *fileDesk) Status(context.Context) (Status, error) {
 	return s, nil
 }
 
-func (d *fileDesk) Pause(_ context.Context, paused bool) error { return d.box.Pause(paused) }
-
-func (d *fileDesk) Wanted(_ context.Context, keys [][]byte) ([]*int64, error) {
-	return wanted(d.box, keys)
+func (d *boxDesk) Pause(_ context.Context, paused bool) error {
+	if d.agent != nil {
+		return d.agent.Pause(paused)
+	}
+	return d.box.Pause(paused)
 }
 
-func (d *fileDesk) Close() error { return d.box.Close() }
-
-func wanted(box *outbox.Outbox, keys [][]byte) ([]*int64, error) {
+func (d *boxDesk) Wanted(_ context.Context, keys [][]byte) ([]*int64, error) {
 	out := make([]*int64, len(keys))
 	for i, key := range keys {
-		k, err := box.Lookup(key)
+		k, err := d.box.Lookup(key)
 		if errors.Is(err, outbox.ErrUnknown) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		out[i] = k.Wanted
+		if out[i] = k.Wanted; out[i] == nil { // of a dead letter that was discarded
+			out[i] = k.Acked
+		}
 	}
 	return out, nil
+}
+
+// Close closes the outbox that OpenDesk has opened.
+func (d *boxDesk) Close() error { return d.box.Close() }
+
+// changed lets a running agent look at what a command has changed, and logs the command.
+func (d *boxDesk) changed(command string, facts ...any) {
+	if d.agent != nil {
+		d.agent.log.Info("command", append([]any{"command", command}, facts...)...)
+		signal(d.agent.wake)
+		signal(d.agent.quiet)
+	}
 }
 
 // Pause stops the drain, or lets it go on, over restarts. When it has returned no request leaves any more.

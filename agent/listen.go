@@ -33,6 +33,7 @@ const (
 	proofHeader = "X-Tillpost-Proof"
 	maxCommand  = 4 << 20  // bytes of a command
 	maxReply    = 64 << 20 // bytes of what is answered
+	replyTime   = 30 * time.Second
 )
 
 func cardPath(dataDir string) string { return filepath.Join(dataDir, "agent.json") }
@@ -147,19 +148,28 @@ func (l *listener) guard(next http.Handler) http.Handler {
 }
 
 func (l *listener) routes() http.Handler {
+	d := &boxDesk{box: l.a.box, conf: l.a.opts.Config, agent: l.a}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		s, err := l.a.Status()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		s, err := d.Status(r.Context())
 		reply(w, s, err)
 	})
-	mux.HandleFunc("POST /pause", command(func(paused bool) (struct{}, error) { return struct{}{}, l.a.Pause(paused) }))
-	mux.HandleFunc("POST /wanted", command(func(keys [][]byte) ([]*int64, error) { return wanted(l.a.box, keys) }))
+	mux.HandleFunc("POST /pause", command(func(ctx context.Context, paused bool) (struct{}, error) { return struct{}{}, d.Pause(ctx, paused) }))
+	mux.HandleFunc("POST /wanted", command(d.Wanted))
+	mux.HandleFunc("POST /dead", command(d.Dead))
+	mux.HandleFunc("POST /dead/retry", command(d.RetryDead))
+	mux.HandleFunc("POST /dead/discard", command(d.DiscardDead))
+	mux.HandleFunc("POST /rejects", command(d.Rejects))
+	mux.HandleFunc("POST /why", command(d.Why))
+	mux.HandleFunc("POST /resend", command(d.Resend))
 	return mux
 }
 
-// command serves what takes one JSON value and answers one.
-func command[In, Out any](do func(In) (Out, error)) http.HandlerFunc {
+// command serves what takes one JSON value and answers one, for as long as that takes: a million records are not written
+// in a moment, and who asked may go away.
+func command[In, Out any](do func(context.Context, In) (Out, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a connection that has none never ends before its time
 		var in In
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 			status := http.StatusBadRequest
@@ -169,7 +179,7 @@ func command[In, Out any](do func(In) (Out, error)) http.HandlerFunc {
 			http.Error(w, http.StatusText(status), status)
 			return
 		}
-		out, err := do(in)
+		out, err := do(r.Context(), in)
 		reply(w, out, err)
 	}
 }
@@ -195,7 +205,7 @@ func dial(ctx context.Context, dataDir string) (*netDesk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &netDesk{card: c, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{Proxy: nil},
+	d := &netDesk{card: c, client: &http.Client{Transport: &http.Transport{Proxy: nil},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}} // the key goes nowhere else
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -205,16 +215,41 @@ func dial(ctx context.Context, dataDir string) (*netDesk, error) {
 	return d, nil
 }
 
-func (d *netDesk) Status(ctx context.Context) (s Status, err error) {
-	return s, d.call(ctx, http.MethodGet, "/status", nil, &s)
+func (d *netDesk) Status(ctx context.Context) (Status, error) {
+	return ask[Status](ctx, d, "/status", nil)
 }
 
 func (d *netDesk) Pause(ctx context.Context, paused bool) error {
-	return d.call(ctx, http.MethodPost, "/pause", paused, &struct{}{})
+	_, err := ask[struct{}](ctx, d, "/pause", paused)
+	return err
 }
 
-func (d *netDesk) Wanted(ctx context.Context, keys [][]byte) (list []*int64, err error) {
-	return list, d.call(ctx, http.MethodPost, "/wanted", keys, &list)
+func (d *netDesk) Wanted(ctx context.Context, keys [][]byte) ([]*int64, error) {
+	return ask[[]*int64](ctx, d, "/wanted", keys)
+}
+
+func (d *netDesk) Dead(ctx context.Context, after string) (DeadPage, error) {
+	return ask[DeadPage](ctx, d, "/dead", after)
+}
+
+func (d *netDesk) RetryDead(ctx context.Context, which Which) (Acted, error) {
+	return ask[Acted](ctx, d, "/dead/retry", which)
+}
+
+func (d *netDesk) DiscardDead(ctx context.Context, which Which) (Acted, error) {
+	return ask[Acted](ctx, d, "/dead/discard", which)
+}
+
+func (d *netDesk) Rejects(ctx context.Context, after string) (RejectPage, error) {
+	return ask[RejectPage](ctx, d, "/rejects", after)
+}
+
+func (d *netDesk) Why(ctx context.Context, code string) (Why, error) {
+	return ask[Why](ctx, d, "/why", code)
+}
+
+func (d *netDesk) Resend(ctx context.Context, which Selection) (Acted, error) {
+	return ask[Acted](ctx, d, "/resend", which)
 }
 
 func (d *netDesk) Close() error {
@@ -222,41 +257,54 @@ func (d *netDesk) Close() error {
 	return nil
 }
 
-func (d *netDesk) call(ctx context.Context, method, path string, in, out any) (err error) {
+// ask asks the agent. What only reads is answered soon or not at all; what writes may take its time.
+func ask[Out any](ctx context.Context, d *netDesk, path string, in any) (out Out, err error) {
+	switch path {
+	case "/dead/retry", "/dead/discard", "/resend", "/why":
+	default:
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, replyTime)
+		defer cancel()
+	}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ask the running tillpost (process %d): %w", d.card.PID, err)
 		}
 	}()
+	method := http.MethodPost
+	if in == nil {
+		method = http.MethodGet
+	}
 	body, err := json.Marshal(in)
 	if err != nil {
-		return err
+		return out, err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+d.card.Address+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return out, err
 	}
 	req.Header.Set(keyHeader, d.card.Key)
 	res, err := d.client.Do(req)
 	if err != nil {
-		return err
+		return out, err
 	}
 	defer res.Body.Close()
 	if subtle.ConstantTimeCompare([]byte(res.Header.Get(proofHeader)), []byte(d.card.Proof)) != 1 {
-		return errors.New("what answers is not the tillpost that works on this data folder")
+		return out, errors.New("what answers is not the tillpost that works on this data folder")
 	}
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
 	if err != nil {
-		return err
+		return out, err
 	}
 	if res.StatusCode != http.StatusOK {
 		var said struct {
 			Error string `json:"error"`
 		}
 		if json.Unmarshal(data, &said) == nil && said.Error != "" {
-			return errors.New(said.Error)
+			return out, errors.New(said.Error)
 		}
-		return errors.New(res.Status)
+		return out, errors.New(res.Status)
 	}
-	return json.Unmarshal(data, out)
+	err = json.Unmarshal(data, &out)
+	return out, err
 }

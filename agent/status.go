@@ -20,6 +20,8 @@ type Status struct {
 	Unknown       int64          `json:"unknown"`
 	Held          int64          `json:"held"`
 	Rejects       int64          `json:"rejects"`
+	Reasons       outbox.Reasons `json:"reject_reasons,omitempty"` // of the rejects, by their class
+	Listed        int64          `json:"rejects_listed"`           // rejects of the newest exports, each row once
 	Delivered     int64          `json:"delivered"`
 	Unchanged     int64          `json:"unchanged"`
 	ToConfirm     int64          `json:"to_confirm"` // of the pending: sent once more, because an older request may land late
@@ -62,12 +64,13 @@ type SourceStatus struct {
 
 // ExportInfo is what the status tells of an export.
 type ExportInfo struct {
-	Name    string    `json:"name"`
-	At      time.Time `json:"at"` // when it was taken or refused
-	Rows    int64     `json:"rows"`
-	Changed int64     `json:"changed"` // new keys included
-	Rejects int64     `json:"rejects"`
-	Refused string    `json:"refused,omitempty"`
+	Name    string         `json:"name"`
+	At      time.Time      `json:"at"` // when it was taken or refused
+	Rows    int64          `json:"rows"`
+	Changed int64          `json:"changed"` // new keys included
+	Rejects int64          `json:"rejects"`
+	Reasons outbox.Reasons `json:"reject_reasons,omitempty"` // of the rejects, by their class
+	Refused string         `json:"refused,omitempty"`
 }
 
 // Status tells how the running agent is.
@@ -117,7 +120,7 @@ func (a *Agent) Status() (Status, error) {
 func statusOf(box *outbox.Outbox) (Status, error) {
 	stats, err := box.Stats()
 	s := Status{State: "stopped", Pending: stats.Pending, InFlight: stats.InFlight, Dead: stats.Dead, Unknown: stats.Unknown,
-		Rejects: stats.Rejects, Delivered: stats.Delivered, Unchanged: stats.Unchanged, ToConfirm: stats.Doubtful,
+		Rejects: stats.Rejects, Reasons: stats.Reasons, Listed: stats.Listed, Delivered: stats.Delivered, Unchanged: stats.Unchanged, ToConfirm: stats.Doubtful,
 		API: APIStatus{State: "unknown"}, DataDir: box.Dir(), Sources: []SourceStatus{}}
 	if !stats.OldestPending.IsZero() {
 		s.OldestPending = int64(max(0, time.Since(stats.OldestPending)).Seconds())
@@ -169,5 +172,5 @@ func lastExport(box *outbox.Outbox, source string) (*ExportInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ExportInfo{Name: e.Name, At: e.Taken, Rows: e.Rows, Changed: e.New + e.Changed, Rejects: e.Rejects, Refused: e.Refused}, nil
+	return &ExportInfo{Name: e.Name, At: e.Taken, Rows: e.Rows, Changed: e.New + e.Changed, Rejects: e.Rejects, Reasons: e.Reasons, Refused: e.Refused}, nil
 }

@@ -47,6 +47,8 @@ type reading struct {
 	ended   bool   // it ends with a line end
 	dropped bool   // it leaves no trace, or only that it was refused
 	taken   outbox.Taken
+	how     export.Detected
+	fallen  []outbox.Reject // for other rows of the export
 }
 
 // doneFile is an export that the outbox has whole.
@@ -178,7 +180,7 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	}
 	defer snap.Close() // it is only read
 	hash := newContentHash()
-	if err := t.rows(r, io.TeeReader(snap, hash), spec.Completes != nil); err != nil {
+	if err := t.rows(r, x, io.TeeReader(snap, hash), spec.Completes != nil); err != nil {
 		return x, err
 	}
 	if _, err := io.Copy(hash, snap); err != nil { // what a refused export still holds
@@ -208,16 +210,16 @@ func (t *taking) forgetPartial(f watcher.File) error {
 }
 
 // rows adds the export's rows to the intake. With counted, all but the last were counted in an earlier reading.
-func (t *taking) rows(r *reading, src io.Reader, counted bool) error {
+func (t *taking) rows(r *reading, x int, src io.Reader, counted bool) error {
 	to := newFeed(t.in)
-	err := t.feed(r, src, counted, to)
+	err := t.feed(r, x, src, counted, to)
 	if ferr := to.close(); err == nil {
 		err = ferr
 	}
 	return err
 }
 
-func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
+func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) error {
 	rows, err := t.s.reader.Read(src)
 	if refused, ok := errors.AsType[*export.Refused](err); ok {
 		r.refused = t.s.a.tokens.redact(refused.Error())
@@ -226,6 +228,7 @@ func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 	if err != nil {
 		return err
 	}
+	r.how, r.taken.Reasons = rows.Detected(), outbox.Reasons{}
 	held, last := int64(0), int64(0) // the rows at the end that may be cut: those that wait, and those that count
 	for row, err := range rows.All() {
 		if err != nil {
@@ -241,9 +244,10 @@ func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 				held++
 				continue
 			case !counted || reject.Unterminated:
-				r.taken.Rejects++
-				t.s.rejects.warn("row set aside", "source", t.s.conf.Name, "export", r.file.Name, "line", reject.Line,
-					"err", t.s.a.tokens.redact(reject.Reason))
+				r.taken.Reasons[reject.Code]++
+			}
+			if err := t.in.Reject(x, t.s.reject(reject)); err != nil {
+				return err
 			}
 			if reject.Key != nil {
 				to.void(uint64(reject.Line), reject.Key)
@@ -262,6 +266,7 @@ func (t *taking) feed(r *reading, src io.Reader, counted bool, to *feed) error {
 		}
 		to.add(uint64(row.Line), row.Key, row.Figure, counted && !row.Unterminated)
 	}
+	t.in.Listed(x, t.s.redactAll(r.how.Headings), r.how.Delimiter)
 	sum := rows.Summary()
 	r.taken.Complete = held == 0
 	r.taken.Rows = int64(sum.Rows) - held
@@ -292,7 +297,7 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		t.same[f.Name] = file
 	case r.refused != "":
 		r.dropped = true
-		r.taken = outbox.Taken{Refused: r.refused, Rows: r.taken.Rows, Rejects: r.taken.Rejects, Skipped: r.taken.Skipped, Complete: true}
+		r.taken = outbox.Taken{Refused: r.refused, Rows: r.taken.Rows, Reasons: r.taken.Reasons, Skipped: r.taken.Skipped, Complete: true}
 	case completes && !r.taken.Complete:
 		r.dropped = true // only its time has changed: its last row still waits
 		file.Complete = false
@@ -308,7 +313,7 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		r.dropped = true // the same version
 		file.Complete = known.Complete || r.taken.Complete
 		t.nothingNew(f, file)
-	case r.taken.Rows == r.taken.Skipped+r.taken.Rejects && !r.taken.Complete:
+	case r.taken.Rows == r.taken.Skipped+r.taken.Reasons.Total() && !r.taken.Complete:
 		r.dropped = true // nothing but a last row that may be cut: it waits
 		t.again(f)
 	}
@@ -342,8 +347,7 @@ func (t *taking) commit(ctx context.Context) error {
 		return nil
 	}
 	// Guards decide between Settle and Commit, on the counts that Settle returns; what they hold is dropped and settled anew.
-	_, err := t.in.Settle(func(x int, _ uint64) { t.readings[x].taken.Rejects++ })
-	if err != nil {
+	if err := t.settle(); err != nil {
 		return err
 	}
 	for x, r := range t.readings {
@@ -360,6 +364,9 @@ func (t *taking) commit(ctx context.Context) error {
 	for x, e := range exports {
 		if e.ID != 0 {
 			t.tell(&t.readings[x], e)
+		}
+		if report, ok := t.in.Report(x); ok && e.ID != 0 {
+			t.s.report(report, t.now)
 		}
 	}
 	return err

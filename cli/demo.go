@@ -297,7 +297,7 @@ func (d *demo) compare(stock []demoRow, travelled, changed uint64) error {
 
 // follow tells of the person's own exports, from what was before them on, until ctx ends.
 func (d *demo) follow(ctx context.Context, desk agent.Desk, before agent.Status) error {
-	told, delivered := *before.Sources[0].LastExport, before.Delivered
+	told, delivered := before.Sources[0].LastExport, before.Delivered
 	for {
 		if err := d.pause(ctx, 300*time.Millisecond); err != nil {
 			return err
@@ -306,9 +306,9 @@ func (d *demo) follow(ctx context.Context, desk agent.Desk, before agent.Status)
 		if err != nil {
 			return err
 		}
-		if e := s.Sources[0].LastExport; *e != told {
+		if e := s.Sources[0].LastExport; e.Name != told.Name || !e.At.Equal(told.At) {
 			d.con.printf("%s\n", exportLine(e))
-			told = *e
+			told = e
 		}
 		if s.Pending == 0 && s.Delivered != delivered {
 			d.con.printf("   %s delivered\n", plural(s.Delivered-delivered, "update"))

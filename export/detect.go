@@ -100,11 +100,13 @@ func (d *detector) rows() (*Rows, error) {
 		Decimal:    rows.decimals.String(),
 		Header:     l.line,
 		Columns:    make(map[Field]string),
+		Places:     make(map[Field]int),
 		PassedOver: d.passedOver(l),
 	}
 	for f, column := range l.column {
 		if column >= 0 {
 			rows.detected.Columns[Field(f)] = l.label(column)
+			rows.detected.Places[Field(f)] = column
 		}
 	}
 	for _, h := range l.headings {

@@ -78,6 +78,10 @@ const (
 	RejectSKU       = "sku"        // the SKU lacks something of Options.SKUNeeds
 	RejectTable     = "table"      // the row is of another table in the export, whose header is not the first one
 	RejectCode      = "code"       // a code is damaged: by control characters, its length, its encoding, or a spreadsheet
+
+	// These are for rows that are updates by themselves; whoever settles an export's duplicates gives them.
+	RejectDuplicate = "duplicate" // another row is for the same key, and duplicates are rejected
+	RejectSum       = "sum"       // the rows for its key cannot be added up, or their sum is too large
 )
 
 func (r *Reject) Error() string { return fmt.Sprintf("line %d: %s", r.Line, r.Reason) }
@@ -123,6 +127,9 @@ type Detected struct {
 
 	// Headings are those of all columns, in order; nil without a header.
 	Headings []string `json:"-"`
+
+	// Places are the columns that serve each field, 0-based.
+	Places map[Field]int `json:"-"`
 }
 
 // Summary counts the records after the header. Rows = Updates + Rejects + Skipped.

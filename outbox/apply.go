@@ -1,13 +1,10 @@
 package outbox
 
-import (
-	"bytes"
-	"context"
-	"time"
-)
+// exportRef is an export and the number of its source; 0 = not known.
+type exportRef struct{ id, source uint64 }
 
 // applyChunk brings a chunk of a delta into the records and the queue.
-func (t *txn) applyChunk(chunk []byte, exports []uint64, age uint64) error {
+func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 	return eachDelta(chunk, func(d deltaRow) error {
 		if !validKey(d.key) || d.kind == deltaWant && d.export >= uint64(len(exports)) {
 			return errDelta
@@ -28,8 +25,12 @@ func (t *txn) applyChunk(chunk []byte, exports []uint64, age uint64) error {
 				return nil
 			}
 		case !r.is(flagWanted) || r.wanted != d.quantity:
-			r.wanted, r.export, r.line = d.quantity, exports[d.export], d.line
+			by := exports[d.export]
+			r.wanted, r.export, r.line = d.quantity, by.id, d.line
 			r.set(flagWanted)
+			if r.source = by.source; r.source != 0 {
+				r.set(flagSource)
+			}
 			if err := t.wait(disk, &was, &r, age); err != nil {
 				return err
 			}
@@ -84,77 +85,4 @@ func (t *txn) release(key []byte, r *record) (leased bool) {
 		}
 	})
 	return true
-}
-
-// resendChunk is how many records are made pending again in one transaction.
-const resendChunk = 8192
-
-// Resend makes every last wanted quantity pending again, dead letters too, and forgets the ledger.
-func (o *Outbox) Resend(ctx context.Context) error {
-	o.intake.Lock()
-	defer o.intake.Unlock()
-	defer o.holdBack()()
-	err := o.update(func(t *txn) error {
-		t.state.Resending, t.state.Resent = true, nil
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return o.resend(ctx)
-}
-
-// resend goes on with what Resend began, in this life or another. intake is held.
-func (o *Outbox) resend(ctx context.Context) error {
-	for {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		o.mu.Lock()
-		on := o.state.Resending
-		o.mu.Unlock()
-		if !on {
-			return nil
-		}
-		if err := o.update(func(t *txn) error { return t.resendChunk(time.Now()) }); err != nil {
-			return err
-		}
-	}
-}
-
-func (t *txn) resendChunk(now time.Time) error {
-	var keys [][]byte
-	c := t.keys.Cursor()
-	k, _ := c.Seek(t.state.Resent)
-	if k != nil && bytes.Equal(k, t.state.Resent) {
-		k, _ = c.Next()
-	}
-	for ; k != nil && len(keys) < resendChunk; k, _ = c.Next() {
-		keys = append(keys, bytes.Clone(k))
-	}
-	if len(keys) == 0 {
-		t.state.Resending, t.state.Resent = false, nil
-		return nil
-	}
-	age := t.nextAge(now)
-	for _, disk := range keys {
-		r, ok, err := t.get(disk)
-		if err != nil {
-			return err
-		}
-		if !ok || !r.is(flagWanted) {
-			continue
-		}
-		was := r
-		r.clear(flagAcked)
-		if err := t.wait(disk, &was, &r, age); err != nil {
-			return err
-		}
-		t.count(&was, &r)
-		if err := t.put(disk, &r); err != nil {
-			return err
-		}
-	}
-	t.state.Resent = keys[len(keys)-1]
-	return nil
 }

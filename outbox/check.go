@@ -147,6 +147,9 @@ func (c *checker) keys() {
 		if hasDead := c.tx.Bucket(bucketDead).Get(k) != nil; hasDead != r.is(flagDead) {
 			c.add("record %x: dead is %t, its dead letter is there: %t", k, r.is(flagDead), hasDead)
 		}
+		if hasFailed := c.tx.Bucket(bucketFailed).Get(k) != nil; hasFailed != r.is(flagFailed) {
+			c.add("record %x: failed is %t, what came of the last try is there: %t", k, r.is(flagFailed), hasFailed)
+		}
 		for flag, n := range map[uint64]*int64{flagPending: &c.pending, flagDead: &c.deads, flagUnknown: &c.unknown, flagConfirm: &c.doubtful} {
 			if r.is(flag) {
 				*n++
@@ -167,6 +170,13 @@ func (c *checker) dead() {
 		_, err := unseal(k, v)
 		return err
 	})
+	c.each(bucketFailed, func(k, v []byte) error {
+		if c.tx.Bucket(bucketKeys).Get(k) == nil {
+			c.add("the last try of %x has no record", k)
+		}
+		_, err := unseal(k, v)
+		return err
+	})
 }
 
 func (c *checker) files() {
@@ -179,6 +189,19 @@ func (c *checker) files() {
 			set := &namedSet{path: filepath.Join(c.o.dir, "named", ref.File)}
 			if err := set.verify(); err != nil {
 				c.add("promise 6: the named set of %s, family %s: %w", k, family, err)
+			}
+		}
+		for family, ref := range s.Lists {
+			n := int64(0)
+			for _, err := range eachListed(ref, c.o.listPath(ref), string(k), 0) {
+				if err != nil {
+					c.add("the rejects of %s, family %s: %w", k, family, err)
+					break
+				}
+				n++
+			}
+			if n != ref.Count {
+				c.add("the rejects of %s, family %s: they are %d, the source says %d", k, family, n, ref.Count)
 			}
 		}
 		return nil

@@ -19,8 +19,8 @@ type Taken struct {
 	Complete bool   // its last row too
 	Refused  string // why nothing of it was taken; such an export must be dropped too
 	Rows     int64  // that were not counted in an earlier reading, as are
-	Rejects  int64  // and
-	Skipped  int64
+	Skipped  int64  // and
+	Reasons  Reasons
 }
 
 // Finish says what came of reading an export of the intake. One that was dropped and not finished leaves no trace.
@@ -52,6 +52,10 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 		}
 		sets[i].Rank = x.rank
 	}
+	in.dropLists()
+	if err := in.lists(now); err != nil {
+		return nil, err
+	}
 	defer o.holdBack()() // from before it is accepted until it is applied
 	var exports []Export
 	var id uint64
@@ -61,6 +65,7 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 	})
 	if err == nil || errors.Is(err, ErrUncertain) {
 		in.disown() // from here on the files belong to the outbox, or may
+		in.keptLists()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("accept %d exports: %w", len(in.exports), err)
@@ -102,7 +107,7 @@ func (o *Outbox) holdBack() (release func()) {
 // accept is the one transaction that takes the exports; a small delta is applied in it.
 func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id uint64, _ []Export, err error) {
 	exports := make([]Export, len(in.exports))
-	ids := make([]uint64, len(in.exports))
+	refs := make([]exportRef, len(in.exports))
 	sources := map[string]*Source{}
 	for i, x := range in.exports {
 		if x.dropped && x.taken.Refused == "" {
@@ -113,7 +118,6 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 			t.state.Export++
 			e.ID = t.state.Export
 		}
-		exports[i], ids[i] = e, e.ID
 		s := sources[x.Source]
 		if s == nil {
 			read, err := t.source(x.Source, now)
@@ -122,6 +126,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 			}
 			s, sources[x.Source] = &read, &read
 		}
+		exports[i], refs[i] = e, exportRef{e.ID, s.Number}
 		s.Last = max(s.Last, e.ID)
 		if e.Refused == "" && (x.Completes == nil || s.Newest == e.ID) { // a last row makes no export the newest again
 			s.Newest, s.Hash, s.Digest = e.ID, e.Hash, e.Digest
@@ -133,7 +138,8 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 			s.Sets[x.Family] = sets[i]
 		}
 		t.state.Unchanged += x.counts.Unchanged
-		t.state.Rejects += x.taken.Rejects
+		t.state.Rejects += x.taken.Reasons.Total()
+		t.state.Reasons = t.state.Reasons.plus(x.taken.Reasons)
 		t.state.Duplicates += x.counts.Duplicates
 		f := File{Stat: x.Stat, Hash: e.Hash, Export: e.ID, Complete: e.Complete, ModTime: x.ModTime, At: now.UTC()}
 		err := errs(putJSON(t.tx.Bucket(bucketExports), id8(e.ID), e),
@@ -143,6 +149,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 		}
 	}
 	t.state.Rank = max(t.state.Rank, in.rank)
+	in.keepLists(sources)
 	if err := in.putSources(t, sources); err != nil {
 		return 0, nil, err
 	}
@@ -151,11 +158,15 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 	}
 	age := t.nextAge(now)
 	if delta == "" {
-		return 0, exports, t.applyChunk(in.deltas.chunk, ids, age)
+		return 0, exports, t.applyChunk(in.deltas.chunk, refs, age)
 	}
 	t.state.Row++
 	id = t.state.Row
-	return id, exports, putJSON(t.tx.Bucket(bucketIntakes), id8(id), intakeRecord{Delta: delta, Size: in.deltas.size, Age: age, Exports: ids, Left: in.deltas.wants})
+	record := intakeRecord{Delta: delta, Size: in.deltas.size, Age: age, Left: in.deltas.wants}
+	for _, r := range refs {
+		record.Exports, record.Sources = append(record.Exports, r.id), append(record.Sources, r.source)
+	}
+	return id, exports, putJSON(t.tx.Bucket(bucketIntakes), id8(id), record)
 }
 
 // putSources writes the sources of the intake, without the sets that were evicted.
@@ -176,11 +187,12 @@ func (in *Intake) putSources(t *txn, sources map[string]*Source) error {
 func (x *incoming) record(now time.Time) Export {
 	e := Export{Source: x.Source, Name: x.Name, Family: x.Family, Size: x.Size, ModTime: x.ModTime, Arrived: x.Arrived,
 		Taken: now.UTC(), Rank: x.rank, Hash: x.taken.Hash, Digest: x.Digest, Complete: x.taken.Complete, Refused: x.taken.Refused,
-		Rows: x.taken.Rows, Rejects: x.taken.Rejects, Skipped: x.taken.Skipped, Counts: x.counts}
+		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Counts: x.counts}
 	if c := x.Completes; c != nil {
 		e.ID, e.Arrived = c.ID, c.Arrived
 		e.Rows += c.Rows
 		e.Rejects += c.Rejects
+		e.Reasons = e.Reasons.plus(c.Reasons)
 		e.Skipped += c.Skipped
 		e.New += c.New
 		e.Changed += c.Changed
@@ -226,7 +238,8 @@ func (o *Outbox) resume(ctx context.Context) (lost []string, err error) {
 	if err != nil {
 		return lost, err
 	}
-	return lost, o.resend(ctx)
+	_, err = o.resend(ctx)
+	return lost, err
 }
 
 // apply brings an accepted delta into the records and the queue, a chunk a transaction, from where it has come to.
@@ -235,6 +248,7 @@ func (o *Outbox) apply(ctx context.Context, id uint64) (err error) {
 	if err := o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketIntakes), id8(id), &in) }); err != nil {
 		return err
 	}
+	refs := in.refs()
 	path := filepath.Join(o.dir, "spill", in.Delta)
 	f, err := os.Open(path)
 	if err != nil {
@@ -255,7 +269,7 @@ func (o *Outbox) apply(ctx context.Context, id uint64) (err error) {
 		}
 		in.Offset = next
 		err = o.update(func(t *txn) error {
-			err := t.applyChunk(chunk, in.Exports, in.Age)
+			err := t.applyChunk(chunk, refs, in.Age)
 			in.Left -= t.wants
 			return errs(err, putJSON(t.tx.Bucket(bucketIntakes), id8(id), in))
 		})

@@ -5,21 +5,25 @@
 //	<dir>/outbox.db        everything below
 //	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied
 //	<dir>/named/*.set      the keys that a source's newest large export of a file family named
+//	<dir>/listed/*.list    the rejects of a source's newest export of a file family, each once (rejects.go)
 //
-// # Layout, format 1 (integers big-endian; times in nanoseconds since 1970, UTC)
+// # Layout, format 2 (integers big-endian; times in nanoseconds since 1970, UTC)
 //
 //	meta    "format"                  -> uint32; Open answers ErrNewer to one it does not know
 //	meta    "state"                   -> JSON: counters, sequences, destination, paused
 //	keys    hash8 + key               -> record (record.go): last wanted, acknowledged, doubt; ledger, pending update and
-//	                                     dead letter in one, about 34 bytes; ordered by the hash
+//	                                     dead letter in one, about 42 bytes; ordered by the hash
 //	queue   class1 + age8 + row8      -> hashes (8 bytes each, about 100): pending in the order of sending
 //	due     due8 + hash8 + key        -> empty: pending or dead, but not before due
 //	leases  row8                      -> hashes: handed to the drain, perhaps sent
 //	dead    hash8 + key               -> JSON: what the API said (DeadLetter)
+//	failed  hash8 + key               -> JSON: what came of the last try of an update that is tried again (Failure)
 //	exports id8                       -> JSON: an export taken or refused (Export)
 //	files   source 0 name             -> JSON: what was last seen of a file (File)
-//	sources source                    -> JSON: first start, newest export, named sets (Source)
+//	sources source                    -> JSON: first start, newest export, named sets, lists of rejects (Source)
 //	intakes id8                       -> JSON: an accepted look whose changes are not applied yet
+//
+// Format 1 had no bucket failed, no lists and less in a record; Open makes this format of it.
 //
 // Every value ends in a CRC-32C of its key and itself: bbolt has no check sums on its data pages, and a bit that flips
 // there must never become a quantity. hash8 is the xxhash64 of the key, which is inventory's encoded key: writing in the

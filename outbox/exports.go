@@ -29,6 +29,8 @@ type Export struct {
 	Rows     int64     `json:"rows"`
 	Rejects  int64     `json:"rejects"`
 	Skipped  int64     `json:"skipped"`
+	Reasons  Reasons   `json:"reasons,omitempty"` // of the rejects
+	Listed   int64     `json:"listed,omitempty"`  // rejects that no export before it had
 	Counts
 }
 
@@ -44,12 +46,14 @@ type File struct {
 
 // Source is what is kept of a source.
 type Source struct {
-	Started time.Time         `json:"started"`        // its first look was taken
-	Last    uint64            `json:"last"`           // the export taken or refused last
-	Newest  uint64            `json:"newest"`         // the export taken last, and
-	Hash    string            `json:"hash"`           // its bytes, and
-	Digest  string            `json:"digest"`         // how they were read
-	Sets    map[string]SetRef `json:"sets,omitempty"` // by family
+	Number  uint64             `json:"number"`          // that its keys' records name it by; 0 = none yet, as in format 1
+	Started time.Time          `json:"started"`         // its first look was taken
+	Last    uint64             `json:"last"`            // the export taken or refused last
+	Newest  uint64             `json:"newest"`          // the export taken last, and
+	Hash    string             `json:"hash"`            // its bytes, and
+	Digest  string             `json:"digest"`          // how they were read
+	Sets    map[string]SetRef  `json:"sets,omitempty"`  // by family
+	Lists   map[string]ListRef `json:"lists,omitempty"` // by family: its rejects
 }
 
 // intakeRecord is an accepted look whose delta is not applied whole yet.
@@ -58,8 +62,21 @@ type intakeRecord struct {
 	Size    int64    `json:"size"`    // bytes of it
 	Offset  int64    `json:"offset"`  // bytes of it that are applied
 	Age     uint64   `json:"age"`     // of the keys that it makes pending
-	Exports []uint64 `json:"exports"` // by their places in the delta
+	Exports []uint64 `json:"exports"` // by their places in the delta, and
+	Sources []uint64 `json:"sources"` // the numbers of their sources; format 1 had none
 	Left    int64    `json:"left"`    // quantities that it holds and that are not applied
+}
+
+// refs are the exports by their places in the delta.
+func (in *intakeRecord) refs() []exportRef {
+	refs := make([]exportRef, len(in.Exports))
+	for i := range refs {
+		refs[i].id = in.Exports[i]
+		if i < len(in.Sources) {
+			refs[i].source = in.Sources[i]
+		}
+	}
+	return refs
 }
 
 func fileKey(source, name string) []byte { return []byte(source + "\x00" + name) }
@@ -110,15 +127,19 @@ func (o *Outbox) Seen(source string, files map[string]File, now time.Time) error
 	})
 }
 
-// source reads a source's record; a source that has none is started.
+// source reads a source's record; a source that has none is started, and one without a number gets it.
 func (t *txn) source(name string, now time.Time) (s Source, err error) {
 	b := t.tx.Bucket(bucketSources)
 	err = getJSON(b, []byte(name), &s)
-	if errors.Is(err, ErrUnknown) {
+	switch {
+	case errors.Is(err, ErrUnknown):
 		s.Started = now.UTC()
-		return s, putJSON(b, []byte(name), s)
+	case err != nil || s.Number != 0:
+		return s, err
 	}
-	return s, err
+	t.state.Sources++
+	s.Number = t.state.Sources
+	return s, putJSON(b, []byte(name), s)
 }
 
 // keepExports is how long the records of exports and of files that are gone are kept.
@@ -229,7 +250,7 @@ func storable(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// sweepFolder removes files in spill or named that nothing refers to, as far as that can be done: what a crash left,
+// sweepFolder removes files in spill, named or listed that nothing refers to, as far as that can be done: what a crash left,
 // and sets that were replaced.
 func (o *Outbox) sweepFolder(name string) error {
 	used := map[string]bool{}
@@ -250,6 +271,9 @@ func (o *Outbox) sweepFolder(name string) error {
 			for _, ref := range s.Sets {
 				used[ref.File] = true
 			}
+			for _, ref := range s.Lists {
+				used[ref.File] = true
+			}
 			return err
 		})
 	})
@@ -266,7 +290,7 @@ func (o *Outbox) sweepFolder(name string) error {
 	}
 	for _, e := range entries {
 		switch filepath.Ext(e.Name()) {
-		case ".spill", ".delta", ".set":
+		case ".spill", ".delta", ".set", ".list":
 		default:
 			continue
 		}

@@ -61,6 +61,9 @@ type Intake struct {
 	rank    uint64      // the greatest of the exports'
 	locked  bool        // holds o.intake
 	settled bool        // as it is now
+
+	left     map[[2]string]*list // by source and family: the rejects that are listed once the intake is committed
+	relisted bool                // they are
 }
 
 // incoming is one export of an intake.
@@ -72,6 +75,14 @@ type incoming struct {
 	counts  Counts
 	set     *setWriter // for the newest large one of its family
 	taken   Taken
+
+	rejects  *frames  // nil = none
+	more     int64    // rejects that are only counted
+	listed   bool     // it was read to its end
+	headings []string // then, and
+	comma    string
+	list     *list // of its family as it leaves it
+	fresh    int64 // rejects that were not listed before
 }
 
 // NewIntake begins an intake.
@@ -165,11 +176,19 @@ func (in *Intake) Drop(export int) {
 // Close throws away what was not committed.
 func (in *Intake) Close() error {
 	in.discard()
+	in.dropLists()
+	for _, x := range in.exports {
+		x.rejects.abort()
+	}
+	var swept error
+	if in.relisted {
+		swept = in.o.sweepFolder("listed")
+	}
 	if in.locked {
 		in.locked = false
 		in.o.intake.Unlock()
 	}
-	return in.spill.close()
+	return errors.Join(swept, in.spill.close())
 }
 
 // disown leaves the files that Settle made to the outbox.
@@ -288,15 +307,11 @@ type partitionRows struct {
 	rows, spare []row
 	index       []uint64 // what rows are sorted by: the upper bits of the hash, and the row's place in the lower ones
 	buf, block  []byte
-	number      int         // of the partition
-	lost        []duplicate // what settling its rows has to tell
-	err         error       // of loading it
-}
-
-// duplicate is a row that fell to `duplicates: reject`, or, without a line, one that was settled with another.
-type duplicate struct {
-	export int
-	line   uint64
+	number      int      // of the partition
+	settled     []int64  // by export: rows that were settled with another
+	fallen      []Fallen // rows that fell
+	more        []int64  // by export: rows that fell besides
+	err         error    // of loading it
 }
 
 // compactAt is how many rows are held before duplicates among them are settled, so that an export that names one
@@ -307,7 +322,8 @@ const compactAt = 64 << 10
 // line; settle is called for a row and a later one of the same key and export, and puts their sum into the first.
 func (s *spill) load(n int, into *partitionRows, order []int, settle func(part *partitionRows, first, later *row)) error {
 	p := &s.parts[n]
-	into.rows, into.buf, into.lost = into.rows[:0], into.buf[:0], into.lost[:0]
+	into.rows, into.buf, into.fallen = into.rows[:0], into.buf[:0], into.fallen[:0]
+	into.settled, into.more = make([]int64, len(order)), make([]int64, len(order))
 	limit := s.compact
 	for _, e := range p.stored {
 		into.block = slices.Grow(into.block[:0], e.length)[:e.length]

@@ -21,6 +21,8 @@ type Stats struct {
 	InFlight      int       // requests that may be on their way
 	Paused        bool      // by command
 	Destination   string
+	Reasons       Reasons // the rejects over time, by their class
+	Listed        int64   // rejects that are listed
 }
 
 // Stats reads the figures, all of one moment of the file. What is accepted and not applied counts as pending; where such
@@ -28,7 +30,7 @@ type Stats struct {
 // the queue is stale.
 func (o *Outbox) Stats() (s Stats, err error) {
 	var st state
-	var unapplied int64
+	var unapplied, listed int64
 	err = o.db.View(func(tx *bbolt.Tx) error {
 		intakes := tx.Bucket(bucketIntakes)
 		err := intakes.ForEach(func(k, _ []byte) error {
@@ -37,12 +39,21 @@ func (o *Outbox) Stats() (s Stats, err error) {
 			unapplied += in.Left
 			return err
 		})
+		sources := tx.Bucket(bucketSources)
+		err = errs(err, sources.ForEach(func(k, _ []byte) error {
+			var one Source
+			err := getJSON(sources, k, &one)
+			for _, ref := range one.Lists {
+				listed += ref.Count + ref.More
+			}
+			return err
+		}))
 		return errs(err, getJSON(tx.Bucket(bucketMeta), keyState, &st))
 	})
 	if err != nil {
 		return s, err
 	}
-	s = Stats{Counters: st.Counters, Created: st.Created, LastAck: st.LastAck, Paused: st.Paused, Destination: st.Destination}
+	s = Stats{Counters: st.Counters, Created: st.Created, LastAck: st.LastAck, Paused: st.Paused, Destination: st.Destination, Reasons: st.Reasons, Listed: listed}
 	s.Pending += unapplied
 	var leased [][]byte
 	o.mu.Lock()
@@ -119,15 +130,18 @@ func (o *Outbox) Pause(paused bool) error {
 // Known is what the outbox knows of one key.
 type Known struct {
 	Key       inventory.Key
-	Wanted    *int64 // last wanted; nil = nothing
-	Acked     *int64 // acknowledged last; nil = nothing
+	Wanted    *int64    // last wanted; nil = nothing
+	Acked     *int64    // acknowledged last; nil = nothing
+	AckedAt   time.Time // when; zero = not known
 	Pending   bool
 	Dead      bool
+	Again     bool // a dead letter that is in the queue again
 	Doubt     bool // an older request may still land
 	Confirm   bool // pending only because it is sent once more
 	Since     time.Time
 	Due       time.Time
 	Attempts  uint64
+	Source    uint64 // the number of the source whose export set Wanted; 0 = not known
 	Export    uint64 // that set Wanted, and
 	Line      uint64 // the line of it
 	RankNamed uint64
@@ -161,7 +175,11 @@ func known(disk []byte, r *record) (k Known, err error) {
 	if r.is(flagAcked) {
 		k.Acked = new(r.acked)
 	}
+	if r.is(flagAckedAt) {
+		k.AckedAt = time.Unix(int64(r.ackedAt), 0)
+	}
 	k.Pending, k.Dead = r.is(flagPending), r.is(flagDead)
+	k.Again = r.is(flagAgain)
 	k.Doubt, k.Confirm = r.is(flagDoubt|flagDoubtMany), r.is(flagConfirm)
 	if k.Pending {
 		k.Since = time.Unix(0, int64(r.age))
@@ -169,7 +187,7 @@ func known(disk []byte, r *record) (k Known, err error) {
 	if r.due != 0 {
 		k.Due = time.Unix(0, r.due)
 	}
-	k.Attempts, k.Export, k.Line, k.RankNamed = r.attempts, r.export, r.line, r.rank
+	k.Attempts, k.Source, k.Export, k.Line, k.RankNamed = r.attempts, r.source, r.export, r.line, r.rank
 	return k, nil
 }
 

@@ -16,20 +16,29 @@ import (
 
 // merge is one pass over the spilled rows, the records and the named sets, all in the order of the hash.
 type merge struct {
-	in          *Intake
-	order       []int // export -> its place in the order of rank; -1 = dropped
-	sets        []*namedSet
-	writers     []*setWriter
-	onDuplicate func(export int, line uint64)
+	in       *Intake
+	order    []int // export -> its place in the order of rank; -1 = dropped
+	sets     []*namedSet
+	writers  []*setWriter
+	onFallen func(Fallen)
 
 	walk  walker    // over the records
 	known []bandSet // entries of the sets that have the band's hash
 }
 
+// Fallen is a row that is an update by itself and falls because of others of its export for the same key.
+type Fallen struct {
+	Export int
+	Line   uint64
+	Key    []byte // inventory's encoded key; good until the next call
+	Sum    bool   // they cannot be added up, or their sum is too large; else it falls to `duplicates: reject`
+	Rows   int64  // how many fell: 1, or, without line and key, what is too many to be told one by one
+}
+
 // Settle settles duplicates and compares the intake with what was last wanted: the exact counts of each export, in the
-// order of Begin; those of dropped ones are zero. onDuplicate, which may be nil, is told of each row that falls to
-// `duplicates: reject`, in no order. From here to Commit or Close no other intake of the outbox can settle.
-func (in *Intake) Settle(onDuplicate func(export int, line uint64)) (_ []Counts, err error) {
+// order of Begin; those of dropped ones are zero. onFallen, which may be nil, is told of each row that falls, in no order.
+// From here to Commit or Close no other intake of the outbox can settle.
+func (in *Intake) Settle(onFallen func(Fallen)) (_ []Counts, err error) {
 	if !in.locked {
 		in.o.intake.Lock()
 		in.locked = true
@@ -44,10 +53,10 @@ func (in *Intake) Settle(onDuplicate func(export int, line uint64)) (_ []Counts,
 	if err := in.o.finish(); err != nil {
 		return nil, err
 	}
-	if onDuplicate == nil {
-		onDuplicate = func(int, uint64) {}
+	if onFallen == nil {
+		onFallen = func(Fallen) {}
 	}
-	m := &merge{in: in, onDuplicate: onDuplicate}
+	m := &merge{in: in, onFallen: onFallen}
 	m.orderExports()
 	if err := m.openSets(); err != nil {
 		return nil, err
@@ -202,7 +211,7 @@ func (m *merge) partitions() (err error) {
 func (m *merge) settle(part *partitionRows, first, later *row) {
 	x := m.in.exports[first.export]
 	if !later.counted && !first.counted { // else the first was counted as what it was, and the later one will be
-		part.lost = append(part.lost, duplicate{first.export, 0})
+		part.settled[first.export]++
 	}
 	counted := first.counted && later.counted
 	switch x.Reading.Settle {
@@ -217,24 +226,35 @@ func (m *merge) settle(part *partitionRows, first, later *row) {
 		fallthrough
 	case inventory.DuplicatesReject:
 		if !first.void && !first.counted {
-			part.lost = append(part.lost, duplicate{first.export, first.line})
+			part.fell(first, x.Reading.Settle)
 		}
 		if !later.void && !later.counted {
-			part.lost = append(part.lost, duplicate{first.export, later.line})
+			part.fell(later, x.Reading.Settle)
 		}
 		first.void = true
 	}
 	first.counted = counted
 }
 
+// fell notes that a row falls.
+func (p *partitionRows) fell(r *row, rule inventory.Duplicates) {
+	if len(p.fallen) >= maxListed {
+		p.more[r.export]++
+		return
+	}
+	p.fallen = append(p.fallen, Fallen{Export: r.export, Line: r.line, Key: bytes.Clone(r.key), Sum: rule == inventory.DuplicatesSum, Rows: 1})
+}
+
 // partition merges one partition, inside one short reading transaction.
 func (m *merge) partition(part *partitionRows) error {
 	n, rows := part.number, part.rows
-	for _, d := range part.lost {
-		if d.line == 0 {
-			m.in.exports[d.export].counts.Duplicates++
-		} else {
-			m.onDuplicate(d.export, d.line)
+	for _, f := range part.fallen {
+		m.onFallen(f)
+	}
+	for i, x := range m.in.exports {
+		x.counts.Duplicates += part.settled[i]
+		if n := part.more[i]; n > 0 {
+			m.onFallen(Fallen{Export: i, Sum: x.Reading.Settle == inventory.DuplicatesSum, Rows: n})
 		}
 	}
 	if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
@@ -329,7 +349,8 @@ func (m *merge) key(hash uint64, rows []row) error {
 		return err
 	}
 	check := checkOf(key)
-	before := view{known: rec.is(flagWanted), wanted: rec.wanted, rank: rec.rank}
+	before := view{rank: rec.rank}
+	before.wanted, before.known = rec.last()
 	covered := rec.rank // the greatest rank by which the records and sets that stay know the key
 	for i := range m.known {
 		if k := &m.known[i]; k.check == check {
@@ -350,7 +371,7 @@ func (m *merge) key(hash uint64, rows []row) error {
 		}
 		q := x.Stock.Quantity(r.figure)
 		if max(q, -q) > inventory.MaxQuantity { // only a sum can get there
-			m.onDuplicate(r.export, r.line)
+			m.onFallen(Fallen{Export: r.export, Line: r.line, Key: r.key, Sum: true, Rows: 1})
 			continue
 		}
 		if x.set != nil {

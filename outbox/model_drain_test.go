@@ -239,8 +239,8 @@ func (w *world) truth() {
 	}
 	want := map[string]int64{}
 	for name, k := range w.keys {
-		if k.wanted != nil {
-			want[name] = *k.wanted
+		if last := k.last(); last != nil {
+			want[name] = *last
 		}
 	}
 	if got := w.api[w.destination]; !maps.Equal(got, want) {

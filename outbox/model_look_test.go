@@ -146,7 +146,7 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 			}
 			k := w.key(key)
 			if _, seen := before[key]; !seen {
-				before[key] = k.wanted
+				before[key] = k.last()
 			}
 			if w.one(k, x, figure, c) {
 				changed[key] = records[i].ID
@@ -156,7 +156,7 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 		w.duplicates += c.Duplicates
 	}
 	for key, export := range changed {
-		if k := w.keys[key]; !same(k.wanted, before[key]) {
+		if k := w.keys[key]; !k.discarded && !same(k.last(), before[key]) {
 			k.export = export
 			w.wait(k)
 		}
@@ -170,21 +170,21 @@ func (w *world) one(k *modelKey, x *modelExport, figure int64, c *outbox.Counts)
 	older := x.rank < k.named
 	k.named = max(k.named, x.rank)
 	switch {
-	case k.wanted != nil && *k.wanted == q:
+	case k.last() != nil && *k.last() == q:
 		c.Unchanged++
 		return false
 	case older:
 		c.Older++
 		return false
-	case k.wanted == nil:
+	case k.last() == nil:
 		c.New++
 	default:
 		c.Changed++
-		if q == 0 && *k.wanted > 0 {
+		if q == 0 && *k.last() > 0 {
 			c.Zero++
 		}
 	}
-	k.wanted = &q
+	k.wanted, k.discarded = &q, false
 	return true
 }
 

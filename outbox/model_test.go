@@ -70,6 +70,9 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"crash":       func(*rapid.T) { w.crash() },
 		"resend":      func(*rapid.T) { w.resend() },
 		"resume":      func(*rapid.T) { w.resume() },
+		"retry dead":  func(*rapid.T) { w.retryDead() },
+		"discard":     func(*rapid.T) { w.discard() },
+		"resend some": func(*rapid.T) { w.resendSome() },
 	})
 	w.drainAll()
 }
@@ -110,6 +113,15 @@ type modelKey struct {
 	tries                  int // refusals in a row
 	doubts                 []doubt
 	perhaps                bool // a crash may have left the outbox in doubt where there is none
+	discarded              bool // its dead letter was, and nothing has been wanted since
+}
+
+// last is what a row is compared with.
+func (k *modelKey) last() *int64 {
+	if k.discarded {
+		return k.acked
+	}
+	return k.wanted
 }
 
 type doubt struct {
@@ -213,8 +225,8 @@ func (w *world) forgetLedger() {
 	w.moment++
 	for _, k := range w.keys {
 		k.perhaps = k.perhaps || len(k.doubts) > 0
-		if k.wanted != nil {
-			k.acked = nil
+		if k.last() != nil {
+			k.wanted, k.acked, k.discarded = k.last(), nil, false
 			w.wait(k)
 		}
 	}
@@ -225,7 +237,8 @@ func (w *world) resend() {
 		w.resume()
 	}
 	w.forgetLedger()
-	w.must(w.box.Resend(w.Context()))
+	_, err := w.box.Resend(w.Context())
+	w.must(err)
 }
 
 // wait is what becomes of a key that is to be sent.
@@ -279,7 +292,7 @@ func (w *world) compare() {
 	for _, name := range slices.Sorted(maps.Keys(w.keys)) {
 		k := w.keys[name]
 		got, err := w.box.Lookup(modelBytes(name))
-		if k.wanted == nil {
+		if k.wanted == nil && !k.discarded {
 			if !errors.Is(err, outbox.ErrUnknown) {
 				w.Fatalf("key %s: got %+v, %v; want nothing known", name, got, err)
 			}

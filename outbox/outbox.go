@@ -15,8 +15,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// format is the layout's number, see the package's comment.
-const format = 1
+// format is the layout's number, see the package's comment. Format 1 is read too, and becomes this one when it is opened.
+const format = 2
 
 // Errors to branch on.
 var (
@@ -36,12 +36,13 @@ var (
 	bucketDue     = []byte("due")
 	bucketLeases  = []byte("leases")
 	bucketDead    = []byte("dead")
+	bucketFailed  = []byte("failed")
 	bucketExports = []byte("exports")
 	bucketFiles   = []byte("files")
 	bucketSources = []byte("sources")
 	bucketIntakes = []byte("intakes")
 
-	allBuckets = [][]byte{bucketMeta, bucketKeys, bucketQueue, bucketDue, bucketLeases, bucketDead,
+	allBuckets = [][]byte{bucketMeta, bucketKeys, bucketQueue, bucketDue, bucketLeases, bucketDead, bucketFailed,
 		bucketExports, bucketFiles, bucketSources, bucketIntakes}
 
 	keyFormat = []byte("format")
@@ -83,6 +84,8 @@ type state struct {
 	Resending   bool      `json:"resending,omitempty"` // everything is being made pending again, and
 	Resent      []byte    `json:"resent,omitempty"`    // this is the key on disk up to which that is done
 	Paused      bool      `json:"paused,omitempty"`    // by command
+	Reasons     Reasons   `json:"reasons,omitempty"`   // the rejects over time, by their class; never changed in place
+	Sources     uint64    `json:"sources,omitempty"`   // the greatest number of a source
 	Rev         uint64    `json:"rev"`
 	Row         uint64    `json:"row"`      // the last row of queue or leases
 	Export      uint64    `json:"export"`   // the last export's id
@@ -211,7 +214,7 @@ func prepare(dir, path string, opts Options) error {
 	if opts.MustExist {
 		return ErrNoOutbox
 	}
-	for _, d := range []string{dir, filepath.Join(dir, "spill"), filepath.Join(dir, "named")} {
+	for _, d := range []string{dir, filepath.Join(dir, "spill"), filepath.Join(dir, "named"), filepath.Join(dir, "listed")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return err
 		}
@@ -235,7 +238,7 @@ func prepare(dir, path string, opts Options) error {
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
-		if err := meta.Put(keyFormat, seal(keyFormat, binary.BigEndian.AppendUint32(nil, format))); err != nil {
+		if err := meta.Put(keyFormat, sealedFormat()); err != nil {
 			return err
 		}
 		return putJSON(meta, keyState, state{Created: time.Now().UTC(), Destination: opts.Destination})
@@ -251,18 +254,14 @@ func prepare(dir, path string, opts Options) error {
 
 // recover checks the format, reads the state, puts leased keys back in doubt and sweeps files that nobody refers to.
 func (o *Outbox) recover() error {
+	if err := o.upgrade(); err != nil {
+		return err
+	}
 	err := o.db.View(func(tx *bbolt.Tx) error {
 		for _, name := range allBuckets {
 			if tx.Bucket(name) == nil {
 				return fmt.Errorf("%w: bucket %s is missing", ErrDamaged, name)
 			}
-		}
-		v, err := unseal(keyFormat, tx.Bucket(bucketMeta).Get(keyFormat))
-		if err != nil || len(v) != 4 {
-			return fmt.Errorf("%w: no format number", ErrDamaged)
-		}
-		if n := binary.BigEndian.Uint32(v); n != format {
-			return fmt.Errorf("%w: its format is %d, this tillpost knows up to %d", ErrNewer, n, format)
 		}
 		if n, _ := tx.Bucket(bucketIntakes).Cursor().First(); n != nil {
 			o.unresumed = true
@@ -287,8 +286,39 @@ func (o *Outbox) recover() error {
 	if o.state.Resending {
 		o.unresumed = true
 	}
-	return errs(o.sweepFolder("spill"), o.sweepFolder("named"))
+	return errs(o.sweepFolder("spill"), o.sweepFolder("named"), o.sweepFolder("listed"))
 }
+
+// upgrade makes a file of an older format one of this format, in one transaction. A newer one is left as it is.
+func (o *Outbox) upgrade() error {
+	var n uint32
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil {
+			return fmt.Errorf("%w: bucket %s is missing", ErrDamaged, bucketMeta)
+		}
+		v, err := unseal(keyFormat, meta.Get(keyFormat))
+		if err != nil || len(v) != 4 {
+			return fmt.Errorf("%w: no format number", ErrDamaged)
+		}
+		n = binary.BigEndian.Uint32(v)
+		return nil
+	})
+	switch {
+	case err != nil || n == format:
+		return err
+	case n > format:
+		return fmt.Errorf("%w: its format is %d, this tillpost knows up to %d", ErrNewer, n, format)
+	}
+	return o.db.Update(func(tx *bbolt.Tx) error {
+		if _, err := tx.CreateBucketIfNotExists(bucketFailed); err != nil {
+			return err
+		}
+		return tx.Bucket(bucketMeta).Put(keyFormat, sealedFormat())
+	})
+}
+
+func sealedFormat() []byte { return seal(keyFormat, binary.BigEndian.AppendUint32(nil, format)) }
 
 // closeFile closes a file that was written; durable: so that it, and its name, outlive a power cut.
 func closeFile(f *os.File, durable bool) error {

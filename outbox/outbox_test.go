@@ -367,7 +367,8 @@ func TestDuplicatesAreSettledHoweverFarApart(t *testing.T) {
 		rows = append(rows, row("1", 3))
 		outboxtest.Add(t, in, outbox.Reading{Name: "a", Settle: c.rule}, noon, rows...)
 		told := 0
-		counts, err := in.Settle(func(_ int, line uint64) {
+		counts, err := in.Settle(func(f outbox.Fallen) {
+			line := f.Line
 			if line == 2 || line == 3003 || line == 6004 {
 				told++
 			}

@@ -67,7 +67,7 @@ func TestASumWithARowThatCannotBeReadIsNone(t *testing.T) {
 			}
 		}
 		var told []uint64
-		counts, err := in.Settle(func(_ int, line uint64) { told = append(told, line) })
+		counts, err := in.Settle(func(f outbox.Fallen) { told = append(told, f.Line) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,15 +43,21 @@ const (
 	flagChanged               // wanted changed while the key was leased
 	flagDue                   // attempts and due hold
 	flagAgain                 // a dead letter that is in the queue again
+	flagAckedAt               // ackedAt holds
+	flagSource                // source holds
+	flagFailed                // the bucket failed says what the API said last
 )
 
-// record is what is known of one key. On disk: flags (uvarint), wanted and acked (varints, where flagged), rev, export
-// and line (uvarints), rank (8 bytes), age (8 bytes, where pending or again), attempts and due (uvarints, where
-// flagged), doubted (varint, where flagged), CRC.
+// record is what is known of one key. On disk: flags (uvarint), wanted and acked (varints, where flagged), ackedAt and
+// source (uvarints, where flagged), rev, export and line (uvarints), rank (8 bytes), age (8 bytes, where pending or
+// again), attempts and due (uvarints, where flagged), doubted (varint, where flagged), CRC. Format 1 had no ackedAt and
+// no source.
 type record struct {
 	flags    uint64
 	wanted   int64  // the quantity last wanted, units
 	acked    int64  // the quantity that the API acknowledged last
+	ackedAt  uint64 // when that was, in seconds since 1970
+	source   uint64 // the number of the source whose export set wanted
 	rev      uint64 // counts changes of wanted over the whole file: what an acknowledgement is compared with
 	export   uint64 // the export that set wanted, and
 	line     uint64 // the line of it
@@ -92,8 +98,20 @@ func (r *record) class() byte {
 	return classOther
 }
 
-// maxRecord is more than the bytes of any record on disk: nine varints, two fixed integers and the CRC.
-const maxRecord = 9*binary.MaxVarintLen64 + 2*8 + 4
+// last is the quantity that an export's row is compared with (promise 5 of the contract): the one last wanted or, once a
+// dead letter was discarded, what the API acknowledged. ok is false where any quantity is news.
+func (r *record) last() (quantity int64, ok bool) {
+	switch {
+	case r.is(flagWanted):
+		return r.wanted, true
+	case r.is(flagAcked) && !r.is(flagDoubt|flagDoubtMany):
+		return r.acked, true
+	}
+	return 0, false
+}
+
+// maxRecord is more than the bytes of any record on disk: eleven varints, two fixed integers and the CRC.
+const maxRecord = 11*binary.MaxVarintLen64 + 2*8 + 4
 
 // append writes the record, sealed under its key, to b, which must be empty.
 func (r *record) append(b, key []byte) []byte {
@@ -103,6 +121,12 @@ func (r *record) append(b, key []byte) []byte {
 	}
 	if r.is(flagAcked) {
 		b = binary.AppendVarint(b, r.acked)
+	}
+	if r.is(flagAckedAt) {
+		b = binary.AppendUvarint(b, r.ackedAt)
+	}
+	if r.is(flagSource) {
+		b = binary.AppendUvarint(b, r.source)
 	}
 	b = binary.AppendUvarint(b, r.rev)
 	b = binary.AppendUvarint(b, r.export)
@@ -135,6 +159,12 @@ func parseRecord(key, sealed []byte) (record, error) {
 	}
 	if r.is(flagAcked) {
 		r.acked = d.varint()
+	}
+	if r.is(flagAckedAt) {
+		r.ackedAt = d.uvarint()
+	}
+	if r.is(flagSource) {
+		r.source = d.uvarint()
 	}
 	r.rev = d.uvarint()
 	r.export = d.uvarint()

@@ -263,7 +263,7 @@ func TestTheLastExportOfASourceIsNotMixedWithAnothers(t *testing.T) {
 	if e, err := box.LastExport("b"); err != nil || e.Refused == "" {
 		t.Errorf("got %+v, %v", e, err)
 	}
-	if e, err := box.LastExport("c"); err == nil || e != (outbox.Export{}) {
+	if e, err := box.LastExport("c"); err == nil || e.ID != 0 {
 		t.Errorf("got %+v, %v; want nothing", e, err)
 	}
 }

@@ -27,9 +27,9 @@ type Result struct {
 	Outcome Outcome
 	Doubt   bool      // the request may have been applied, or may be yet
 	Due     time.Time // for Failed: not before
-	Status  int       // for Refused: the HTTP status
+	Status  int       // for Refused and Failed: the HTTP status; 0 = there was no answer
 	Unknown bool      // for Refused: the API does not know the product or the store
-	Words   string    // for Refused: what the API said
+	Words   string    // for Refused and Failed: what the API said, or why there was no answer
 }
 
 // DeadLetter is an update that the API refused for good.
@@ -42,6 +42,14 @@ type DeadLetter struct {
 	Tries    int       `json:"tries"` // refusals in a row
 	Export   uint64    `json:"export"`
 	Line     uint64    `json:"line"`
+}
+
+// Failure is what came last of an update that is tried again.
+type Failure struct {
+	Quantity int64     `json:"quantity"`
+	Status   int       `json:"status"` // 0 = there was no answer
+	Words    string    `json:"words"`
+	At       time.Time `json:"at"`
 }
 
 // The longest that a dead letter waits for its next try.
@@ -119,7 +127,11 @@ func (t *txn) resolveOne(res *Result, now time.Time) error {
 	case res.Outcome == Refused:
 		err = t.refuse(res, &r, now)
 	case res.Outcome == Failed:
-		err = t.fail(l.disk, &r, res.Due)
+		err = errs(t.fail(l.disk, &r, res.Due), t.noteFailure(res, &r, now))
+	}
+	if r.is(flagFailed) && (res.Outcome == Acknowledged || !r.is(flagPending)) {
+		r.clear(flagFailed)
+		err = errs(err, t.failed.Delete(l.disk))
 	}
 	if err != nil {
 		return err
@@ -136,8 +148,8 @@ func (t *txn) resolveOne(res *Result, now time.Time) error {
 func (t *txn) acknowledge(l *Lease, r *record, same bool, now time.Time) error {
 	t.state.Delivered++
 	t.state.LastAck = now.UTC()
-	r.set(flagAcked)
-	r.acked = l.quantity
+	r.set(flagAcked | flagAckedAt)
+	r.acked, r.ackedAt = l.quantity, uint64(max(0, now.Unix()))
 	r.retryAt(0, 0)
 	if !same || !r.is(flagPending|flagDead) {
 		return nil
@@ -199,6 +211,12 @@ func (t *txn) fail(disk []byte, r *record, due time.Time) error {
 	r.clear(flagAgain)
 	r.retryAt(max(1, due.UnixNano()), r.attempts+1)
 	return t.putDue(r.due, disk)
+}
+
+// noteFailure writes down what came of a request that is to be tried again.
+func (t *txn) noteFailure(res *Result, r *record, now time.Time) error {
+	r.set(flagFailed)
+	return putJSON(t.failed, res.Lease.disk, Failure{Quantity: res.Lease.quantity, Status: res.Status, Words: res.Words, At: now.UTC()})
 }
 
 func (t *txn) putDue(due int64, disk []byte) error {

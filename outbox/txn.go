@@ -14,16 +14,16 @@ import (
 
 // txn is one writing transaction: the buckets, the state as it will be, and the rows that the queue gets.
 type txn struct {
-	keys, queue, due, leases, dead *bbolt.Bucket
-	tx                             *bbolt.Tx
-	o                              *Outbox
-	state                          state
-	rows                           map[place][]byte
-	resolved                       map[string]bool // keys whose lease ends with this transaction
-	after                          []func()        // once it is committed, with mu held
-	cursor                         *bbolt.Cursor   // of keys
-	buf, arena                     []byte
-	wants                          int64 // quantities of deltas that it applies
+	keys, queue, due, leases, dead, failed *bbolt.Bucket
+	tx                                     *bbolt.Tx
+	o                                      *Outbox
+	state                                  state
+	rows                                   map[place][]byte
+	resolved                               map[string]bool // keys whose lease ends with this transaction
+	after                                  []func()        // once it is committed, with mu held
+	cursor                                 *bbolt.Cursor   // of keys
+	buf, arena                             []byte
+	wants                                  int64 // quantities of deltas that it applies
 }
 
 // update runs fn in one transaction. What fn does to the state counts once the commit succeeded. An error of fn leaves
@@ -44,7 +44,7 @@ func (o *Outbox) update(fn func(*txn) error) error {
 			tx: tx, o: o, state: before, rows: map[place][]byte{},
 			cursor: tx.Bucket(bucketKeys).Cursor(),
 			keys:   tx.Bucket(bucketKeys), queue: tx.Bucket(bucketQueue), due: tx.Bucket(bucketDue),
-			leases: tx.Bucket(bucketLeases), dead: tx.Bucket(bucketDead),
+			leases: tx.Bucket(bucketLeases), dead: tx.Bucket(bucketDead), failed: tx.Bucket(bucketFailed),
 		}
 		if err := fn(t); err != nil {
 			return err
@@ -103,11 +103,9 @@ func (t *txn) get(key []byte) (r record, ok bool, err error) {
 	return r, true, nil
 }
 
-// put writes the record of a disk key; a record without content is removed.
+// put writes the record of a disk key. One that nobody wants a quantity of stays too: its rank keeps a late older export
+// from setting one.
 func (t *txn) put(key []byte, r *record) error {
-	if r.flags == 0 {
-		return t.keys.Delete(key)
-	}
 	if cap(t.arena)-len(t.arena) < maxRecord {
 		t.arena = make([]byte, 0, arenaSize)
 	}

@@ -1,0 +1,289 @@
+package agent
+
+import (
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+
+	"tillpost/export"
+	"tillpost/inventory"
+	"tillpost/outbox"
+)
+
+// reject is a reject as the outbox keeps it, without the token where a stranger's file holds it. Promise 11 of the
+// contract.
+func (s *source) reject(r *export.Reject) outbox.Reject {
+	return outbox.Reject{Line: uint64(r.Line), Code: r.Code, Reason: s.a.tokens.redact(r.Reason), Key: r.Key, Record: s.redactAll(r.Record)}
+}
+
+func (s *source) redactAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = s.a.tokens.redact(text)
+	}
+	return out
+}
+
+// settle settles the rows of the look, and notes those that fall because of others.
+func (t *taking) settle() error {
+	for x := range t.readings {
+		t.readings[x].fallen = nil
+	}
+	_, err := t.in.Settle(func(f outbox.Fallen) {
+		r := &t.readings[f.Export]
+		code, reason := export.RejectDuplicate, "other rows are for the same product and store, and duplicates are rejected"
+		if f.Sum {
+			code, reason = export.RejectSum, "the rows for its product and store cannot be added up: one of them has no quantity, or the sum is too large"
+		}
+		r.taken.Reasons[code] += f.Rows
+		if f.Key != nil {
+			r.fallen = append(r.fallen, outbox.Reject{Line: f.Line, Code: code, Reason: reason, Key: f.Key, Record: r.record(f.Key)})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for x := range t.readings {
+		r := &t.readings[x]
+		slices.SortFunc(r.fallen, func(a, b outbox.Reject) int { return cmp.Compare(a.Line, b.Line) })
+		for _, reject := range r.fallen {
+			if err := t.in.Reject(x, reject); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// record is what a key says, in the columns of the export. The rest of the row is not known any more.
+func (r *reading) record(key []byte) []string {
+	k, err := inventory.DecodeKey(key)
+	if err != nil {
+		return nil
+	}
+	fields := make([]string, len(r.how.Headings))
+	for f, text := range map[export.Field]string{export.UPC: k.UPC, export.SKU: k.SKU, export.Size: k.Size, export.Width: k.Width, export.Store: k.Store} {
+		if at, ok := r.how.Places[f]; ok && text != "" {
+			if at >= len(fields) { // an export without a header
+				fields = append(fields, make([]string, at+1-len(fields))...)
+			}
+			fields[at] = text
+		}
+	}
+	return fields
+}
+
+const (
+	reportsFolder = "rejects"
+	reportSuffix  = ".rejects.csv"
+	keepReports   = 30 * 24 * time.Hour // of exports of which nothing is listed any more
+)
+
+// report writes down what is listed for an export, and logs what is new of it.
+func (s *source) report(r outbox.Report, now time.Time) {
+	if err := s.writeReport(r); err != nil {
+		s.relist = true
+		s.listing.fail(r.Export(), "rejects cannot be written down; it is tried again", err)
+		return
+	}
+	s.listing.well(r.Export())
+	for reject, err := range r.All() {
+		if err != nil {
+			return // it was read a moment ago; the outbox's check tells of damage
+		}
+		if reject.At.Unix() == now.Unix() {
+			s.rejects.warn("row set aside", "source", s.conf.Name, "export", r.Export(), "line", reject.Line, "err", reject.Reason)
+		}
+	}
+}
+
+// reportAgain writes down what could not be written before, or in another life.
+func (s *source) reportAgain() {
+	if s.begun && !s.relist {
+		return
+	}
+	reports, err := s.a.box.ListedFor(s.conf.Name)
+	if err != nil {
+		s.listing.fail("", "rejects cannot be written down; it is tried again", err)
+		return
+	}
+	s.listing.well("")
+	missing := !s.relist // those only
+	s.begun, s.relist = true, false
+	for _, r := range reports {
+		if _, err := os.Stat(s.reportPath(r.Export())); err == nil && missing {
+			continue
+		}
+		if err := s.writeReport(r); err != nil {
+			s.relist = true
+			s.listing.fail(r.Export(), "rejects cannot be written down; it is tried again", err)
+			continue
+		}
+		s.listing.well(r.Export())
+	}
+}
+
+// reportPath is where an export's rejects are written down: data_dir/rejects/<export>.rejects.csv, with the source's name
+// in it where a source that the config names before this one has an export of the same name.
+func (s *source) reportPath(name string) string {
+	suffix := reportSuffix
+	for _, other := range s.a.sources {
+		if other == s {
+			break
+		}
+		if _, err := s.a.box.File(other.conf.Name, name); err == nil {
+			suffix = "." + s.conf.Name + reportSuffix
+			break
+		}
+	}
+	dir, base := filepath.Split(filepath.FromSlash(name))
+	if most := 240 - len(suffix); len(base) > most { // what most file systems take
+		cut := most - 17
+		for cut > 0 && !utf8.RuneStart(base[cut]) {
+			cut--
+		}
+		base = fmt.Sprintf("%s~%016x", base[:cut], xxhash.Sum64String(base))
+	}
+	return filepath.Join(s.a.opts.Config.DataDir, reportsFolder, dir, base+suffix)
+}
+
+// writeReport brings an export's report to what is listed for it; without rejects there is none.
+func (s *source) writeReport(r outbox.Report) (err error) {
+	path := s.reportPath(r.Export())
+	plain, any := true, false
+	for reject, err := range r.All() {
+		if err != nil {
+			return err
+		}
+		any = true
+		for _, field := range append(reject.Record, reject.Reason) {
+			plain = plain && !strings.ContainsFunc(field, func(c rune) bool { return c > unicode.MaxASCII })
+		}
+	}
+	if !any {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "*.tmp")
+	if err != nil {
+		return err
+	}
+	err = writeRejects(f, r, plain)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path) // fails on Windows while a spreadsheet has it open
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// writeRejects writes the table: the export's own columns, line and reason. Where the text is not plain, it begins with
+// the mark by which spreadsheets know UTF-8; it has the semicolons of an export that has them, for so do the
+// spreadsheets of that country.
+func writeRejects(to io.Writer, r outbox.Report, plain bool) error {
+	headings, err := r.Headings()
+	if err != nil {
+		return err
+	}
+	if !plain || strings.ContainsFunc(strings.Join(headings, ""), func(c rune) bool { return c > unicode.MaxASCII }) {
+		if _, err := io.WriteString(to, "\uFEFF"); err != nil {
+			return err
+		}
+	}
+	w := csv.NewWriter(to)
+	w.UseCRLF = true
+	if r.Comma() == ";" {
+		w.Comma = ';'
+	}
+	width := r.Width()
+	row := func(fields []string, line, reason string) error {
+		out := make([]string, width, width+2)
+		for i := range min(width, len(fields)) {
+			out[i] = defuse(fields[i])
+		}
+		return w.Write(append(out, line, defuse(reason)))
+	}
+	if headings == nil {
+		for i := range width {
+			headings = append(headings, fmt.Sprintf("column %d", i+1))
+		}
+	}
+	if err := row(headings, "line", "reason"); err != nil {
+		return err
+	}
+	for reject, err := range r.All() {
+		if err == nil {
+			err = row(reject.Record, fmt.Sprint(reject.Line), reject.Reason)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if n := r.More(); n > 0 {
+		if err := row(nil, "", fmt.Sprintf("and %d rejects more, which are not listed", n)); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// defuse makes a cell harmless that a spreadsheet would take for a formula, or a terminal for a command.
+func defuse(cell string) string {
+	cell = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\t' && c != '\n' && c != '\r' {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, cell)
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// pruneReports removes the reports of exports of which nothing is listed any more, once they are old.
+func (a *Agent) pruneReports(now time.Time) {
+	kept := map[string]bool{}
+	for _, s := range a.sources {
+		reports, err := a.box.ListedFor(s.conf.Name)
+		if err != nil {
+			return // it is tried again tomorrow
+		}
+		for _, r := range reports {
+			kept[s.reportPath(r.Export())] = true
+		}
+	}
+	err := filepath.WalkDir(filepath.Join(a.opts.Config.DataDir, reportsFolder), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || kept[path] || !strings.HasSuffix(path, reportSuffix) && !strings.HasSuffix(path, ".tmp") {
+			return err
+		}
+		about, err := d.Info()
+		if err == nil && now.Sub(about.ModTime()) > keepReports {
+			err = os.Remove(path)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.log.Warn("old reports of rejects cannot be removed; it is tried again tomorrow", "err", err)
+	}
+}
