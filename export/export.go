@@ -78,10 +78,6 @@ const (
 	RejectSKU       = "sku"        // the SKU lacks something of Options.SKUNeeds
 	RejectTable     = "table"      // the row is of another table in the export, whose header is not the first one
 	RejectCode      = "code"       // a code is damaged: by control characters, its length, its encoding, or a spreadsheet
-
-	// These are for rows that are updates by themselves; whoever settles an export's duplicates gives them.
-	RejectDuplicate = "duplicate" // another row is for the same key, and duplicates are rejected
-	RejectSum       = "sum"       // the rows for its key cannot be added up, or their sum is too large
 )
 
 // The classes of rows that were read well, and fell when the rows for one key were settled (`duplicates`). Rows does not
