@@ -17,6 +17,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"tillpost/config"
 	"tillpost/export"
 	"tillpost/inventory"
 	"tillpost/outbox"
@@ -85,10 +86,12 @@ func (r *reading) record(key []byte) []string {
 	return fields
 }
 
+// ReportsFolder is where the exports' rejects are written down.
+func ReportsFolder(c *config.Config) string { return filepath.Join(c.DataDir, "rejects") }
+
 const (
-	reportsFolder = "rejects"
-	reportSuffix  = ".rejects.csv"
-	keepReports   = 30 * 24 * time.Hour // of exports of which nothing is listed any more
+	reportSuffix = ".rejects.csv"
+	keepReports  = 30 * 24 * time.Hour // of exports of which nothing is listed any more
 )
 
 // report writes down what is listed for an export, and logs what is new of it.
@@ -156,7 +159,7 @@ func (s *source) reportPath(name string) string {
 		}
 		base = fmt.Sprintf("%s~%016x", base[:cut], xxhash.Sum64String(base))
 	}
-	return filepath.Join(s.a.opts.Config.DataDir, reportsFolder, dir, base+suffix)
+	return filepath.Join(ReportsFolder(s.a.opts.Config), dir, base+suffix)
 }
 
 // writeReport brings an export's report to what is listed for it; without rejects there is none.
@@ -273,7 +276,7 @@ func (a *Agent) pruneReports(now time.Time) {
 			kept[s.reportPath(r.Export())] = true
 		}
 	}
-	err := filepath.WalkDir(filepath.Join(a.opts.Config.DataDir, reportsFolder), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(ReportsFolder(a.opts.Config), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || kept[path] || !strings.HasSuffix(path, reportSuffix) && !strings.HasSuffix(path, ".tmp") {
 			return err
 		}

@@ -60,8 +60,9 @@ type Mention struct {
 	Line   uint64    `json:"line,omitempty"` // 0 = not known: see Locate
 	Path   string    `json:"path,omitempty"` // where the export still lies, with the line
 
-	Size int64  `json:"size"` // of the export, in bytes, and
-	Hash string `json:"hash"` // of them: what Locate looks for
+	// What Locate looks for, and takes away.
+	Size int64  `json:"size,omitempty"` // of the export, in bytes
+	Hash string `json:"hash,omitempty"` // of them
 }
 
 func (d *boxDesk) Why(_ context.Context, text string) (out Why, err error) {
@@ -147,6 +148,15 @@ func mention(e *outbox.Export) *Mention {
 // Locate finds where the exports that named the keys last still lie, and the lines there. It reads them, with this
 // account's rights; what it does not find it leaves out.
 func (w *Why) Locate(ctx context.Context, c *config.Config) error {
+	defer func() {
+		for _, k := range w.Keys {
+			for _, m := range []*Mention{k.Set, k.Named} {
+				if m != nil {
+					m.Size, m.Hash = 0, ""
+				}
+			}
+		}
+	}()
 	type place struct{ source, hash string }
 	wanted := map[place]map[string]*Mention{} // by the encoded key
 	for i := range w.Keys {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -154,6 +155,20 @@ func span(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
+
+// clock shows a moment as the clock on the wall did.
+func clock(t time.Time) string { return t.Local().Format(time.DateTime) }
+
+// columnWriter aligns the cells of rows, which stand between tabs, and prints them when it is flushed.
+type columnWriter struct{ w *tabwriter.Writer }
+
+func newColumns(con *console) columnWriter {
+	return columnWriter{tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)} // con.out keeps the errors
+}
+
+func (c columnWriter) row(cells string) { _, _ = fmt.Fprintln(c.w, cells) }
+
+func (c columnWriter) flush() { _ = c.w.Flush() }
 
 // output is stdout, and keeps its first error.
 type output struct {

@@ -38,6 +38,13 @@ func hint(err error) string {
 	if _, ok := errors.AsType[*agent.UnfinishedError](err); ok {
 		return "nothing is lost: `tillpost run` or another `tillpost sync` goes on; the log says what stood in the way"
 	}
+	if e, ok := errors.AsType[*unknownError](err); ok {
+		return "`" + e.list + "` lists them"
+	}
+	_, unsent := errors.AsType[*unsentError](err)
+	if _, ok := errors.AsType[*unknownProductError](err); ok || unsent {
+		return "codes are told apart as the API knows them; `tillpost status` shows whether exports were taken, `tillpost rejects` what could not be read in them"
+	}
 	if e, ok := errors.AsType[*export.Refused](err); ok && e.Code == export.RefusedStore {
 		return "`tillpost preview --store S` shows it as an export of the store S"
 	}
@@ -62,7 +69,8 @@ func hint(err error) string {
 func setupHint(err error) string {
 	if e, ok := errors.AsType[*usageError](err); ok {
 		if len(e.meant) > 0 {
-			return "did you mean `tillpost " + strings.Join(e.meant, "` or `tillpost ") + "`?"
+			path := e.cmd.CommandPath()
+			return "did you mean `" + path + " " + strings.Join(e.meant, "` or `"+path+" ") + "`?"
 		}
 		if !e.cmd.HasParent() {
 			return "usage: tillpost COMMAND; `tillpost --help` lists them"

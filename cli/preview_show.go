@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"tillpost/export"
 	"tillpost/inventory"
@@ -183,12 +182,12 @@ func (t *table) showUpdates() {
 		}
 		return
 	}
-	w := tabwriter.NewWriter(t.con.out, 0, 0, 2, ' ', 0)
+	w := newColumns(t.con)
 	head := "  LINE\tSTORE\tPRODUCT\tQUANTITY"
 	if t.ledger {
 		head += "\tWAS"
 	}
-	rows := []string{head}
+	w.row(head)
 	for _, f := range t.updates {
 		row := fmt.Sprintf("  %d\t%s\t%s\t%d", f.line, clip(f.key.Store, 20), clip(product(f.key), 50), f.quantity)
 		switch {
@@ -198,10 +197,9 @@ func (t *table) showUpdates() {
 		default:
 			row += fmt.Sprintf("\t%d", *f.was)
 		}
-		rows = append(rows, row)
+		w.row(row)
 	}
-	_, _ = fmt.Fprintln(w, strings.Join(rows, "\n")) // con.out keeps the error
-	_ = w.Flush()
+	w.flush()
 	if t.more > 0 {
 		t.con.printf("  and %s more\n", number(t.more))
 	}

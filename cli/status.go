@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,15 +45,13 @@ func (con *console) statusCommand() *cobra.Command {
 
 // showStatus prints a status for a person.
 func (con *console) showStatus(s agent.Status, now time.Time) {
-	t := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) // con.out keeps the error
-	}
+	t := newColumns(con)
+	row := func(name, format string, args ...any) { t.row(name + "\t" + fmt.Sprintf(format, args...)) }
 	row("agent", "%s", agentLine(s, now))
 	row("to send", "%s", pendingLine(s))
 	row("delivered", "%s", deliveredLine(s, now))
 	row("unchanged", "%s", plural(s.Unchanged, "row")+" not sent, because nothing had changed")
-	row("rejects", "%s", plural(s.Rejects, "row"))
+	row("rejects", "%s", rejectsLine(s))
 	row("dead letters", "%s", deadLine(s))
 	if s.Held > 0 {
 		row("held", "%s", plural(s.Held, "export"))
@@ -64,7 +61,7 @@ func (con *console) showStatus(s agent.Status, now time.Time) {
 		row("source "+plain(src.Name), "%s", sourceLine(src, now))
 	}
 	row("data", "%s", plain(s.DataDir))
-	_ = t.Flush() // con.out keeps the error
+	t.flush()
 }
 
 func agentLine(s agent.Status, now time.Time) string {
@@ -110,6 +107,17 @@ func deliveredLine(s agent.Status, now time.Time) string {
 	return line
 }
 
+func rejectsLine(s agent.Status) string {
+	line := plural(s.Rejects, "row")
+	if s.Rejects > 0 {
+		line += " so far, " + number(s.Listed) + " of the newest exports"
+	}
+	if s.Listed > 0 {
+		line += " (`tillpost rejects` lists them)"
+	}
+	return line
+}
+
 func deadLine(s agent.Status) string {
 	if s.Dead == 0 {
 		return "none"
@@ -118,7 +126,7 @@ func deadLine(s agent.Status) string {
 	if s.Unknown > 0 {
 		line += fmt.Sprintf(", %s of them because the API does not know the product or the store", number(s.Unknown))
 	}
-	return line
+	return line + " (`tillpost dead list` lists them)"
 }
 
 func apiLine(s agent.Status, now time.Time) string {
@@ -149,5 +157,9 @@ func sourceLine(src agent.SourceStatus, now time.Time) string {
 	if e.Refused != "" {
 		return line + "refused, " + clip(e.Refused, 200)
 	}
-	return line + fmt.Sprintf("%s, %s changed, %s", plural(e.Rows, "row"), number(e.Changed), plural(e.Rejects, "reject"))
+	line += fmt.Sprintf("%s, %s changed, %s", plural(e.Rows, "row"), number(e.Changed), plural(e.Rejects, "reject"))
+	if len(e.Reasons) > 0 {
+		line += " (" + reasonsLine(e.Reasons, 3) + ")"
+	}
+	return line
 }

@@ -122,7 +122,8 @@ func volatile(text string) string {
 		{`\$DIR[^\s":;,]*`, ``}, // to slashes, see below
 		{`time=\S+`, `time=TIME`},
 		{`"time":"[^"]*"`, `"time":"TIME"`},
-		{`"at":"[^"]*"`, `"at":"TIME"`},
+		{`"(at|next|acknowledged_at|waits_since)":"[^"]+"`, `"$1":"TIME"`},
+		{`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b`, `DATE`},
 		{`"last_delivery":"[^"]*"`, `"last_delivery":"TIME"`},
 		{`\b\d+ s ago`, `SECONDS ago`},
 		{`go1\.\d+(\.\d+)?`, `go1.N`},

@@ -1,6 +1,10 @@
 package outbox
 
-import "go.etcd.io/bbolt"
+import (
+	"encoding/binary"
+
+	"go.etcd.io/bbolt"
+)
 
 // SetSizes makes small exports behave as large ones do: large is from how many updates on an export's keys are kept as a
 // named set, chunk how many rows of a delta are applied in one transaction, block how many bytes of spilled rows are
@@ -14,6 +18,7 @@ const (
 	LargeExport = largeExport
 	DeltaChunk  = deltaChunk
 	MaxSets     = maxSets
+	MaxListed   = maxListed
 )
 
 // Raw changes the file behind the outbox's back.
@@ -24,4 +29,11 @@ func (o *Outbox) Writes() int {
 	id := 0
 	_ = o.db.View(func(tx *bbolt.Tx) error { id = tx.ID(); return nil })
 	return id
+}
+
+// SetFormat writes another format number into the file.
+func (o *Outbox) SetFormat(n uint32) error {
+	return o.Raw(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(keyFormat, seal(keyFormat, binary.BigEndian.AppendUint32(nil, n)))
+	})
 }

@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"flag"
@@ -13,18 +14,24 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/inventory"
 	"tillpost/outbox"
 	"tillpost/outbox/outboxtest"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// formatFile holds the folder of a small outbox as the first version with format 1 wrote it. It stays as it is once that
+// formatFile holds the folder of a small outbox as the first version with a format wrote it. It stays as it is once that
 // version is released: what later versions write gets a file of its own.
-var formatFile = filepath.Join("testdata", "format-1.tar.gz")
+func formatFile(format int) string {
+	return filepath.Join("testdata", fmt.Sprintf("format-%d.tar.gz", format))
+}
 
-// makeFormat1 leaves in dir an outbox in which everything that the layout knows occurs.
-func makeFormat1(t *testing.T, dir string) {
+// newestFormat is the one that -update writes.
+const newestFormat = 2
+
+// makeFormat leaves in dir an outbox in which everything that the layout knows occurs.
+func makeFormat(t *testing.T, dir string) {
 	box, err := outbox.Open(dir, outbox.Options{Destination: "https://api.example", Confirm: time.Hour, DeadRetry: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +43,7 @@ func makeFormat1(t *testing.T, dir string) {
 		"acked":    {Outcome: outbox.Acknowledged},
 		"falls":    {Outcome: outbox.Acknowledged},
 		"dead":     {Outcome: outbox.Refused, Status: 404, Unknown: true, Words: "no such product"},
-		"fails":    {Outcome: outbox.Failed, Due: noon.Add(time.Minute)},
+		"fails":    {Outcome: outbox.Failed, Due: noon.Add(time.Minute), Status: 500, Words: "oops"},
 		"confirms": {Outcome: outbox.Unsent, Doubt: true},
 	}
 	for _, l := range lease(t, box, 5, noon) {
@@ -51,22 +58,33 @@ func makeFormat1(t *testing.T, dir string) {
 		} // and `zero` stays leased
 	}
 	outboxtest.Take(t, box, outbox.Reading{Name: "c.csv", Family: ".csv"}, now.Add(time.Second), row("falls", 1), row("waits", 3))
+	takeBad(t, box, now.Add(2*time.Second), bad{name: "bad", source: "main", rejects: []string{"2:a", "3:b"}})
 	outboxtest.Close(t, box)
 }
 
-func TestAnOutboxOfFormat1IsUnderstood(t *testing.T) {
+func TestAnOutboxOfEachFormatIsUnderstood(t *testing.T) {
 	t.Parallel()
 	if *update {
 		dir := t.TempDir()
-		makeFormat1(t, dir)
-		if err := pack(dir, formatFile); err != nil {
+		makeFormat(t, dir)
+		if err := pack(dir, formatFile(newestFormat)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	dir := t.TempDir()
-	if err := unpack(formatFile, dir); err != nil {
-		t.Fatal(err)
+	for format := 1; format <= newestFormat; format++ {
+		t.Run(fmt.Sprint(format), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := unpack(formatFile(format), dir); err != nil {
+				t.Fatal(err)
+			}
+			understood(t, dir, format)
+		})
 	}
+}
+
+// understood checks that what makeFormat has left is there.
+func understood(t *testing.T, dir string, format int) {
 	box := outboxtest.Open(t, dir, outbox.Options{Destination: "https://api.example", Confirm: time.Hour, DeadRetry: time.Hour})
 	want := map[string]string{
 		"acked":    "wanted 4, acked 4",
@@ -76,6 +94,24 @@ func TestAnOutboxOfFormat1IsUnderstood(t *testing.T) {
 		"confirms": "wanted 9, acked 9, pending, doubt, confirm, due 13:00",
 		"zero":     "wanted 0, pending, doubt",
 		"waits":    "wanted 3, pending",
+	}
+	pending := int64(5)
+	if format > 1 {
+		want["good"] = "wanted 1, pending"
+		pending++
+		w := fmt.Sprint(listed(t, box, 10))
+		if w != "[main bad 2:a main bad 3:b]" {
+			t.Errorf("got the rejects %s", w)
+		}
+		found, _, err := box.Find(func(k inventory.Key) bool { return k.UPC == "fails" || k.UPC == "acked" }, 2)
+		if err != nil || len(found) != 2 {
+			t.Fatal(found, err)
+		}
+		for _, f := range found {
+			if f.Key.UPC == "fails" && (f.Failure == nil || f.Failure.Words != "oops") || f.Key.UPC == "acked" && !f.AckedAt.Equal(noon) {
+				t.Errorf("got %+v", f)
+			}
+		}
 	}
 	for k, err := range box.All() {
 		if err != nil {
@@ -91,7 +127,7 @@ func TestAnOutboxOfFormat1IsUnderstood(t *testing.T) {
 	}
 	s := stats(t, box)
 	s.Counters.Rejects = 0
-	if got := (outbox.Counters{Pending: 5, Dead: 1, Unknown: 1, Doubtful: 1, Delivered: 3}); s.Counters != got {
+	if got := (outbox.Counters{Pending: pending, Dead: 1, Unknown: 1, Doubtful: 1, Delivered: 3}); s.Counters != got {
 		t.Errorf("got %+v, want %+v", s.Counters, got)
 	}
 	old := outbox.Reading{Name: "old.csv", Family: ".csv", ModTime: noon.Add(-time.Hour), Arrived: noon.Add(time.Hour)}
@@ -163,5 +199,31 @@ func unpack(file, dir string) error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+func TestANewerFormatIsRefusedAndLeftAsItIs(t *testing.T) { // P12
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "outbox.db")
+	box, err := outbox.Open(dir, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := box.SetFormat(newestFormat + 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := outbox.Open(dir, outbox.Options{}); !errors.Is(err, outbox.ErrNewer) {
+		t.Errorf("got %v, want %v", err, outbox.ErrNewer)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file has changed (%v)", err)
 	}
 }
