@@ -211,7 +211,7 @@ func (s *screen) Write(p []byte) (int, error) {
 
 const (
 	barWidth  = 30 // characters, where there is room for them
-	besideBar = 45 // characters that a bar's line has besides
+	besideBar = 32 // characters that a bar's line has besides, and besides what it says
 )
 
 // progress draws how much of a total is done, and what it is that is done. It does nothing where there is no terminal.
@@ -227,7 +227,7 @@ func (s *screen) progress(done, total int64, what string) {
 	if s.bar == nil {
 		width := barWidth
 		if s.columns > 0 {
-			width = max(0, min(width, s.columns-besideBar))
+			width = max(0, min(width, s.columns-besideBar-utf8.RuneCountInString(what)))
 		}
 		s.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.w), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(width),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount())
@@ -236,8 +236,8 @@ func (s *screen) progress(done, total int64, what string) {
 	if s.bar.GetMax64() != total {
 		s.bar.ChangeMax64(total)
 	}
-	s.bar.Describe(what)
 	_ = s.bar.Set64(done)
+	s.bar.Describe(what) // which draws at once
 }
 
 // end takes the progress bar away.

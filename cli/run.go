@@ -2,8 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +24,8 @@ func (con *console) runCommand() *cobra.Command {
 		Args:    noArguments,
 	}
 	path := configFlag(cmd)
+	leashed := cmd.Flags().Bool(leashFlag, false, "end when standard input ends")
+	_ = cmd.Flags().MarkHidden(leashFlag) // there is such a flag
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := loadConfig(*path)
 		if err != nil {
@@ -30,9 +35,30 @@ func (con *console) runCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if *leashed {
+			return onLeash(cmd.Context(), cmd.InOrStdin(), a.Run)
+		}
 		return a.Run(cmd.Context())
 	}
 	return cmd
+}
+
+// leashFlag is for the demo, whose agent must not outlive it, however the demo ends.
+const leashFlag = "until-input-ends"
+
+// errInputEnded is the cause of the end of an agent on a leash.
+var errInputEnded = errors.New("standard input has ended")
+
+// onLeash runs until ctx or the input ends.
+func onLeash(ctx context.Context, input io.Reader, run func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var reader sync.WaitGroup // it is not waited for: its read may never return
+	reader.Go(func() {
+		_, _ = io.Copy(io.Discard, input) // an error is an end too
+		stop(errInputEnded)
+	})
+	return run(ctx)
 }
 
 // newAgent makes the agent of a config. Its errors are the config's, or the token's.
