@@ -16,6 +16,8 @@ type Desk interface {
 	Pause(ctx context.Context, paused bool) error
 	// Wanted tells the last wanted quantity of each encoded key; nil where there is none.
 	Wanted(ctx context.Context, keys [][]byte) ([]*int64, error)
+	// Verify reads the whole outbox and tells what is wrong with it.
+	Verify(context.Context) (Verified, error)
 	Close() error
 }
 

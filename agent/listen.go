@@ -154,6 +154,7 @@ func (l *listener) routes() http.Handler {
 	})
 	mux.HandleFunc("POST /pause", command(func(paused bool) (struct{}, error) { return struct{}{}, l.a.Pause(paused) }))
 	mux.HandleFunc("POST /wanted", command(func(keys [][]byte) ([]*int64, error) { return wanted(l.a.box, keys) }))
+	mux.HandleFunc("POST /verify", l.serveVerify)
 	return mux
 }
 
