@@ -98,11 +98,10 @@ func (u *checkup) agent(ctx context.Context) {
 func (u *checkup) running() bool { return u.status != nil && u.status.State != "stopped" }
 
 func (u *checkup) agentFound(now time.Time) finding {
-	_, silent := errors.AsType[*noAnswerError](u.deskErr)
 	s := u.status
 	switch {
-	case silent, errors.Is(u.deskErr, fs.ErrPermission):
-		return fault(u.deskErr, "try again in a minute")
+	case u.deskErr != nil && !ofOutbox(u.deskErr):
+		return fault(u.deskErr, "look after the data folder's disk, and who may use it")
 	case s == nil:
 		return fine("not running; what follows is what %s sees, and a service may be another account", u.account)
 	case s.State == "stopped" && s.Why != "":
@@ -148,18 +147,22 @@ func (u *checkup) tokenFrom(ctx context.Context, tokens *config.TokenSource) fin
 	return fine("from %s", tokens.From())
 }
 
+// ofOutbox reports whether what keeps the desk from being opened is the outbox, which no agent then works on.
+func ofOutbox(err error) bool {
+	return errors.Is(err, outbox.ErrNoOutbox) || errors.Is(err, outbox.ErrDamaged) || errors.Is(err, outbox.ErrNewer)
+}
+
 // outbox reads the whole outbox.
 func (u *checkup) outbox(ctx context.Context) {
-	_, silent := errors.AsType[*noAnswerError](u.deskErr)
 	switch {
 	case errors.Is(u.deskErr, outbox.ErrNoOutbox):
 		u.tell(ctx, "outbox", "", fine("none yet; the first start makes it"))
 		return
-	case silent, errors.Is(u.deskErr, fs.ErrPermission):
-		u.left = append(u.left, "the outbox")
+	case u.deskErr != nil && ofOutbox(u.deskErr):
+		u.tell(ctx, "outbox", "", fault(u.deskErr, "look after the data folder's disk"))
 		return
 	case u.deskErr != nil:
-		u.tell(ctx, "outbox", "", fault(u.deskErr, "look after the data folder's disk, and who may write to it"))
+		u.left = append(u.left, "the outbox")
 		return
 	}
 	type verified struct {
