@@ -79,7 +79,7 @@ type checkup struct {
 	con     *console
 	asJSON  bool
 	width   int    // of the items' names
-	account string // that looks
+	account string // that looks, as in `the account tillpost`
 
 	conf    *config.Config
 	token   string // is in nothing that is printed; "" = there is none
@@ -196,6 +196,9 @@ const (
 // within answers what look does, and gives up on it after limit: a dead share lets one wait for ever, and nothing ends
 // that. What is given up on must share nothing with its caller.
 func within[T any](ctx context.Context, limit time.Duration, look func(context.Context) T) (found T, ok bool) {
+	if ctx.Err() != nil {
+		return found, false
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer := make(chan T, 1)
@@ -209,7 +212,7 @@ func within[T any](ctx context.Context, limit time.Duration, look func(context.C
 	}
 }
 
-// account is the name of the account that looks.
+// account names the account that looks.
 func account(ctx context.Context) string {
 	name, _ := within(ctx, fileTime, func(context.Context) string { // Windows may ask a domain that is far away
 		u, err := user.Current()
@@ -219,7 +222,7 @@ func account(ctx context.Context) string {
 		return u.Username
 	})
 	if name == "" {
-		return "an account without a name"
+		return "this account"
 	}
-	return name
+	return "the account " + name
 }

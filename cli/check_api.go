@@ -109,7 +109,7 @@ func (u *checkup) proxyFound(p api.Probe) finding {
 	case p.Proxy == "":
 		return fine("none is used")
 	case u.conf.API.Proxy == "":
-		return warning("write it as `proxy` under `api`: a service has another environment than "+u.account, "%s, from this account's environment", p.Proxy)
+		return warning("write it as `proxy` under `api`: a service has another environment than a person", "%s, from this account's environment", p.Proxy)
 	}
 	return fine("%s lets it through", p.Proxy)
 }

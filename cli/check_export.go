@@ -86,8 +86,10 @@ func (u *checkup) exportFound(path, name string, e examined) finding {
 	switch {
 	case e.err != nil && e.moved:
 		return warning("look again in a minute", "%s is being written at this moment", name)
-	case e.err != nil && u.running() && errors.Is(e.err, fs.ErrPermission):
-		return fine("%s cannot be read by %s; the running agent tells in `tillpost status` what came of it", name, u.account)
+	case errors.Is(e.err, fs.ErrPermission) && u.running():
+		return fine("%s: %s cannot read it; what the running agent made of it is in `tillpost status`", name, u.account)
+	case errors.Is(e.err, fs.ErrPermission):
+		return failure("give the account that tillpost runs as the right to read it", "%s: %s cannot read it", name, u.account)
 	case e.err != nil:
 		return failure(preview, "%s would be refused: %s", name, clip(strings.ReplaceAll(errorText(e.err), "\n", "; "), 500))
 	}

@@ -65,7 +65,7 @@ func roomOf(p place) finding {
 // mayWrite is what to do where a folder cannot be written to.
 func (u *checkup) mayWrite(err error) string {
 	if errors.Is(err, fs.ErrPermission) {
-		return "give the account that tillpost runs as the right to write there; this look was " + u.account + "'s"
+		return "give the account that tillpost runs as the right to write there; it was " + u.account + " that looked"
 	}
 	return "look after the disk: it may be full, or made read-only after a fault"
 }
