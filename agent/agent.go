@@ -75,8 +75,9 @@ func New(opts Options) (*Agent, error) {
 	c := opts.Config
 	tokens := keepToken(opts.Token, opts.Log)
 	opts.Token = tokens.token
-	client, err := api.New(api.Options{URL: c.API.URL, Token: opts.Token, Timeout: c.API.Timeout, Connections: c.API.Concurrency,
-		Proxy: c.API.Proxy, CAFile: c.API.CAFile, UserAgent: "tillpost/" + opts.Version, Transport: opts.Transport})
+	speak := ClientOptions(c.API, opts.Token, opts.Version)
+	speak.Transport = opts.Transport
+	client, err := api.New(speak)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +97,12 @@ func New(opts Options) (*Agent, error) {
 		a.sources = append(a.sources, src)
 	}
 	return a, nil
+}
+
+// ClientOptions is how the agent speaks with the API: what tries the API out speaks so too.
+func ClientOptions(c config.API, token func() (string, error), version string) api.Options {
+	return api.Options{URL: c.URL, Token: token, Timeout: c.Timeout, Connections: c.Concurrency,
+		Proxy: c.Proxy, CAFile: c.CAFile, UserAgent: "tillpost/" + version}
 }
 
 // InUseError says that another agent works on the data folder.

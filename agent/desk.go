@@ -22,6 +22,8 @@ type Desk interface {
 	Rejects(ctx context.Context, after string) (RejectPage, error)
 	Why(ctx context.Context, code string) (Why, error)
 	Resend(ctx context.Context, which Selection) (Acted, error)
+	// Verify reads the whole outbox and tells what is wrong with it.
+	Verify(context.Context) (Verified, error)
 	Close() error
 }
 

@@ -130,6 +130,7 @@ func (con *console) root() *cobra.Command {
 	root.AddCommand(con.demoCommand(), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
 		con.deadCommand(), con.rejectsCommand(), con.whyCommand(), con.resendCommand(),
 		con.pauseCommand(), con.resumeCommand(), con.mockAPICommand(), con.versionCommand())
+	root.AddCommand(con.checkCommand())
 	root.SetHelpCommand(helpCommand())
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
