@@ -3,12 +3,14 @@
 // # Promises
 //
 //  1. What a command found out goes to stdout, what it has to say besides (errors, hints, warnings, the log, progress)
-//     to stderr. With --json every line of stdout is one JSON value.
+//     to stderr; the log goes to log.file where the config names one, and what a command failed from goes there too. With
+//     --json every line of stdout is one JSON value.
 //  2. The exit status is 0: done; 1: failed; 2: wrong usage or config, a missing token included; 3: done, but with
 //     rejects, dead letters or held exports. Output that could not be written is a failure.
 //  3. No control character of a file's name, an export or an answer reaches the terminal. (Promise 11.) No token does.
 //  4. A progress bar is drawn on a terminal alone.
-//  5. No command stands still or ends because nobody reads stderr; its last words are waited for for a second.
+//  5. No command stands still or ends because nobody reads stderr, or because the log's file takes nothing; its last
+//     words are waited for for a second.
 //  6. Main uses no package variable that changes: several calls can run at once.
 package cli
 
@@ -68,9 +70,12 @@ func (con *console) exit(err error) int {
 	if told && con.out.err != nil {
 		told, err = false, con.out.err
 	}
-	if !told && !readerGone(err) { // who read the output and went away knows
-		con.fail(err)
+	if told || readerGone(err) { // who read the output and went away knows
+		con.endLog(nil)
+		return exitStatus(err)
 	}
+	con.fail(err)
+	con.endLog(err)
 	return exitStatus(err)
 }
 

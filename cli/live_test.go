@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TILLPOST_TEST_BE_TILLPOST") != "" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
+	if path := os.Getenv("TILLPOST_TEST_CRASH"); path != "" {
+		crash(path)
+	}
 	for _, name := range []string{"TILLPOST_CONFIG", "TILLPOST_TOKEN", "CREDENTIALS_DIRECTORY"} {
 		if err := os.Unsetenv(name); err != nil {
 			panic(err)
