@@ -33,10 +33,16 @@ type source struct {
 
 	ranks map[string]arrival // exports that arrived and are not taken, for what was wrong with them; by name
 
-	trouble trouble // with the outbox's disk
-	rejects told
-	reading fileTrouble // with reading exports
-	away    fileTrouble // with putting them away
+	missing    trouble // with reading the folder
+	blind      trouble // with notifications
+	trouble    trouble // with the outbox's disk
+	litter     trouble // with removing temporary files
+	forgetting trouble // with files that are gone
+	pruning    trouble // with the archive
+	rejects    told
+	reading    fileTrouble // with reading exports
+	changing   fileTrouble // with exports that change while they are read
+	away       fileTrouble // with putting them away
 
 	mu    sync.Mutex // guards what follows
 	state sourceState
@@ -74,7 +80,11 @@ func newSource(a *Agent, c config.Source) (*source, error) {
 	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: c.Archive.Folder,
 		ranks: map[string]arrival{}}
 	log := a.log.With("source", c.Name)
+	folder := log.With("folder", c.Folder)
+	s.missing, s.blind = trouble{log: folder}, trouble{log: folder, below: aWarning}
 	s.trouble, s.rejects = trouble{log: log}, newTold(a.log)
+	s.litter, s.forgetting, s.pruning = trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}
+	s.changing = fileTrouble{trouble: trouble{log: log, below: forInfo}, over: "no export changes any more while it is read"}
 	s.reading = fileTrouble{trouble: trouble{log: log}, over: "every export can be read again"}
 	s.away = fileTrouble{trouble: trouble{log: log}, over: "exports can be put away again"}
 	if s.archive == "" {
@@ -117,6 +127,7 @@ func (s *source) settle(look watcher.Look, idle bool) {
 	if idle {
 		clear(s.ranks)
 		s.reading.none()
+		s.changing.none()
 		s.away.none()
 	}
 	s.mu.Lock()
@@ -139,21 +150,20 @@ func (s *source) isIdle() bool {
 // tell notes and logs what a look says of the folder.
 func (s *source) tell(look watcher.Look) {
 	s.mu.Lock()
-	was := s.state
 	s.state.looked, s.state.missing, s.state.blind, s.state.busy = look.At, look.Missing, look.Blind, true
 	s.mu.Unlock()
-	log := s.a.log.With("source", s.conf.Name, "folder", s.conf.Folder)
-	switch {
-	case look.Missing != "" && look.Missing != was.missing:
-		log.Error("the folder cannot be read; it is waited for", "err", look.Missing)
-	case look.Missing == "" && was.missing != "":
-		log.Info("the folder can be read again")
+	if look.Missing != "" {
+		s.missing.begin("the folder cannot be read; it is waited for", errors.New(look.Missing))
+	} else {
+		s.missing.end("the folder can be read again")
 	}
-	if look.Blind != "" && look.Blind != was.blind {
-		log.Warn("the system tells nothing of new files; they are found by looking", "every", s.conf.Rescan, "err", look.Blind)
+	if look.Blind != "" {
+		s.blind.begin("the system tells nothing of new files; they are found by looking", errors.New(look.Blind), "rescan", s.conf.Rescan)
+	} else {
+		s.blind.end("the system tells of new files again")
 	}
 	for _, skip := range look.Skipped {
-		log.Warn("not an export, left alone", "export", skip.Name, "err", skip.Why)
+		s.a.log.Warn("not an export, left alone", "source", s.conf.Name, "export", skip.Name, "err", skip.Why)
 	}
 }
 
@@ -181,7 +191,9 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	t := &taking{s: s, in: s.a.box.NewIntake(), now: look.At}
 	defer func() {
 		if cerr := t.in.Close(); cerr != nil {
-			s.a.log.Warn("a temporary file stays behind until the next start", "source", s.conf.Name, "err", cerr)
+			s.litter.begin("a temporary file stays behind until the next start", cerr)
+		} else {
+			s.litter.end("temporary files can be removed again")
 		}
 	}()
 	if err := t.takeAll(ctx, files); err != nil {
@@ -269,7 +281,7 @@ func (s *source) fresh(look watcher.Look) ([]watcher.File, error) {
 		old[f.Name] = outbox.File{Stat: statText(f.Stat), Complete: true, ModTime: f.ModTime()}
 	}
 	if len(old) > 0 {
-		s.a.log.Info("first start: older exports are left alone", "source", s.conf.Name, "count", len(old))
+		s.a.log.Info("first start: older exports are left alone", "source", s.conf.Name, "exports", len(old))
 	}
 	return wanted, s.a.box.Seen(s.conf.Name, old, look.At)
 }
@@ -324,7 +336,9 @@ func (s *source) forget(now time.Time) {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	if err := s.a.box.Forget(s.conf.Name, present, now); err != nil {
-		s.a.log.Warn("files that are gone cannot be forgotten; it is tried again tomorrow", "source", s.conf.Name, "err", err)
+		s.forgetting.begin("files that are gone cannot be forgotten; it is tried once a day", err)
+	} else {
+		s.forgetting.end("files that are gone can be forgotten again")
 	}
 }
 
@@ -335,7 +349,9 @@ func (s *source) prune(now time.Time) {
 	}
 	s.pruned = now
 	if err := watcher.PruneArchive(s.archive, s.conf.Archive.Keep, now); err != nil {
-		s.a.log.Warn("the archive cannot be tidied", "source", s.conf.Name, "err", err)
+		s.pruning.begin("the archive cannot be tidied; it is tried once a day", err)
+	} else {
+		s.pruning.end("the archive can be tidied again")
 	}
 }
 
