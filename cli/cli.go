@@ -132,8 +132,10 @@ func (con *console) root() *cobra.Command {
 	root.SetErr(con.err)
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(usageTemplate)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // but where a file is asked for
 	root.AddCommand(con.demoCommand(), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
-		con.pauseCommand(), con.resumeCommand(), con.mockAPICommand(), con.versionCommand())
+		con.pauseCommand(), con.resumeCommand(), con.mockAPICommand(), con.versionCommand(),
+		con.completionCommand())
 	root.SetHelpCommand(helpCommand())
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
@@ -146,6 +148,8 @@ func helpCommand() *cobra.Command {
 		Use:     "help [COMMAND]",
 		Short:   "what a command does",
 		Example: "  tillpost help preview",
+
+		ValidArgsFunction: commandChoices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			topic, rest, err := cmd.Root().Find(args)
 			if err != nil || topic == cmd.Root() && len(rest) > 0 {
@@ -159,7 +163,9 @@ func helpCommand() *cobra.Command {
 
 // configFlag gives a command its --config.
 func configFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("config", "", "the config, a `FILE` (default: $TILLPOST_CONFIG, then the platform's place)")
+	path := cmd.Flags().String("config", "", "the config, a `FILE` (default: $TILLPOST_CONFIG, then the platform's place)")
+	complete(cmd, "config", fileChoices)
+	return path
 }
 
 // jsonFlag gives a command its --json.

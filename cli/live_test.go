@@ -185,6 +185,9 @@ func TestCommandsAreServedByTheRunningAgent(t *testing.T) {
 		status, ok := s.status()
 		return ok && status.State == "paused" && status.Why == "by command" && status.Pending == 1
 	})
+	if out, _, code = s.run("pause", "--json"); code != 0 || out != `{"state":"paused","why":"by command","pending":1}`+"\n" {
+		t.Errorf("pause --json: got %d, %q", code, out)
+	}
 	if out, _, code = s.run("status"); code != 0 || !strings.Contains(out, "(`tillpost resume` lets it go on)") || !strings.Contains(out, "1 update, the oldest waits for ") {
 		t.Errorf("status: got %d, %q; want the pause, how to end it, and the update that waits", code, out)
 	}
