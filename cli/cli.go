@@ -135,7 +135,8 @@ func (con *console) root() *cobra.Command {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // but where a file is asked for
 	root.AddCommand(con.demoCommand(), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
 		con.pauseCommand(), con.resumeCommand(), con.mockAPICommand(), con.versionCommand(),
-		con.completionCommand())
+		con.completionCommand(),
+		con.manCommand())
 	root.SetHelpCommand(helpCommand())
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
