@@ -154,6 +154,7 @@ func TestWhatIsMissingInTheLogFileIsToldThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.Info("written", "line", 3)
+	con.file.flush()
 	con.exit(&agent.UnfinishedError{Pending: 3})
 	text := read(t, filepath.Join(dir, "till.log"))
 	var got []string

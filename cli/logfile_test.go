@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -217,6 +218,27 @@ func TestALogFileThatCannotBePutAsideGrowsToTwiceItsSize(t *testing.T) {
 	add(t, l, 26, 31, 1)
 	if got, want := holds(t, l), "1: 21-30, till: 31-31"; got != want || l.aside != nil {
 		t.Errorf("got %s, %v; want %s", got, l.aside, want)
+	}
+}
+
+func TestALogFileThatSomebodyReadsIsWrittenAllTheSame(t *testing.T) {
+	t.Parallel()
+	l := newLogFile(t, 100, 9)
+	add(t, l, 1, 1, 1)
+	reader, err := os.Open(l.path) // so that Windows does not let it be renamed
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, 2, 25, 1)
+	if (l.aside != nil) != (runtime.GOOS == "windows") {
+		t.Errorf("while it is read: got %v", l.aside)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, 26, 35, 1)
+	if got := span10(t, read(t, l.path)); got != "31-35" || l.aside != nil {
+		t.Errorf("afterwards: got the lines %s, %v; want those since it was put aside", got, l.aside)
 	}
 }
 
