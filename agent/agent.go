@@ -213,7 +213,6 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 		a.log.Info("stopped", "cause", cause)
 		return nil
 	}
-	a.log.Error("stopped", "err", err)
 	return err
 }
 
@@ -221,8 +220,8 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 // error is a *outbox.FullError, and it is to be called again.
 func (a *Agent) resume(ctx context.Context) error {
 	lost, err := a.box.Resume(ctx)
-	if len(lost) > 0 {
-		a.log.Error("accepted changes could not be read again; their exports are read anew where they still lie", "exports", lost)
+	for _, e := range lost {
+		a.log.Error("what was accepted of an export could not be read again; it is read anew where it still lies", "source", e.Source, "export", e.Name)
 	}
 	_, full := errors.AsType[*outbox.FullError](err)
 	a.unapplied.Store(full)

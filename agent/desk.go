@@ -116,9 +116,9 @@ func (d *boxDesk) Wanted(_ context.Context, keys [][]byte) ([]*int64, error) {
 func (d *boxDesk) Close() error { return d.box.Close() }
 
 // changed lets a running agent look at what a command has changed, and logs the command.
-func (d *boxDesk) changed(command string, facts ...any) {
+func (d *boxDesk) changed(command string, done int64) {
 	if d.agent != nil {
-		d.agent.log.Info("command", append([]any{"command", command}, facts...)...)
+		d.agent.log.Info("command", "command", command, "done", done)
 		signal(d.agent.wake)
 		signal(d.agent.quiet)
 	}

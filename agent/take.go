@@ -99,6 +99,7 @@ func (t *taking) read(f watcher.File) error {
 		return nil
 	}
 	t.s.reading.well(f.Name)
+	t.s.changing.well(f.Name)
 	return nil
 }
 
@@ -145,8 +146,9 @@ func (t *taking) unread(f watcher.File, err error) {
 	case errors.Is(err, watcher.ErrChanged) && errors.Is(err, fs.ErrNotExist):
 		log.Warn("the export was gone before it was read", "err", err)
 		t.s.reading.well(f.Name)
+		t.s.changing.well(f.Name)
 	case errors.Is(err, watcher.ErrChanged):
-		log.Info("the export changed while it was read; it is read again once it lies still")
+		t.s.changing.fail(f.Name, "an export changed while it was read; it is read again once it lies still", err)
 		t.more = true
 		t.s.reading.well(f.Name)
 	case errors.Is(err, errOtherBytes):

@@ -21,6 +21,9 @@ import (
 // TestMain lets the test binary be tillpost where a test, or the demo, starts it, and takes away what this machine may
 // hold for it.
 func TestMain(m *testing.M) {
+	if path := os.Getenv("TILLPOST_TEST_CRASH"); path != "" {
+		crash(path)
+	}
 	if os.Getenv("TILLPOST_TEST_BE_TILLPOST") != "" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
@@ -186,6 +189,9 @@ func TestCommandsAreServedByTheRunningAgent(t *testing.T) {
 		status, ok := s.status()
 		return ok && status.State == "paused" && status.Why == "by command" && status.Pending == 1
 	})
+	if out, _, code = s.run("pause", "--json"); code != 0 || out != `{"state":"paused","why":"by command","pending":1}`+"\n" {
+		t.Errorf("pause --json: got %d, %q", code, out)
+	}
 	if out, _, code = s.run("status"); code != 0 || !strings.Contains(out, "(`tillpost resume` lets it go on)") || !strings.Contains(out, "1 update, the oldest waits for ") {
 		t.Errorf("status: got %d, %q; want the pause, how to end it, and the update that waits", code, out)
 	}

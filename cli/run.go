@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -19,7 +17,8 @@ func (con *console) runCommand() *cobra.Command {
 		Use:   "run [--config FILE]",
 		Short: "the agent in the foreground",
 		Long: "run watches the folders of the config and sends what changes, until it is told to stop (Ctrl-C, SIGTERM). Requests\n" +
-			"that are on their way then have 10 s; all that is known is on disk when it ends. The log goes to standard error.",
+			"that are on their way then have 10 s; all that is known is on disk when it ends. The log goes to standard error, or to\n" +
+			"the file that the config names as log.file.",
 		Example: "  tillpost run --config /etc/tillpost/tillpost.yaml",
 		Args:    noArguments,
 	}
@@ -63,36 +62,14 @@ func onLeash(ctx context.Context, input io.Reader, run func(context.Context) err
 
 // newAgent makes the agent of a config. Its errors are the config's, or the token's.
 func (con *console) newAgent(c *config.Config) (*agent.Agent, error) {
+	log := con.logger(c.Log) // first, so that whatever keeps the agent from its work is in it
 	tokens := c.TokenSource()
 	if _, err := tokens.Token(); err != nil {
 		return nil, &setupError{err: err, token: true}
 	}
-	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: con.logger(c.Log), Version: programVersion()})
+	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: log, Version: programVersion()})
 	if err != nil {
 		return nil, &setupError{err: err}
 	}
 	return a, nil
-}
-
-// logger logs to stderr as the config says.
-func (con *console) logger(c config.Log) *slog.Logger {
-	con.behind.noteBy(func(lines int) []byte {
-		var b bytes.Buffer
-		newLogger(&b, config.Log{Format: c.Format}).Warn("log lines were lost: they could not be written in time", "lines", lines)
-		return b.Bytes()
-	})
-	return newLogger(con.err, c)
-}
-
-// newLogger logs to w as the config says. Both formats escape what does not print.
-func newLogger(w io.Writer, c config.Log) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelInfo // the config knows no such level
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }

@@ -44,7 +44,7 @@ func TestAConfigThatStatesEveryKeyMeansThat(t *testing.T) {
 		DataDir:     "/etc/data",
 		Heartbeat:   Heartbeat{Every: 10 * time.Minute},
 		MetricsPush: MetricsPush{Every: 2 * time.Minute},
-		Log:         Log{Level: "debug", Format: "json", MaxSize: 10 << 20, Keep: 5},
+		Log:         Log{Level: "debug", Format: "json", File: "/etc/tillpost/log/tillpost.log", MaxSize: 512 << 10, Keep: 0},
 		Sources: []Source{{
 			Name: "till 1", Folder: "/srv/pos/export",
 			Files: []string{"STOCK*.csv", "stock[0-9].txt"}, Recursive: true,

@@ -105,9 +105,9 @@ func agentKeys() []key {
 		{path: "log"},
 		{path: "log.level", def: "info", allowed: "debug | info | warn | error", meaning: "the least that is logged", read: oneOf(func(t target) *string { return &t.c.Log.Level })},
 		{path: "log.format", def: "text", allowed: "text | json", meaning: "how a line is written", read: oneOf(func(t target) *string { return &t.c.Log.Format })},
-		{path: "log.file", def: `""`, allowed: "a file's path", meaning: "where the log goes; empty = standard error", now: []string{later}, read: pathOf(func(t target) *string { return &t.c.Log.File })},
-		{path: "log.max_size", def: "10MB", allowed: "a size such as 512KB, 10MB or 1GB", meaning: "how long a log file grows", now: []string{}, read: one(size, func(t target) *int64 { return &t.c.Log.MaxSize })},
-		{path: "log.keep", def: "5", allowed: "a whole number from 0 to 1000", meaning: "how many full log files are kept", now: []string{}, read: one(whole(0, 1000), func(t target) *int { return &t.c.Log.Keep })},
+		{path: "log.file", def: `""`, allowed: "a file's path", meaning: "where the log goes; empty = standard error", read: pathOf(func(t target) *string { return &t.c.Log.File })},
+		{path: "log.max_size", def: "10MB", allowed: "a size such as 512KB, 10MB or 1GB", meaning: "how long the log file grows until it is put aside, as tillpost-000001.log and so on; a KB is 1024 bytes", read: one(size, func(t target) *int64 { return &t.c.Log.MaxSize })},
+		{path: "log.keep", def: "5", allowed: "a whole number from 0 to 1000", meaning: "how many full log files are kept, the newest; 0 = none, and the file begins anew", read: one(whole(0, 1000), func(t target) *int { return &t.c.Log.Keep })},
 	}
 }
 
