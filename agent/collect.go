@@ -178,7 +178,11 @@ func (s *source) setFull(why string) {
 // take takes in what a look found, together. It reports whether nothing is left to come back to. A full disk is not an
 // error: the exports are tried again.
 func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err error) {
-	if len(look.Files) == 0 && !s.a.unapplied.Load() {
+	released, err := s.hasReleased()
+	if err != nil {
+		return false, s.putOff(err, look.Files)
+	}
+	if len(look.Files) == 0 && !released && !s.a.unapplied.Load() {
 		return true, nil
 	}
 	defer signal(s.a.wake) // the drain gets nothing while something is applied, and does not look for its end
@@ -213,7 +217,7 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 
 // takeAll reads the exports and hands them to the outbox.
 func (t *taking) takeAll(ctx context.Context, files []watcher.File) error {
-	if err := t.begin(); err != nil {
+	if err := errors.Join(t.begin(), t.released(ctx)); err != nil {
 		return err
 	}
 	for _, f := range files {

@@ -19,6 +19,9 @@ type Desk interface {
 	Dead(ctx context.Context, after string) (DeadPage, error)
 	RetryDead(ctx context.Context, which Which) (Acted, error)
 	DiscardDead(ctx context.Context, which Which) (Acted, error)
+	Held(ctx context.Context, _ string) ([]HeldExport, error)
+	ReleaseHeld(ctx context.Context, which Which) (Acted, error)
+	DiscardHeld(ctx context.Context, which Which) (Acted, error)
 	Rejects(ctx context.Context, after string) (RejectPage, error)
 	Why(ctx context.Context, code string) (Why, error)
 	Resend(ctx context.Context, which Selection) (Acted, error)
@@ -112,8 +115,16 @@ func (d *boxDesk) Wanted(_ context.Context, keys [][]byte) ([]*int64, error) {
 	return out, nil
 }
 
-// Close closes the outbox that OpenDesk has opened.
-func (d *boxDesk) Close() error { return d.box.Close() }
+// Close closes the outbox that OpenDesk has opened; a running agent's stays open.
+func (d *boxDesk) Close() error {
+	if d.agent != nil {
+		return nil
+	}
+	return d.box.Close()
+}
+
+// Desk is where the running agent's own commands are served.
+func (a *Agent) Desk() Desk { return &boxDesk{box: a.box, conf: a.opts.Config, agent: a} }
 
 // changed lets a running agent look at what a command has changed, and logs the command.
 func (d *boxDesk) changed(command string, done int64) {

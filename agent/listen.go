@@ -149,7 +149,7 @@ func (l *listener) guard(next http.Handler) http.Handler {
 }
 
 func (l *listener) routes() http.Handler {
-	d := &boxDesk{box: l.a.box, conf: l.a.opts.Config, agent: l.a}
+	d := l.a.Desk()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		s, err := d.Status(r.Context())
@@ -160,6 +160,9 @@ func (l *listener) routes() http.Handler {
 	mux.HandleFunc("POST /dead", command(d.Dead))
 	mux.HandleFunc("POST /dead/retry", command(d.RetryDead))
 	mux.HandleFunc("POST /dead/discard", command(d.DiscardDead))
+	mux.HandleFunc("POST /held", command(d.Held))
+	mux.HandleFunc("POST /held/release", command(d.ReleaseHeld))
+	mux.HandleFunc("POST /held/discard", command(d.DiscardHeld))
 	mux.HandleFunc("POST /rejects", command(d.Rejects))
 	mux.HandleFunc("POST /why", command(d.Why))
 	mux.HandleFunc("POST /resend", command(d.Resend))
@@ -244,6 +247,18 @@ func (d *netDesk) DiscardDead(ctx context.Context, which Which) (Acted, error) {
 	return ask[Acted](ctx, d, "/dead/discard", which)
 }
 
+func (d *netDesk) Held(ctx context.Context, _ string) ([]HeldExport, error) {
+	return ask[[]HeldExport](ctx, d, "/held", "")
+}
+
+func (d *netDesk) ReleaseHeld(ctx context.Context, which Which) (Acted, error) {
+	return ask[Acted](ctx, d, "/held/release", which)
+}
+
+func (d *netDesk) DiscardHeld(ctx context.Context, which Which) (Acted, error) {
+	return ask[Acted](ctx, d, "/held/discard", which)
+}
+
 func (d *netDesk) Rejects(ctx context.Context, after string) (RejectPage, error) {
 	return ask[RejectPage](ctx, d, "/rejects", after)
 }
@@ -269,7 +284,7 @@ func (d *netDesk) Close() error {
 func ask[Out any](ctx context.Context, d *netDesk, path string, in any) (out Out, err error) {
 	most := replyTime
 	switch path {
-	case "/dead/retry", "/dead/discard", "/resend", "/why", "/verify":
+	case "/dead/retry", "/dead/discard", "/held/release", "/held/discard", "/resend", "/why", "/verify":
 		most = commandTime
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)

@@ -48,6 +48,11 @@ func examine(ctx context.Context, path string, how agent.Reading) (e examined) {
 
 // newest looks at the newest export of a source, as `preview` shows it.
 func (u *checkup) newest(ctx context.Context, s config.Source, f folder, told *agent.SourceStatus) {
+	if told != nil && told.LastExport != nil && told.LastExport.Held {
+		u.tell(ctx, "export", s.Name, warning("`tillpost held list` says more; `tillpost held release` takes it after all, `tillpost held discard` forgets it",
+			"the last one, %s, is held: %s", told.LastExport.Name, clip(told.LastExport.Refused, 300)))
+		return
+	}
 	if f.err == nil && len(f.Files) > 0 {
 		name := f.Files[len(f.Files)-1].Name
 		path, how := filepath.Join(s.Folder, filepath.FromSlash(name)), agent.ReadingOf(s)

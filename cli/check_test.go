@@ -280,7 +280,7 @@ func TestCheckOfFolders(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, mockapi.Options{})
 	future := time.Now().Add(3 * time.Hour)
-	if err := os.Chtimes(s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,0\n"), future, future); err != nil {
+	if err := os.Chtimes(s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,3\n"), future, future); err != nil {
 		t.Fatal(err)
 	}
 	is(t, s.check(statusDone), "folder main", itemWarning, "stock.csv is dated 2 h in the future")

@@ -125,7 +125,7 @@ func summarise(before, after agent.Status, start time.Time) synced {
 	sum := synced{Delivered: after.Delivered - before.Delivered, Unchanged: after.Unchanged - before.Unchanged,
 		Rejects: after.Rejects - before.Rejects, Dead: after.Dead, Unknown: after.Unknown, Held: after.Held, Pending: after.Pending}
 	for _, src := range after.Sources {
-		if e := src.LastExport; e != nil && e.Refused != "" && !e.At.Before(start) {
+		if e := src.LastExport; e != nil && e.Refused != "" && !e.Held && !e.At.Before(start) {
 			sum.Refused++
 		}
 	}

@@ -247,6 +247,17 @@ func (c *checker) files() {
 		}
 		return nil
 	})
+	c.each(bucketHeld, func(k, _ []byte) error {
+		var h Held
+		if err := getJSON(c.tx.Bucket(bucketHeld), k, &h); err != nil {
+			return err
+		}
+		if _, err := os.Stat(c.o.HeldPath(h)); err != nil {
+			return err
+		}
+		set := &namedSet{path: filepath.Join(c.o.dir, "held", h.Set)}
+		return set.verify()
+	})
 	c.each(bucketIntakes, func(k, _ []byte) error {
 		var in intakeRecord
 		if err := getJSON(c.tx.Bucket(bucketIntakes), k, &in); err != nil {

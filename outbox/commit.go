@@ -150,6 +150,9 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 	}
 	t.state.Rank = max(t.state.Rank, in.rank)
 	in.keepLists(sources)
+	if err := in.keepHeld(t, exports); err != nil {
+		return 0, nil, err
+	}
 	if err := in.putSources(t, sources); err != nil {
 		return 0, nil, err
 	}
@@ -187,7 +190,7 @@ func (in *Intake) putSources(t *txn, sources map[string]*Source) error {
 func (x *incoming) record(now time.Time) Export {
 	e := Export{Source: x.Source, Name: x.Name, Family: x.Family, Size: x.Size, ModTime: x.ModTime, Arrived: x.Arrived,
 		Taken: now.UTC(), Rank: x.rank, Hash: x.taken.Hash, Digest: x.Digest, Complete: x.taken.Complete, Refused: x.taken.Refused,
-		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Counts: x.counts}
+		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Held: x.hold != nil, Counts: x.counts}
 	if c := x.Completes; c != nil {
 		e.ID, e.Arrived = c.ID, c.Arrived
 		e.Rows += c.Rows
