@@ -41,6 +41,8 @@ type Options struct {
 	Log     *slog.Logger
 	Version string
 
+	Reconfigured bool // it takes the place of one with another config: dead letters are tried again
+
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation
 	NoSync    bool              // no fsync: for simulation
@@ -105,6 +107,9 @@ func ClientOptions(c config.API, token func() (string, error), version string) a
 		Proxy: c.Proxy, CAFile: c.CAFile, UserAgent: "tillpost/" + version}
 }
 
+// Log is where the agent logs.
+func (a *Agent) Log() *slog.Logger { return a.log }
+
 // InUseError says that another agent works on the data folder.
 type InUseError struct {
 	Dir string
@@ -146,6 +151,11 @@ func (a *Agent) open(ctx context.Context) error {
 		return errors.Join(err, box.Close())
 	}
 	a.paused.Store(stats.Paused)
+	if a.opts.Reconfigured {
+		if _, _, err := box.RetryDead(nil, a.started); err != nil {
+			return errors.Join(err, box.Close())
+		}
+	}
 	if err := os.Remove(cardPath(c.DataDir)); err != nil && !errors.Is(err, fs.ErrNotExist) { // another life's
 		a.log.Warn("what another run left cannot be removed", "err", err)
 	}

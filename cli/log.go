@@ -10,7 +10,7 @@ import (
 )
 
 // logger logs as the config says: to stderr, or to a file and, while that takes nothing, to stderr. A file that cannot be
-// written keeps no agent from its work. A command that logs to a file calls it once; exit closes the file.
+// written keeps no agent from its work. endLog closes the file, before there is another and at the end.
 func (con *console) logger(c config.Log) *slog.Logger {
 	con.behind.noteBy(note(c, "log lines were lost: they could not be written in time"))
 	if c.File == "" {
@@ -33,6 +33,7 @@ func (con *console) endLog(err error) {
 		con.log.Error("tillpost failed", "err", errorText(err))
 	}
 	con.file.close()
+	con.log, con.file = nil, nil
 }
 
 // note is a line of the log that tells how many are missing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,8 @@ func (con *console) runCommand() *cobra.Command {
 		Short: "the agent in the foreground",
 		Long: "run watches the folders of the config and sends what changes, until it is told to stop (Ctrl-C, SIGTERM). Requests\n" +
 			"that are on their way then have 10 s; all that is known is on disk when it ends. The log goes to standard error, or to\n" +
-			"the file that the config names as log.file.",
+			"the file that the config names as log.file. A changed config is taken up while it runs; a bad one is named in the log,\n" +
+			"and the one before goes on.",
 		Example: "  tillpost run --config /etc/tillpost/tillpost.yaml",
 		Args:    noArguments,
 	}
@@ -26,18 +28,11 @@ func (con *console) runCommand() *cobra.Command {
 	leashed := cmd.Flags().Bool(leashFlag, false, "end when standard input ends")
 	_ = cmd.Flags().MarkHidden(leashFlag) // there is such a flag
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig(*path)
-		if err != nil {
-			return err
-		}
-		a, err := con.newAgent(c)
-		if err != nil {
-			return err
-		}
+		run := func(ctx context.Context) error { return con.runConfig(ctx, *path) }
 		if *leashed {
-			return onLeash(cmd.Context(), cmd.InOrStdin(), a.Run)
+			return onLeash(cmd.Context(), cmd.InOrStdin(), run)
 		}
-		return a.Run(cmd.Context())
+		return run(cmd.Context())
 	}
 	return cmd
 }
@@ -60,14 +55,17 @@ func onLeash(ctx context.Context, input io.Reader, run func(context.Context) err
 	return run(ctx)
 }
 
-// newAgent makes the agent of a config. Its errors are the config's, or the token's.
-func (con *console) newAgent(c *config.Config) (*agent.Agent, error) {
-	log := con.logger(c.Log) // first, so that whatever keeps the agent from its work is in it
+// newAgent makes the agent of a config, which may take another's place. Its errors are the config's, or the token's.
+func (con *console) newAgent(c *config.Config, reconfigured bool) (*agent.Agent, error) {
+	return agentOf(c, con.logger(c.Log), reconfigured) // the log first, so that whatever keeps the agent from its work is in it
+}
+
+func agentOf(c *config.Config, log *slog.Logger, reconfigured bool) (*agent.Agent, error) {
 	tokens := c.TokenSource()
 	if _, err := tokens.Token(); err != nil {
 		return nil, &setupError{err: err, token: true}
 	}
-	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: log, Version: programVersion()})
+	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: log, Version: programVersion(), Reconfigured: reconfigured})
 	if err != nil {
 		return nil, &setupError{err: err}
 	}
