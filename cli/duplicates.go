@@ -24,41 +24,60 @@ type duplicates struct {
 
 // entry is one row.
 type entry struct {
-	hash   uint64 // of its key; once settled, with DuplicatesReject, the line of another row for it
-	figure int64  // units; once settled the sum, or lost
-	row    uint32 // its number among the updates, from 0
+	hash   uint64 // of its key; once settled, where the row is rejected, the line of the other row that is to blame
+	figure int64  // units; once settled the sum, or one of the marks below
+	row    uint32 // its number among the updates, from 0; of a void one, that of the next update
 	line   uint32
 }
 
-// lost marks a row whose figure does not count, or counts in another row's sum.
-const lost = math.MinInt64
+// What stands for a figure that is none. No figure is as small.
+const (
+	lost     = math.MinInt64 + iota // does not count, or counts in another row's sum
+	void                            // of a reject that names its key: not known
+	rejected                        // falls, for another row is for the same key
+)
 
 // maxCompared is how many rows are compared: as many as a chain's export has, in 240 MB.
 const maxCompared = 10_000_000
 
 // fate is what becomes of a row.
 type fate struct {
-	figure      int64 // what counts: its own, or the sum
-	lost        bool
-	rejectedFor int // the line of another row for its key; 0 = it is not rejected
+	figure   int64 // what counts: its own, or the sum
+	lost     bool
+	rejected string // the class of the reject that it is; "" = it is none
+	other    int    // and the line of the row for the same key that is to blame
 }
 
 func newDuplicates(rule inventory.Duplicates) *duplicates { return &duplicates{rule: rule} }
 
 // add takes one row, in the export's order.
 func (d *duplicates) add(row export.Row) error {
+	err := d.push(row.Key, row.Line, row.Figure)
+	d.row++
+	return err
+}
+
+// void takes a reject that names its key, in the export's order. No sum without it is true, so the key's other rows fall
+// where they are added up.
+func (d *duplicates) void(reject *export.Reject) error {
+	if d.rule != inventory.DuplicatesSum || reject.Key == nil {
+		return nil
+	}
+	return d.push(reject.Key, reject.Line, void)
+}
+
+func (d *duplicates) push(key []byte, line int, figure int64) error {
 	if len(d.entries) == maxCompared {
 		return fmt.Errorf("the export has more than %s rows, which preview cannot compare", number(maxCompared))
 	}
-	d.entries = append(d.entries, entry{hash: xxhash.Sum64(row.Key), figure: row.Figure, row: d.row, line: uint32(min(row.Line, math.MaxUint32))})
-	d.row++
+	d.entries = append(d.entries, entry{hash: xxhash.Sum64(key), figure: figure, row: d.row, line: uint32(min(line, math.MaxUint32))})
 	return nil
 }
 
 // settle decides, once all rows are added. What is left are the rows whose fate is not their own figure.
 func (d *duplicates) settle() {
 	slices.SortFunc(d.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.row, b.row))
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.row, b.row), cmp.Compare(a.line, b.line))
 	})
 	left := 0
 	for from := 0; from < len(d.entries); {
@@ -67,8 +86,7 @@ func (d *duplicates) settle() {
 			to++
 		}
 		if group := d.entries[from:to]; len(group) > 1 {
-			d.decide(group)
-			left += copy(d.entries[left:], group)
+			left += copy(d.entries[left:], d.decide(group))
 		}
 		from = to
 	}
@@ -77,18 +95,26 @@ func (d *duplicates) settle() {
 	d.row = 0
 }
 
-// decide settles the rows for one key, at least two.
-func (d *duplicates) decide(group []entry) {
+// decide settles the rows for one key, at least two, and answers those that are updates by themselves.
+func (d *duplicates) decide(group []entry) []entry {
+	unread := slices.IndexFunc(group, func(e entry) bool { return e.figure == void })
 	last := len(group) - 1
-	switch d.rule {
-	case inventory.DuplicatesReject:
+	switch {
+	case unread >= 0:
+		line := group[unread].line
+		group = slices.DeleteFunc(group, func(e entry) bool { return e.figure == void })
+		for i := range group {
+			group[i].hash, group[i].figure = uint64(line), rejected
+		}
+		return group
+	case d.rule == inventory.DuplicatesReject:
 		first, second := group[0].line, group[1].line
 		for i := range group {
-			group[i].hash = uint64(first)
+			group[i].hash, group[i].figure = uint64(first), rejected
 		}
 		group[0].hash = uint64(second)
-		return
-	case inventory.DuplicatesSum:
+		return group
+	case d.rule == inventory.DuplicatesSum:
 		for _, e := range group[:last] {
 			group[last].figure += e.figure
 		}
@@ -96,6 +122,7 @@ func (d *duplicates) decide(group []entry) {
 	for i := range group[:last] {
 		group[i].figure = lost
 	}
+	return group
 }
 
 // next is the fate of the next row, in the export's order.
@@ -107,8 +134,11 @@ func (d *duplicates) next(row export.Row) fate {
 	}
 	e := d.entries[d.at]
 	d.at++
-	if d.rule == inventory.DuplicatesReject {
-		return fate{rejectedFor: int(e.hash)}
+	switch {
+	case e.figure != rejected:
+		return fate{figure: e.figure, lost: e.figure == lost}
+	case d.rule == inventory.DuplicatesSum:
+		return fate{rejected: export.RejectSum, other: int(e.hash)}
 	}
-	return fate{figure: e.figure, lost: e.figure == lost}
+	return fate{rejected: export.RejectDuplicate, other: int(e.hash)}
 }

@@ -46,11 +46,10 @@ type examination struct {
 type item struct {
 	found
 	reject string // "" = it is an update
+	code   string // the reject's class
 }
 
-const (
-	askBatch = 1000 // updates that the ledger is asked for at once
-)
+const askBatch = 1000 // updates that the ledger is asked for at once
 
 // run shows the export at path. The error says why nothing of it would be taken.
 func (x *examination) run(ctx context.Context, path string) (err error) {
@@ -110,12 +109,15 @@ func (x *examination) survey(ctx context.Context, rows *export.Rows) (*duplicate
 	dup := newDuplicates(x.how.Duplicates)
 	for row, err := range rows.All() {
 		if err != nil {
-			if _, ok := errors.AsType[*export.Reject](err); ok {
-				continue
+			reject, ok := errors.AsType[*export.Reject](err)
+			if !ok {
+				return nil, err
 			}
-			return nil, err
+			err = dup.void(reject)
+		} else {
+			err = dup.add(row)
 		}
-		if err := dup.add(row); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +133,7 @@ func (x *examination) show(ctx context.Context, rows *export.Rows, dup *duplicat
 			if !ok {
 				return err
 			}
-			err = x.push(ctx, item{found: found{line: reject.Line}, reject: reject.Reason})
+			err = x.reject(ctx, reject.Line, reject.Code, reject.Reason)
 		} else {
 			err = x.judge(ctx, row, dup.next(row))
 		}
@@ -152,20 +154,25 @@ func (x *examination) judge(ctx context.Context, row export.Row, f fate) error {
 		x.sum.Skipped++
 		x.sum.Rows++
 		return nil
-	case f.rejectedFor > 0:
-		return x.push(ctx, item{found: found{line: row.Line},
-			reject: fmt.Sprintf("line %d is for the same product and store, and duplicates are rejected", f.rejectedFor)})
+	case f.rejected == export.RejectDuplicate:
+		return x.reject(ctx, row.Line, f.rejected, fmt.Sprintf("line %d is for the same product and store, and duplicates are rejected", f.other))
+	case f.rejected != "":
+		return x.reject(ctx, row.Line, f.rejected, fmt.Sprintf("line %d is for the same product and store and was rejected, so that their sum is not known", f.other))
 	}
 	quantity := x.how.Stock.Quantity(f.figure)
 	if max(quantity, -quantity) > inventory.MaxQuantity { // only a sum can get there
-		return x.push(ctx, item{found: found{line: row.Line},
-			reject: fmt.Sprintf("the sum of the rows for its product and store, %d, is too large", f.figure)})
+		return x.reject(ctx, row.Line, export.RejectSum, fmt.Sprintf("the sum of the rows for its product and store, %d, is too large", f.figure))
 	}
 	key, err := inventory.DecodeKey(row.Key)
 	if err != nil {
 		return fmt.Errorf("line %d: %w", row.Line, err)
 	}
 	return x.push(ctx, item{found: found{line: row.Line, key: key, quantity: quantity}})
+}
+
+// reject puts a reject into the batch.
+func (x *examination) reject(ctx context.Context, line int, code, reason string) error {
+	return x.push(ctx, item{found: found{line: line}, code: code, reject: reason})
 }
 
 // push puts an item into the batch, and the batch through where it is full.
@@ -187,8 +194,7 @@ func (x *examination) flush(ctx context.Context) error {
 	}
 	for _, i := range x.batch {
 		if i.reject != "" {
-			x.sum.Rejects++
-			x.sum.Rows++
+			x.sum.rejected(i.code)
 			x.sink.reject(i.line, i.reject)
 			continue
 		}

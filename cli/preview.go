@@ -154,7 +154,18 @@ type sink interface {
 // previewSum counts one export's rows: Rows = Updates + Rejects + Skipped.
 type previewSum struct {
 	export.Summary
-	Unchanged *int `json:"unchanged,omitempty"` // nil = there is no ledger
+	Unchanged *int             `json:"unchanged,omitempty"` // nil = there is no ledger
+	Reasons   map[string]int64 `json:"reasons,omitempty"`   // the rejects by their class
+}
+
+// rejected counts a reject of a class.
+func (s *previewSum) rejected(code string) {
+	s.Rows++
+	s.Rejects++
+	if s.Reasons == nil {
+		s.Reasons = map[string]int64{}
+	}
+	s.Reasons[code]++
 }
 
 // file shows one export. The error has been told.

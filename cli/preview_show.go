@@ -100,6 +100,7 @@ type table struct {
 const (
 	listedUpdates = 20
 	listedRejects = 10
+	listedReasons = 6
 )
 
 func newTable(con *console, name string, ledger bool) *table {
@@ -141,7 +142,7 @@ func (t *table) failed(err error, s previewSum, whole bool) {
 func (t *table) summary(s previewSum) {
 	t.showDetected()
 	t.showUpdates()
-	t.showRejects(s.Rejects)
+	t.showRejects(s)
 	parts := []string{plural(s.Updates, "update")}
 	if s.Unchanged != nil {
 		parts[0] += fmt.Sprintf(" (%s new, %s changed, %s unchanged)", number(t.new), number(t.changed), number(*s.Unchanged))
@@ -215,16 +216,20 @@ func product(k inventory.Key) string {
 	return fmt.Sprintf("sku %s %s %s", k.SKU, cmp.Or(k.Size, `""`), cmp.Or(k.Width, `""`))
 }
 
-func (t *table) showRejects(all int) {
-	if all == 0 {
+func (t *table) showRejects(s previewSum) {
+	if s.Rejects == 0 {
 		return
 	}
 	t.con.printf("  rejected:\n")
 	for _, line := range t.rejects {
 		t.con.printf("  %s\n", line)
 	}
-	if more := all - len(t.rejects); more > 0 {
+	more := s.Rejects - len(t.rejects)
+	if more > 0 {
 		t.con.printf("  and %s more\n", number(more))
+	}
+	if more > 0 || len(s.Reasons) > 1 {
+		t.con.printf("  %s: %s\n", plural(s.Rejects, "reject"), reasonsLine(s.Reasons, listedReasons))
 	}
 	t.con.printf("\n")
 }

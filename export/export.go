@@ -80,6 +80,13 @@ const (
 	RejectCode      = "code"       // a code is damaged: by control characters, its length, its encoding, or a spreadsheet
 )
 
+// The classes of rows that were read well, and fell when the rows for one key were settled (`duplicates`). Rows does not
+// know the other rows of a key: whoever settles them makes these.
+const (
+	RejectDuplicate = "duplicate" // with `duplicates: reject`, another row is for the same key
+	RejectSum       = "sum"       // with `duplicates: sum`, the sum is too large, or lacks a row whose figure is not known
+)
+
 func (r *Reject) Error() string { return fmt.Sprintf("line %d: %s", r.Line, r.Reason) }
 
 // Refused says why a whole export cannot be read.
