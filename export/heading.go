@@ -12,9 +12,11 @@ import (
 // and of _ - . / ( ) [ ]. A # is the word "no": `Item #` is a number, `Item` is a name.
 func fold(heading string) string {
 	var b strings.Builder
+	b.Grow(len(heading))
 	blank := false
 	for _, r := range norm.NFKD.String(heading) {
 		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9': // almost all are
 		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r):
 			continue
 		case unicode.IsSpace(r) || strings.ContainsRune("_-./()[]", r):

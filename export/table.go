@@ -76,7 +76,16 @@ func (r *rules) mayHead(f Field, h heading) bool {
 
 // isRepeat says that a record is the header once more, as at the top of a report's page.
 func (p *pipeline) isRepeat(rec *record) bool {
-	return p.layout.line > 0 && p.layout.isRepeat(p.strings(recordFields(rec, p.comma)))
+	l := &p.layout
+	if l.line == 0 {
+		return false
+	}
+	if c := l.column[Quantity]; rec.fault == noFault && c < len(rec.fields) { // tells almost every row apart, quickly
+		if text := p.strings(rec.fields[c : c+1])[0]; newHeading(string(clean([]byte(text)))).folded != l.headings[c].folded {
+			return false
+		}
+	}
+	return l.isRepeat(p.strings(recordFields(rec, p.comma)))
 }
 
 // isRepeat says that the fields are the header's. Blank ones at the end do not count; those after the last column that
