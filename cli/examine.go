@@ -35,6 +35,8 @@ type examination struct {
 	progress func(done, total int64) // bytes
 	shown    func() error            // why the sink takes no more
 
+	detected export.Detected
+
 	sum   previewSum
 	whole bool // sum counts all rows
 	zeros int  // rows whose figure is 0 or less
@@ -69,7 +71,8 @@ func (x *examination) run(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	x.sink.detected(first.Detected())
+	x.detected = first.Detected()
+	x.sink.detected(x.detected)
 	dup, err := x.survey(ctx, first)
 	if err != nil {
 		return err
@@ -90,7 +93,10 @@ func (x *examination) run(ctx context.Context, path string) (err error) {
 	sum := second.Summary()
 	x.sum.Rows, x.whole = sum.Rows, true
 	x.sum.Skipped += sum.Skipped
-	if sum.Updates == 0 { // promise 10
+	switch { // promise 10
+	case sum.Rows == 0:
+		return errors.New("it has no rows below its header")
+	case sum.Updates == 0:
 		return fmt.Errorf("not one of its rows is an update: %d rejected, %d skipped", sum.Rejects, sum.Skipped)
 	}
 	return nil
@@ -151,6 +157,7 @@ func (x *examination) judge(ctx context.Context, row export.Row, f fate) error {
 	}
 	switch {
 	case f.lost:
+		x.sum.lost++
 		x.sum.Skipped++
 		x.sum.Rows++
 		return nil

@@ -38,8 +38,8 @@ func hint(err error) string {
 	if _, ok := errors.AsType[*agent.UnfinishedError](err); ok {
 		return "nothing is lost: `tillpost run` or another `tillpost sync` goes on; the log says what stood in the way"
 	}
-	if e, ok := errors.AsType[*export.Refused](err); ok && e.Code == export.RefusedStore {
-		return "`tillpost preview --store S` shows it as an export of the store S"
+	if e, ok := errors.AsType[*export.Refused](err); ok {
+		return refusedHint(e)
 	}
 	switch {
 	case errors.Is(err, errPaused):
@@ -89,4 +89,21 @@ func setupHint(err error) string {
 		return "`token_file` in the config names that file; write the token alone into it, so that only this account can read it"
 	}
 	return ""
+}
+
+// refusedHint is hint for an export that was refused, where there is a line to write into the config.
+func refusedHint(e *export.Refused) string {
+	if e.Write == "" {
+		return ""
+	}
+	text := "that line belongs into the config, tillpost.yaml, under the source and beside its `folder`"
+	switch {
+	case e.Code == export.RefusedStore && strings.Contains(e.Write, "..."):
+		return text + "; in place of ... comes the store's code at the API; `tillpost preview --store S` tries one without writing it"
+	case e.Code == export.RefusedStore:
+		return text + "; where the POS's words are not the API's codes, `stores: {\"Main Street\": \"3\"}` beside it translates them"
+	case strings.Contains(e.Write, "..."):
+		return text + "; in place of ... comes a heading of the export in quotes, or a column's number"
+	}
+	return text
 }

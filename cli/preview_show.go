@@ -148,6 +148,9 @@ func (t *table) summary(s previewSum) {
 		parts[0] += fmt.Sprintf(" (%s new, %s changed, %s unchanged)", number(t.new), number(t.changed), number(*s.Unchanged))
 	}
 	parts = append(parts, plural(s.Rejects, "reject"), number(s.Skipped)+" skipped")
+	if s.lost > 0 {
+		parts[2] += fmt.Sprintf(" (%s for the same product and store as a later row)", number(s.lost))
+	}
 	t.con.printf("%s: %s\n", plural(s.Rows, "row"), strings.Join(parts, ", "))
 }
 

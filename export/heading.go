@@ -67,7 +67,8 @@ func newHeading(cell string) heading {
 	return h
 }
 
-// known is what is known of a field's English headings, folded. From FORMATS part 3, the best first.
+// known is what is known of a field's headings, folded, the best first; those of English systems before others. From
+// FORMATS part 3.
 type known struct {
 	best   []string // taken
 	maybe  []string // ambiguous: never taken by themselves, but named when nothing better is there
@@ -78,44 +79,56 @@ type known struct {
 var headings = [fieldCount]known{
 	UPC: {
 		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "ean",
-			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "jan", "isbn"},
-		maybe: []string{"product code", "itemid", "item id", "id", "itemlookupcode", "item lookup code", "lookup code", "alternate lookup", "scan code", "alias"},
-		veto:  []string{"system id", "clover id", "token", "handle"},
+			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "jan", "isbn",
+			"strichcode", "code barres", "code barre", "code a barres", "gencode", "gencod", "codigo de barras", "codigo ean", "codice a barre", "streepjescode"},
+		maybe: []string{"product code", "itemid", "item id", "id", "itemlookupcode", "item lookup code", "lookup code", "alternate lookup", "scan code", "alias",
+			"interne ean", "codigo", "cod"},
+		veto: []string{"system id", "clover id", "token", "handle"},
 	},
 	SKU: {
 		best: []string{"sku", "custom sku", "variant sku", "item number", "item no", "itemno", "stock code", "item code", "itemcode", "article no", "article number",
-			"part no", "part number", "style", "style no", "style number", "alu", "material code"},
-		maybe: []string{"product code", "manufact sku", "manufacturer sku", "vendor id", "vendor sku", "supplier code", "mpn", "handle", "id", "item lookup code", "itemlookupcode"},
-		veto:  []string{"composite sku", "sku of included item", "system id", "clover id", "token"},
+			"part no", "part number", "style", "style no", "style number", "alu", "material code",
+			"artikelnummer", "art nr", "artikel nr", "artikelnr", "ref codeart", "codeart", "referencia", "articolo", "codice articolo"},
+		maybe: []string{"product code", "manufact sku", "manufacturer sku", "vendor id", "vendor sku", "supplier code", "mpn", "handle", "id", "item lookup code", "itemlookupcode",
+			"artikel", "reference", "codigo", "codice"},
+		veto: []string{"composite sku", "sku of included item", "system id", "clover id", "token"},
 	},
 	Size: {
-		best:   []string{"size", "siz"},
-		maybe:  []string{"variation name", "package size", "pack size", "subdescription", "dim 1"},
+		best: []string{"size", "siz",
+			"große", "grosse", "groesse", "taille", "pointure", "talla", "taglia", "maat", "tamanho"},
+		maybe:  []string{"option1 value", "option 1 value", "variant option one value", "variation name", "package size", "pack size", "subdescription", "dim 1", "dim 1 upr", "gr"},
 		noUnit: true,
 	},
 	Width: {
-		best:   []string{"width", "wid"},
-		maybe:  []string{"attr", "attribute", "row", "dim 2"},
+		best: []string{"width", "wid",
+			"weite", "horma", "calzata", "wijdte"},
+		maybe:  []string{"option2 value", "option 2 value", "variant option two value", "attr", "attribute", "row", "dim 2", "dim 2 upr", "largeur", "ancho", "larghezza", "breedte"},
 		veto:   []string{"shipping width", "package width", "parcel width"},
 		noUnit: true,
 	},
 	Store: {
 		best: []string{"store", "store no", "store number", "store code", "storecode", "store id", "storeid", "shop", "outlet", "branch", "site", "plant", "loc id",
-			"location id", "locationid", "location code", "location name"},
-		maybe: []string{"location", "warehouse", "depot", "store name"},
+			"location id", "locationid", "location code", "location name",
+			"filiale", "filialnummer", "magasin", "tienda", "sucursal", "negozio", "winkel", "filiaal"},
+		maybe: []string{"location", "location no", "warehouse", "depot", "store name", "standort", "lager", "almacen", "magazzino"},
 		veto:  []string{"bin name", "bin location"},
 	},
 	Quantity: {
 		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
-			"on hand quantity", "onhand", "soh", "stock on hand", "in stock", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
-			"variant inventory qty", "inventory", "qty", "quantity", "book inventory", "balance"},
-		maybe: []string{"available", "available not editable", "available to sell", "ats", "qty available", "quantity available", "total qty on hand", "total quantity on hand", "count", "units"},
+			"on hand quantity", "onhand", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
+			"variant inventory qty", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
+			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
+			"in stock"}, // after all others: beside one of them it is a yes or no
+		maybe: []string{"available", "available not editable", "available to sell", "ats", "qty available", "quantity available", "total qty on hand", "total quantity on hand", "count", "units",
+			"menge", "cantidad", "aantal"},
 		veto: []string{"on order", "qty on order", "quantity on order", "qty on po", "committed", "committed not editable", "qty committed", "quantitycommitted",
 			"quantity committed", "unavailable", "unavailable not editable", "incoming", "incoming not editable", "reserved", "qty reserved", "on hand new", "new quantity",
 			"reorder point", "reorder level", "restock level", "low stock", "low stock amount", "stock alert count", "stock alert enabled", "min", "max", "min qty", "max qty",
-			"minimum stock", "maximum stock", "qty sold", "quantity sold", "units sold", "sold", "quantity of included item", "min order quantity", "pack qty", "case qty",
-			"composite quantity", "in stock?", "stock value", "value of stock", "cost of stock", "price of stock", "inventory value", "track stock", "track inventory",
-			"variant inventory tracker", "variant inventory policy"},
+			"min stock", "max stock", "minimum stock", "maximum stock", "qty sold", "quantity sold", "units sold", "sold", "quantity of included item", "min order quantity",
+			"pack qty", "case qty", "composite quantity", "in stock?", "stock value", "value of stock", "cost of stock", "price of stock", "inventory value", "track stock",
+			"track inventory", "variant inventory tracker", "variant inventory policy",
+			"mindestbestand", "meldebestand", "bestellt", "reserviert", "verkauft", "stock minimal", "stock mini", "stock maxi", "vendu", "commande", "stock minimo", "stock maximo",
+			"vendido", "scorta minima", "soglia", "da ordinare", "venduto", "verkocht"},
 	},
 }
 
