@@ -251,6 +251,7 @@ func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error)
 	var missing []error
 	delivered := false
 	err := a.work(ctx, func() (bool, error) {
+		idle := a.idle() // before the status: what was taken in is in it, and so is a folder that is missing
 		s, err := a.Status()
 		if err != nil {
 			return false, err
@@ -263,7 +264,7 @@ func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error)
 				missing = append(missing, fmt.Errorf("source %s: the folder %s: %s", src.Name, src.Folder, src.Problem))
 			}
 		}
-		delivered = a.idle() && s.Pending == 0
+		delivered = idle && s.Pending == 0
 		return delivered, nil
 	})
 	if err == nil && !delivered {
