@@ -40,17 +40,30 @@ func TestAdviceThatIsFollowedLeadsOn(t *testing.T) {
 		n := nephew{t: t, dir: t.TempDir(), export: file, known: known[name], source: map[string]any{"name": "main", "folder": "pos"}}
 		fmt.Fprintf(&got, "%s\n%s\n", name, n.follow())
 	}
+	compare(t, "testdata/advice.want", got.String())
+}
+
+// compare compares a text with the file that holds it, or writes the file anew.
+func compare(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile("testdata/advice.want", []byte(got.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile("testdata/advice.want")
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.String() != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	is, should := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(is), len(should)) {
+		if i >= len(is) || i >= len(should) || is[i] != should[i] {
+			around := func(lines []string) string {
+				return strings.Join(lines[min(max(0, i-5), len(lines)):min(i+5, len(lines))], "\n")
+			}
+			t.Errorf("%s, line %d: got\n%s\nwant\n%s", file, i+1, around(is), around(should))
+			return
+		}
 	}
 }
 

@@ -37,9 +37,10 @@ type examination struct {
 
 	detected export.Detected
 
-	sum   previewSum
-	whole bool // sum counts all rows
-	zeros int  // rows whose figure is 0 or less
+	sum     previewSum
+	whole   bool // sum counts all rows
+	figures int  // rows with a figure
+	zeros   int  // of those, that are 0 or less
 
 	batch []item // waits for the ledger
 }
@@ -95,7 +96,7 @@ func (x *examination) run(ctx context.Context, path string) (err error) {
 	x.sum.Skipped += sum.Skipped
 	switch { // promise 10
 	case sum.Rows == 0:
-		return errors.New("it has no rows below its header")
+		return &export.Refused{Code: export.RefusedEmpty, Reason: "it has no rows below its header"}
 	case sum.Updates == 0:
 		return fmt.Errorf("not one of its rows is an update: %d rejected, %d skipped", sum.Rejects, sum.Skipped)
 	}
@@ -152,6 +153,7 @@ func (x *examination) show(ctx context.Context, rows *export.Rows, dup *duplicat
 
 // judge deals with a row that is an update of its own, or lost, was added up or rejected as a duplicate.
 func (x *examination) judge(ctx context.Context, row export.Row, f fate) error {
+	x.figures++
 	if row.Figure <= 0 {
 		x.zeros++
 	}
@@ -246,6 +248,14 @@ func (x *examination) ask(ctx context.Context) error {
 	return nil
 }
 
+// readError says that a file cannot be read as an export.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return "read the export: " + e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
+var errIsFolder = errors.New("is a folder")
+
 // exportFile is an export that is open.
 type exportFile struct {
 	*os.File
@@ -258,14 +268,14 @@ type exportFile struct {
 func openExport(path string) (*exportFile, error) {
 	about, err := os.Stat(path) // before it is opened: opening a FIFO would wait for its writer
 	if err != nil {
-		return nil, fmt.Errorf("read the export: %w", err)
+		return nil, &readError{err}
 	}
 	if err := fileReason(path, about); err != nil {
 		return nil, err
 	}
 	f, err := openShared(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the export: %w", err)
+		return nil, &readError{err}
 	}
 	if about, err = f.Stat(); err == nil {
 		err = fileReason(path, about)
@@ -280,9 +290,9 @@ func openExport(path string) (*exportFile, error) {
 func fileReason(name string, about fs.FileInfo) error {
 	switch {
 	case about.IsDir():
-		return fmt.Errorf("read the export: %s is a folder", name)
+		return &readError{fmt.Errorf("%s %w", name, errIsFolder)}
 	case !about.Mode().IsRegular():
-		return fmt.Errorf("read the export: %s is not a regular file", name)
+		return &readError{fmt.Errorf("%s is not a regular file", name)}
 	}
 	return nil
 }
@@ -302,7 +312,7 @@ func openShared(path string) (*os.File, error) {
 func (f *exportFile) unchanged() error {
 	about, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("read the export: %w", err)
+		return &readError{err}
 	}
 	if about.Size() != f.size || !about.ModTime().Equal(f.about.ModTime()) {
 		return fmt.Errorf("read the export: %s changed while it was read; try again once it is written", f.path)

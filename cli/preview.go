@@ -200,6 +200,9 @@ func (p *preview) file(ctx context.Context, name string, how agent.Reading) (sum
 
 // doubt warns of what looks right and may not be what the API should be told.
 func (p *preview) doubt(name string, x *examination) {
+	if x.zeros > 1 && x.zeros == x.figures {
+		p.con.warn("%s: none of its quantities is more than 0; sent like this, all of its products would be sold out", name)
+	}
 	if x.sum.Rows > manyRows && x.zeros == 0 {
 		p.con.warn("%s: not one of its %s says 0. An export that leaves out what is sold out never brings it to 0 at the API; "+
 			"let the POS export those products too", name, plural(x.sum.Rows, "row"))

@@ -136,7 +136,10 @@ func (t *table) failed(err error, s previewSum, whole bool) {
 	if whole {
 		t.summary(s)
 	}
-	t.con.fail(fmt.Errorf("%s: %w", t.name, err))
+	if !strings.Contains(errorText(err), t.name) {
+		err = fmt.Errorf("%s: %w", t.name, err)
+	}
+	t.con.fail(err)
 }
 
 func (t *table) summary(s previewSum) {

@@ -150,7 +150,7 @@ func (p *pipeline) store(rec *record) ([]byte, result) {
 	}
 	code, ok := p.stores[string(cell)]
 	if !ok {
-		return nil, p.fail(rec, RejectStore, "%s: %q is not one of the config's stores", p.layout.name(column), clip(string(cell)))
+		return nil, p.fail(rec, RejectStore, "%s: %q is not one of the words under `stores` in the config", p.layout.name(column), clip(string(cell)))
 	}
 	return code, isUpdate
 }
