@@ -48,6 +48,7 @@ type heading struct {
 	folded string
 	bare   string // folded, without a unit in brackets at its end
 	unit   bool   // that there was one
+	uses   *uses  // what bare is known for; nil = nothing
 }
 
 // newHeading folds a heading. One of more than 200 bytes is nobody's, and is not worth the work.
@@ -59,11 +60,14 @@ func newHeading(cell string) heading {
 	h.folded = fold(h.text)
 	h.bare = h.folded
 	for _, pair := range []string{"()", "[]"} {
-		i := strings.LastIndexByte(h.text, pair[0])
-		if i > 0 && h.text[len(h.text)-1] == pair[1] && slices.Contains(units, fold(h.text[i:])) {
+		if !strings.HasSuffix(h.text, pair[1:]) {
+			continue
+		}
+		if i := strings.LastIndexByte(h.text, pair[0]); i > 0 && slices.Contains(units, fold(h.text[i:])) {
 			h.bare, h.unit = fold(h.text[:i]), true
 		}
 	}
+	h.uses = headingUses[h.bare]
 	return h
 }
 
@@ -132,18 +136,47 @@ var headings = [fieldCount]known{
 	},
 }
 
+// uses are what a heading is known for.
+type uses struct {
+	best        [fieldCount]int // its place among the best ones, from 1; 0 = it is none
+	maybe, veto [fieldCount]bool
+}
+
+// headingUses has every heading that is known, by its folded form.
+var headingUses = func() map[string]*uses {
+	all := map[string]*uses{}
+	of := func(heading string) *uses {
+		if all[heading] == nil {
+			all[heading] = &uses{}
+		}
+		return all[heading]
+	}
+	for f, known := range headings {
+		for i, h := range known.best {
+			of(h).best[f] = i + 1
+		}
+		for _, h := range known.maybe {
+			of(h).maybe[f] = true
+		}
+		for _, h := range known.veto {
+			of(h).veto[f] = true
+		}
+	}
+	return all
+}()
+
 // rank is how good a heading is for a field: 0 is best; -1 it is not one.
 func (h heading) rank(f Field) int {
-	if h.unit && headings[f].noUnit {
+	if h.uses == nil || h.unit && headings[f].noUnit {
 		return -1
 	}
-	return slices.Index(headings[f].best, h.bare)
+	return h.uses.best[f] - 1
 }
 
 // mayBe says that a heading can mean the field, or something else.
-func (h heading) mayBe(f Field) bool { return slices.Contains(headings[f].maybe, h.bare) }
+func (h heading) mayBe(f Field) bool { return h.uses != nil && h.uses.maybe[f] }
 
 // vetoed says that a heading looks like the field's and is known not to be it.
 func (h heading) vetoed(f Field) bool {
-	return slices.Contains(headings[f].veto, h.bare) || h.unit && headings[f].noUnit && slices.Contains(headings[f].best, h.bare)
+	return h.uses != nil && (h.uses.veto[f] || h.unit && headings[f].noUnit && h.uses.best[f] > 0)
 }

@@ -74,7 +74,11 @@ func (p *pipeline) heads(rec *record) bool {
 
 // mayHead says that a heading can be the field's, by the config or by what is known.
 func (r *rules) mayHead(f Field, h heading) bool {
-	return h.rank(f) >= 0 || h.mayBe(f) || r.columns[f].Heading != "" && newHeading(r.columns[f].Heading).folded == h.folded
+	if h.rank(f) >= 0 || h.mayBe(f) {
+		return true
+	}
+	stated := r.columns[f].Heading
+	return stated != "" && newHeading(stated).folded == h.folded
 }
 
 // isRepeat says that a record is the header once more, as at the top of a report's page.
