@@ -267,6 +267,7 @@ func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error)
 	var missing []error
 	delivered := false
 	err := a.work(ctx, func() (bool, error) {
+		idle := a.idle() // before the status: what was taken in is in it, and so is a folder that is missing
 		s, err := a.Status()
 		if err != nil {
 			return false, err
@@ -279,26 +280,33 @@ func (a *Agent) Sync(ctx context.Context, progress func(Status)) (Status, error)
 				missing = append(missing, fmt.Errorf("source %s: the folder %s: %s", src.Name, src.Folder, src.Problem))
 			}
 		}
-		delivered = a.idle() && s.Pending == 0
+		delivered = idle && s.Pending == 0
 		return delivered, nil
 	})
 	if err == nil && !delivered {
-		err = &UnfinishedError{Pending: last.Pending}
+		err = &UnfinishedError{Pending: last.Pending, API: last.API}
 	}
 	return last, errors.Join(append(missing, err)...)
 }
 
 // UnfinishedError says that Sync ended while updates still waited or exports had not been read.
-type UnfinishedError struct{ Pending int64 }
+type UnfinishedError struct {
+	Pending int64
+	API     APIStatus // how it took updates last
+}
 
 func (e *UnfinishedError) Error() string {
 	if e.Pending == 0 {
 		return "it ended before all exports were read"
 	}
-	if e.Pending == 1 {
-		return "1 update still waits"
+	text := "1 update still waits"
+	if e.Pending > 1 {
+		text = fmt.Sprintf("%d updates still wait", e.Pending)
 	}
-	return fmt.Sprintf("%d updates still wait", e.Pending)
+	if e.API.State != "" && e.API.State != stateOK {
+		text += fmt.Sprintf(" (%s: %s)", e.API.State, e.API.LastError)
+	}
+	return text
 }
 
 // idle reports whether every source has taken in what was there.

@@ -372,7 +372,7 @@ func readerOptions(c config.Source) export.Options {
 	o := export.Options{Format: c.Format, Encoding: c.Encoding, Delimiter: c.Delimiter, Decimal: c.Decimal,
 		Columns: map[export.Field]export.Column{}, Defaults: map[export.Field]string{}, Stores: c.Stores,
 		IdentifyBy: c.IdentifyBy, UPC: c.UPC, CheckDigitMissing: c.UPCCheckDigit == "missing", SKUNeeds: []export.Field{},
-		RejectNegative: c.Negative == "reject", RejectFractions: c.Fractions == "reject"}
+		RejectNegative: c.Negative == "reject", RejectFractions: c.Fractions == "reject", AddUp: c.Duplicates == "sum"}
 	switch {
 	case c.Header.None:
 		o.Header = export.HeaderNone

@@ -99,20 +99,7 @@ func (d *boxDesk) Pause(_ context.Context, paused bool) error {
 }
 
 func (d *boxDesk) Wanted(_ context.Context, keys [][]byte) ([]*int64, error) {
-	out := make([]*int64, len(keys))
-	for i, key := range keys {
-		k, err := d.box.Lookup(key)
-		if errors.Is(err, outbox.ErrUnknown) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if out[i] = k.Wanted; out[i] == nil { // of a dead letter that was discarded
-			out[i] = k.Acked
-		}
-	}
-	return out, nil
+	return d.box.LastWanted(keys)
 }
 
 // Close closes the outbox that OpenDesk has opened; a running agent's stays open.

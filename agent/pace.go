@@ -240,10 +240,10 @@ func (p *pace) stop(ans api.Answer, now time.Time) {
 		p.looked = now
 	}
 	p.halt, p.last, p.probe, p.until = ans.Verdict, ans.Words, true, now.Add(wait)
-	what := "the drain is paused: the API does not take the token"
+	what := "sending is paused: the API does not take the token"
 	p.state = stateToken
 	if ans.Verdict == api.NotOurAPI {
-		what, p.state = "the drain is paused: what answers is not the Inventory Update API", stateNotOurs
+		what, p.state = "sending is paused: what answers is not the Inventory Update API", stateNotOurs
 	}
 	p.wrong(what, ans)
 }

@@ -285,7 +285,7 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 	switch {
 	case sum.Updates > 0 || held > 0:
 	case sum.Rows == 0:
-		r.refused = "it has no rows"
+		r.refused = "it has no rows below its header"
 	default:
 		r.refused = fmt.Sprintf("not one of its rows (%d) is an update: rejected %d, without a quantity %d", sum.Rows, sum.Rejects, sum.Skipped)
 	}

@@ -108,6 +108,13 @@ func (con *console) fail(err error) {
 	con.behind.flush() // before what follows on stdout
 }
 
+// hints tells what can be done.
+func (con *console) hints(hints []string) {
+	for _, h := range hints {
+		con.say("hint", h)
+	}
+}
+
 // say prints a message, each of its lines with what it is.
 func (con *console) say(what, text string) {
 	var b strings.Builder

@@ -17,8 +17,11 @@ func errorText(err error) string {
 			reason = "no such file or folder"
 		case errors.Is(pe.Err, fs.ErrPermission):
 			reason = "permission denied"
+		case isLocked(pe.Err):
+			reason = "another program has it open and lets nobody in"
 		}
 		text = strings.ReplaceAll(text, pe.Error(), pe.Path+": "+reason)
+		text = strings.ReplaceAll(text, pe.Path+": "+pe.Path+": ", pe.Path+": ")
 	}
 	return text
 }

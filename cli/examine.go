@@ -35,9 +35,12 @@ type examination struct {
 	progress func(done, total int64) // bytes
 	shown    func() error            // why the sink takes no more
 
-	sum   previewSum
-	whole bool // sum counts all rows
-	zeros int  // rows whose figure is 0 or less
+	detected export.Detected
+
+	sum     previewSum
+	whole   bool // sum counts all rows
+	figures int  // rows with a figure
+	zeros   int  // of those, that are 0 or less
 
 	batch []item // waits for the ledger
 }
@@ -69,7 +72,8 @@ func (x *examination) run(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	x.sink.detected(first.Detected())
+	x.detected = first.Detected()
+	x.sink.detected(x.detected)
 	dup, err := x.survey(ctx, first)
 	if err != nil {
 		return err
@@ -90,7 +94,10 @@ func (x *examination) run(ctx context.Context, path string) (err error) {
 	sum := second.Summary()
 	x.sum.Rows, x.whole = sum.Rows, true
 	x.sum.Skipped += sum.Skipped
-	if sum.Updates == 0 { // promise 10
+	switch { // promise 10
+	case sum.Rows == 0:
+		return &export.Refused{Code: export.RefusedEmpty, Reason: "it has no rows below its header"}
+	case sum.Updates == 0:
 		return fmt.Errorf("not one of its rows is an update: %d rejected, %d skipped", sum.Rejects, sum.Skipped)
 	}
 	return nil
@@ -146,11 +153,13 @@ func (x *examination) show(ctx context.Context, rows *export.Rows, dup *duplicat
 
 // judge deals with a row that is an update of its own, or lost, was added up or rejected as a duplicate.
 func (x *examination) judge(ctx context.Context, row export.Row, f fate) error {
+	x.figures++
 	if row.Figure <= 0 {
 		x.zeros++
 	}
 	switch {
 	case f.lost:
+		x.sum.lost++
 		x.sum.Skipped++
 		x.sum.Rows++
 		return nil
@@ -239,6 +248,14 @@ func (x *examination) ask(ctx context.Context) error {
 	return nil
 }
 
+// readError says that a file cannot be read as an export.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return "read the export: " + e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
+var errIsFolder = errors.New("is a folder")
+
 // exportFile is an export that is open.
 type exportFile struct {
 	*os.File
@@ -251,14 +268,14 @@ type exportFile struct {
 func openExport(path string) (*exportFile, error) {
 	about, err := os.Stat(path) // before it is opened: opening a FIFO would wait for its writer
 	if err != nil {
-		return nil, fmt.Errorf("read the export: %w", err)
+		return nil, &readError{err}
 	}
 	if err := fileReason(path, about); err != nil {
 		return nil, err
 	}
 	f, err := openShared(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the export: %w", err)
+		return nil, &readError{err}
 	}
 	if about, err = f.Stat(); err == nil {
 		err = fileReason(path, about)
@@ -273,9 +290,9 @@ func openExport(path string) (*exportFile, error) {
 func fileReason(name string, about fs.FileInfo) error {
 	switch {
 	case about.IsDir():
-		return fmt.Errorf("read the export: %s is a folder", name)
+		return &readError{fmt.Errorf("%s %w", name, errIsFolder)}
 	case !about.Mode().IsRegular():
-		return fmt.Errorf("read the export: %s is not a regular file", name)
+		return &readError{fmt.Errorf("%s is not a regular file", name)}
 	}
 	return nil
 }
@@ -295,7 +312,7 @@ func openShared(path string) (*os.File, error) {
 func (f *exportFile) unchanged() error {
 	about, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("read the export: %w", err)
+		return &readError{err}
 	}
 	if about.Size() != f.size || !about.ModTime().Equal(f.about.ModTime()) {
 		return fmt.Errorf("read the export: %s changed while it was read; try again once it is written", f.path)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -15,6 +17,9 @@ import (
 
 // hint is what a person can do about an error; "" where nothing better is known than what the error says.
 func hint(err error) string {
+	if e, ok := errors.AsType[*hintedError](err); ok {
+		return strings.Join(e.hints, "\n")
+	}
 	if h := setupHint(err); h != "" {
 		return h
 	}
@@ -45,10 +50,21 @@ func hint(err error) string {
 	if _, ok := errors.AsType[*unknownProductError](err); ok || unsent {
 		return "codes are told apart as the API knows them; `tillpost status` shows whether exports were taken, `tillpost rejects` what could not be read in them"
 	}
-	if e, ok := errors.AsType[*export.Refused](err); ok && e.Code == export.RefusedStore {
-		return "`tillpost preview --store S` shows it as an export of the store S"
+	if e, ok := errors.AsType[*export.Refused](err); ok {
+		return refusedHint(e)
 	}
+	_, reading := errors.AsType[*readError](err)
 	switch {
+	case errors.Is(err, errIsFolder):
+		return "name the export that lies in it"
+	case reading && errors.Is(err, fs.ErrNotExist):
+		return "see to its name and folder; a path with blanks in it must be in quotes"
+	case isDiskFull(err):
+		return "make room on the disk and start again; nothing that was read is lost"
+	case isLocked(err):
+		return "close it in the other program, such as a spreadsheet, or try again in a minute"
+	case errors.Is(err, syscall.ENOTDIR):
+		return "something on that path is a file and no folder; where the outbox lies, `data_dir` in the config says"
 	case errors.Is(err, errPaused):
 		return "`tillpost resume` lets it go on"
 	case errors.Is(err, outbox.ErrNoOutbox):
@@ -62,7 +78,7 @@ func hint(err error) string {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "take another port, or port 0 for one that is free"
 	case errors.Is(err, fs.ErrPermission):
-		return "use the account that tillpost runs as, or an administrator's"
+		return "use the account that tillpost runs as, or an administrator's, or let this one read and write there"
 	}
 	return ""
 }
@@ -92,11 +108,129 @@ func setupHint(err error) string {
 	switch {
 	case !ok:
 	case e.missing && e.asked:
-		return "write it, or name another one by --config or $TILLPOST_CONFIG; `tillpost demo` needs none"
+		return "write it, or name another one by --config or $TILLPOST_CONFIG; README.md shows the few lines that are enough, and `tillpost demo` needs none"
 	case e.missing:
-		return "it is looked for at --config, then $TILLPOST_CONFIG, then there; `tillpost demo` needs none"
+		return "it is looked for at --config, then $TILLPOST_CONFIG, then there; README.md shows the few lines that are enough, and `tillpost demo` needs none"
 	case e.token && errors.Is(err, fs.ErrNotExist):
 		return "`token_file` in the config names that file; write the token alone into it, so that only this account can read it"
+	case e.token && !errors.Is(err, fs.ErrPermission):
+		return "write the token into it as the API's operator gave it: alone, in one line"
 	}
 	return ""
+}
+
+// refusedHint is hint for an export that was refused, where there is a line to write into the config.
+func refusedHint(e *export.Refused) string {
+	switch {
+	case e.Code == export.RefusedEmpty:
+		return "let the POS export it again; until then the API keeps the quantities that it has"
+	case e.Write == "":
+		return ""
+	}
+	text := "that line belongs into the config, tillpost.yaml, under the source and beside its `folder`"
+	switch {
+	case e.Code == export.RefusedStore && strings.Contains(e.Write, "..."):
+		return text + "; in place of ... comes the store's code at the API; `tillpost preview --store S` tries one without writing it"
+	case e.Code == export.RefusedStore:
+		return text + "; where the POS's words are not the API's codes, `stores: {\"Main Street\": \"3\"}` beside it translates them"
+	case strings.Contains(e.Write, "..."):
+		return text + "; in place of ... comes a heading of the export in quotes, or a column's number"
+	}
+	return text
+}
+
+// hintedError is an error for which its command knows what to do.
+type hintedError struct {
+	error
+	hints []string
+}
+
+func (e *hintedError) Unwrap() error { return e.error }
+
+// hinted is err with hints, where there are some.
+func hinted(err error, hints []string) error {
+	if err == nil || len(hints) == 0 {
+		return err
+	}
+	return &hintedError{err, hints}
+}
+
+// statusHints are what a person can do about what a status tells.
+func statusHints(c *config.Config, s agent.Status) (hints []string) {
+	if h := apiHint(c, s); h != "" {
+		hints = append(hints, h)
+	}
+	if s.Unknown > 0 {
+		hints = append(hints, "the API knows each product and each store by a code: compare those in the exports, and in the config's `defaults` and `stores`, with what the API's operator says")
+	}
+	for _, src := range s.Sources {
+		if h := sourceHint(c, src); h != "" {
+			hints = append(hints, "source "+src.Name+": "+h)
+		}
+	}
+	return hints
+}
+
+// apiHint is what a person can do about the API's state, one of agent's.
+func apiHint(c *config.Config, s agent.Status) string {
+	url := c.API.URL
+	switch s.API.State {
+	case "token not accepted":
+		file := c.API.TokenFile
+		if file == "" {
+			file = "its place"
+		}
+		return "ask the API's operator for the token and write it into " + file + "; nothing is lost, and sending goes on by itself within seconds"
+	case "not our API":
+		if strings.HasPrefix(s.API.LastError, "the certificate of ") {
+			return "see to this machine's clock; where a proxy or a security program of the house signs certificates, `ca_file` under `api` names a file with its root certificate"
+		}
+		return "`url` in the config is " + url + ": compare it with what the API's operator says; a guest network that wants a login shows up like this too. Nothing is lost, and it is tried again"
+	case "no connection":
+		return "see to this machine's network, and to `url` in the config, which is " + url + "; nothing is lost, it is tried until there is a connection"
+	case "failing":
+		return "the API is there and takes no updates: where that lasts, tell its operator; nothing is lost, it is tried until it does"
+	case "slowed down":
+		return "the API asks for a pause and gets it; where that happens all the time, write a lower `rate` under `api`"
+	case "disk full":
+		return "make room on the disk of " + s.DataDir + "; nothing that was read is lost"
+	}
+	return ""
+}
+
+// sourceHint is what a person can do about a source.
+func sourceHint(c *config.Config, src agent.SourceStatus) string {
+	switch {
+	case src.Problem == "it is not a folder":
+		return "`folder` in the config must be the folder that the exports lie in; `files` says which of those in it are exports"
+	case src.State == "folder missing" && len(src.Folder) > 1 && src.Folder[1] == ':':
+		return "make the folder, or mend `folder` in the config; where it lies on another computer, write it as \\\\server\\share\\folder, for a service does not know drive letters of the network"
+	case src.State == "folder missing":
+		return "make the folder, or mend `folder` in the config, or let this account read it; it is waited for"
+	case src.State == "problem" && strings.HasPrefix(src.Problem, "the disk of "):
+		return "make room on that disk: its exports are taken in then, and nothing is lost"
+	case src.State == "problem" && strings.HasPrefix(src.Problem, "the folder has not answered"):
+		return "see whether the computer or share that the folder lies on is there; it is waited for"
+	case src.State == "problem":
+		return "the log names what it is about, and says why; another program may have it open, or this account may not do it"
+	case src.LastExport == nil || src.LastExport.Refused == "" && src.LastExport.Rejects == 0:
+		return ""
+	}
+	path := filepath.Join(src.Folder, filepath.FromSlash(src.LastExport.Name))
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	command := "tillpost preview "
+	if c.File != config.Find("") {
+		command += "--config " + shellWord(c.File) + " "
+	}
+	return "`" + command + shellWord(path) + "` shows what is wrong in it, and what to do"
+}
+
+// shellWord is a path as it is typed.
+func shellWord(path string) string {
+	if strings.ContainsAny(path, " &()';") {
+		return `"` + path + `"`
+	}
+	return path
 }

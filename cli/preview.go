@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -158,6 +159,8 @@ type previewSum struct {
 	export.Summary
 	Unchanged *int             `json:"unchanged,omitempty"` // nil = there is no ledger
 	Reasons   map[string]int64 `json:"reasons,omitempty"`   // the rejects by their class
+
+	lost int // of the skipped: another row for the same key counts in their place
 }
 
 // rejected counts a reject of a class.
@@ -193,11 +196,22 @@ func (p *preview) file(ctx context.Context, name string, how agent.Reading) (sum
 		return x.sum, err
 	}
 	s.summary(x.sum)
+	p.doubt(name, x)
+	return x.sum, nil
+}
+
+// doubt warns of what looks right and may not be what the API should be told.
+func (p *preview) doubt(name string, x *examination) {
+	if x.zeros > 1 && x.zeros == x.figures {
+		p.con.warn("%s: none of its quantities is more than 0; sent like this, all of its products would be sold out", name)
+	}
 	if x.sum.Rows > manyRows && x.zeros == 0 {
 		p.con.warn("%s: not one of its %s says 0. An export that leaves out what is sold out never brings it to 0 at the API; "+
-			"`missing: zero` in the source's config is for such exports", name, plural(x.sum.Rows, "row"))
+			"let the POS export those products too", name, plural(x.sum.Rows, "row"))
 	}
-	return x.sum, nil
+	if heading := x.detected.Columns[export.Quantity]; strings.EqualFold(heading, "Variant Inventory Qty") {
+		p.con.warn("%s: %q is the sum over all locations of the shop. Where it has several, let Shopify export the inventory instead of the products", name, heading)
+	}
 }
 
 const (

@@ -135,7 +135,10 @@ func (t *table) failed(err error, s previewSum, whole bool) {
 	if whole {
 		t.summary(s)
 	}
-	t.con.fail(fmt.Errorf("%s: %w", t.name, err))
+	if !strings.Contains(errorText(err), t.name) {
+		err = fmt.Errorf("%s: %w", t.name, err)
+	}
+	t.con.fail(err)
 }
 
 func (t *table) summary(s previewSum) {
@@ -147,6 +150,9 @@ func (t *table) summary(s previewSum) {
 		parts[0] += fmt.Sprintf(" (%s new, %s changed, %s unchanged)", number(t.new), number(t.changed), number(*s.Unchanged))
 	}
 	parts = append(parts, plural(s.Rejects, "reject"), number(s.Skipped)+" skipped")
+	if s.lost > 0 {
+		parts[2] += fmt.Sprintf(" (%s for the same product and store as a later row)", number(s.lost))
+	}
 	t.con.printf("%s: %s\n", plural(s.Rows, "row"), strings.Join(parts, ", "))
 }
 

@@ -92,7 +92,7 @@ func TestPreviewWarnsOfExportsWithoutAZero(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, errs, code := runIn(t.Context(), "preview", path)
-			got := strings.HasPrefix(errs, "tillpost: warning: ") && strings.Contains(errs, "`missing: zero`")
+			got := strings.HasPrefix(errs, "tillpost: warning: ") && strings.Contains(errs, "sold out")
 			if code != statusDone || got != test.want {
 				t.Errorf("got %d, %q; want a warning: %v", code, errs, test.want)
 			}

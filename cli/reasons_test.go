@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tillpost/agent"
+	"tillpost/config"
 )
 
 func TestReasonsAreNamedTheMostFirst(t *testing.T) {
@@ -31,7 +34,7 @@ func TestReasonsAreNamedTheMostFirst(t *testing.T) {
 
 func TestEveryClassOfRejectsHasWords(t *testing.T) {
 	t.Parallel()
-	classes := rejectClasses(t)
+	classes := constants(t, "../export/export.go", "Reject")
 	if len(classes) < 10 {
 		t.Fatalf("got the classes %v from export.go, want them all", classes)
 	}
@@ -45,23 +48,42 @@ func TestEveryClassOfRejectsHasWords(t *testing.T) {
 	}
 }
 
-// rejectClasses are the values of the constants export.Reject*.
-func rejectClasses(t *testing.T) (codes []string) {
+// constants are the values of a file's constants whose names begin with prefix.
+func constants(t *testing.T, path, prefix string) (values []string) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../export/export.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for node := range ast.Preorder(file) {
 		spec, ok := node.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reject") || len(spec.Values) == 0 {
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, prefix) || len(spec.Values) == 0 {
 			continue
 		}
-		code, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		lit, ok := spec.Values[0].(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			continue
+		}
+		value, err := strconv.Unquote(lit.Value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		codes = append(codes, code)
+		values = append(values, value)
 	}
-	return codes
+	return values
+}
+
+func TestEveryTroubleOfTheAPIHasAHint(t *testing.T) {
+	t.Parallel()
+	states := constants(t, "../agent/pace.go", "state")
+	if len(states) < 5 {
+		t.Fatalf("got the states %v from pace.go, want them all", states)
+	}
+	c := &config.Config{API: config.API{URL: "https://api.example.com", TokenFile: "/etc/token"}}
+	for _, state := range states {
+		hints := statusHints(c, agent.Status{API: agent.APIStatus{State: state}})
+		if (len(hints) == 0) != (state == "ok") {
+			t.Errorf("%s: got the hints %q, want one for each trouble and none for none", state, hints)
+		}
+	}
 }

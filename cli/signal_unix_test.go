@@ -85,7 +85,7 @@ func TestPreviewDoesNotWaitForTheWriterOfAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs, code := runIn(t.Context(), "preview", path)
-	if want := "tillpost: error: " + path + ": read the export: " + path + " is not a regular file\n"; code != statusFailed || errs != want {
+	if want := "tillpost: error: read the export: " + path + " is not a regular file\n"; code != statusFailed || errs != want {
 		t.Errorf("got %d, %q; want 1, %q", code, errs, want)
 	}
 }

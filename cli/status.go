@@ -38,6 +38,7 @@ func (con *console) statusCommand() *cobra.Command {
 			return nil
 		}
 		con.showStatus(s, time.Now())
+		con.hints(statusHints(c, s))
 		return nil
 	}
 	return cmd

@@ -75,6 +75,7 @@ func (con *console) sync(ctx context.Context, c *config.Config, asJSON bool) err
 	if last.State == "" { // it did not even start
 		return err
 	}
+	hints := statusHints(c, last)
 	// What was answered while the agent stopped counts too.
 	if after, err := statusNow(context.WithoutCancel(ctx), c); err == nil && after.State == "stopped" {
 		last = after
@@ -87,9 +88,9 @@ func (con *console) sync(ctx context.Context, c *config.Config, asJSON bool) err
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		return hinted(fmt.Errorf("%w: %w", context.Cause(ctx), err), hints)
 	case err != nil:
-		return err
+		return hinted(err, hints)
 	case sum.Rejects > 0 || sum.Refused > 0 || sum.Dead > 0 || sum.Held > 0:
 		return errPartial
 	}

@@ -175,6 +175,8 @@ func readColumn(w *walker, f field, t target) {
 	switch {
 	case c == Column{}, strings.TrimSpace(text) == "":
 		w.refuse(f, text, errors.New("is empty"))
+	case text == placeholder:
+		w.refuse(f, text, errors.New("stands for what you know: write that in its place"))
 	case strings.ContainsFunc(text, unicode.IsControl):
 		w.refuse(f, text, errors.New("holds a control character"))
 	case strings.Contains(text, "{store}"), strings.Contains(text, "{size}"):

@@ -297,7 +297,7 @@ var rewordings = []struct {
 }{
 	{"quoted scalar: found unexpected end", true, "the quote that opens here is never closed"},
 	{"quoted scalar: found unexpected document", true, "the quote that opens here is never closed"},
-	{"mapping values are not allowed", false, "a colon has no place here: a value that holds a colon and a blank must be in quotes, and the keys of a group must begin in one column"},
+	{"mapping values are not allowed", false, "a colon has no place here: the line above lacks the blank behind its colon, or a value that holds a colon and a blank is not in quotes, or the keys of a group do not begin in one column"},
 	{"could not find expected ':'", true, "this line is not `key: value`: its colon and the blank after it are missing, or it is indented wrongly"},
 	{"expected ',' or ']'", true, "the list that [ opens here is not closed with ], or lacks a comma"},
 	{"expected ',' or '}'", true, "the group that { opens here is not closed with }, or lacks a comma"},

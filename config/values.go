@@ -181,9 +181,14 @@ func text(s string) (string, error) {
 	return s, nil
 }
 
+// placeholder is what stands in a line to be written into the config where a person must put something else.
+const placeholder = "..."
+
 // code parses a code of the API: a store's, a size's, a width's. It is never trimmed in silence.
 func code(s string) (string, error) {
 	switch {
+	case s == placeholder:
+		return "", errors.New("stands for what you know: write that in its place")
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return "", errors.New("holds a control character")
 	case strings.TrimSpace(s) != s:

@@ -92,6 +92,10 @@ func (d *detector) rows() (*Rows, error) {
 		return nil, err
 	}
 	rows := &Rows{pipeline: d.pipeline(g)}
+	if refused := d.doubt(&rows.pipeline); refused != nil {
+		return nil, refused
+	}
+	d.sectionBefore(&rows.pipeline)
 	l := &rows.layout
 	rows.detected = Detected{
 		Format:     "csv",
@@ -236,6 +240,9 @@ func (d *detector) headerFound(commas []byte) (guess, error) {
 	}
 	if near.score < 0 {
 		return near, d.unreadable(commas)
+	}
+	if refused := d.unparted(); refused != nil && familiar(near.match.headings) == 0 {
+		return near, refused
 	}
 	err := d.check(&near.match)
 	if refused, ok := errors.AsType[*Refused](err); ok && refused.Code == RefusedHeader {

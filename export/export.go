@@ -104,9 +104,11 @@ const (
 	RefusedHeader    = "header"    // no recognised header
 	RefusedColumn    = "column"    // a stated column is not there
 	RefusedAmbiguous = "ambiguous" // two columns with the same heading
-	RefusedStore     = "store"     // nothing says which store it is
+	RefusedStore     = "store"     // nothing says which store it is, or what says it is not all
 	RefusedDelimiter = "delimiter" // no delimiter makes columns of it
 	RefusedDecimal   = "decimal"   // the quantities contradict themselves
+	RefusedWide      = "wide"      // a column for each store, or for each size
+	RefusedCheck     = "check"     // the UPCs seem to lack their check digits
 )
 
 func (r *Refused) Error() string {
@@ -201,8 +203,11 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 				rows.source.rewind(rec)
 			}
 			figure, result := rows.evaluate(rec)
-			if result != isUpdate {
+			switch {
+			case result != isUpdate:
 				result = rows.settle(rec, result)
+			case rows.begun > 0:
+				result = rows.refuseSections()
 			}
 			if result == isRefused {
 				yield(Row{}, rows.refused)

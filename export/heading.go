@@ -12,9 +12,11 @@ import (
 // and of _ - . / ( ) [ ]. A # is the word "no": `Item #` is a number, `Item` is a name.
 func fold(heading string) string {
 	var b strings.Builder
+	b.Grow(len(heading))
 	blank := false
 	for _, r := range norm.NFKD.String(heading) {
 		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9': // almost all are
 		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r):
 			continue
 		case unicode.IsSpace(r) || strings.ContainsRune("_-./()[]", r):
@@ -46,6 +48,7 @@ type heading struct {
 	folded string
 	bare   string // folded, without a unit in brackets at its end
 	unit   bool   // that there was one
+	uses   *uses  // what bare is known for; nil = nothing
 }
 
 // newHeading folds a heading. One of more than 200 bytes is nobody's, and is not worth the work.
@@ -57,15 +60,19 @@ func newHeading(cell string) heading {
 	h.folded = fold(h.text)
 	h.bare = h.folded
 	for _, pair := range []string{"()", "[]"} {
-		i := strings.LastIndexByte(h.text, pair[0])
-		if i > 0 && h.text[len(h.text)-1] == pair[1] && slices.Contains(units, fold(h.text[i:])) {
+		if !strings.HasSuffix(h.text, pair[1:]) {
+			continue
+		}
+		if i := strings.LastIndexByte(h.text, pair[0]); i > 0 && slices.Contains(units, fold(h.text[i:])) {
 			h.bare, h.unit = fold(h.text[:i]), true
 		}
 	}
+	h.uses = headingUses[h.bare]
 	return h
 }
 
-// known is what is known of a field's English headings, folded. From FORMATS part 3, the best first.
+// known is what is known of a field's headings, folded, the best first; those of English systems before others. From
+// FORMATS part 3.
 type known struct {
 	best   []string // taken
 	maybe  []string // ambiguous: never taken by themselves, but named when nothing better is there
@@ -76,59 +83,100 @@ type known struct {
 var headings = [fieldCount]known{
 	UPC: {
 		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "ean",
-			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "jan", "isbn"},
-		maybe: []string{"product code", "itemid", "item id", "id", "itemlookupcode", "item lookup code", "lookup code", "alternate lookup", "scan code", "alias"},
-		veto:  []string{"system id", "clover id", "token", "handle"},
+			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "jan", "isbn",
+			"strichcode", "code barres", "code barre", "code a barres", "gencode", "gencod", "codigo de barras", "codigo ean", "codice a barre", "streepjescode"},
+		maybe: []string{"product code", "itemid", "item id", "id", "itemlookupcode", "item lookup code", "lookup code", "alternate lookup", "scan code", "alias",
+			"interne ean", "codigo", "cod"},
+		veto: []string{"system id", "clover id", "token", "handle"},
 	},
 	SKU: {
 		best: []string{"sku", "custom sku", "variant sku", "item number", "item no", "itemno", "stock code", "item code", "itemcode", "article no", "article number",
-			"part no", "part number", "style", "style no", "style number", "alu", "material code"},
-		maybe: []string{"product code", "manufact sku", "manufacturer sku", "vendor id", "vendor sku", "supplier code", "mpn", "handle", "id", "item lookup code", "itemlookupcode"},
-		veto:  []string{"composite sku", "sku of included item", "system id", "clover id", "token"},
+			"part no", "part number", "style", "style no", "style number", "alu", "material code",
+			"artikelnummer", "art nr", "artikel nr", "artikelnr", "ref codeart", "codeart", "referencia", "articolo", "codice articolo"},
+		maybe: []string{"product code", "manufact sku", "manufacturer sku", "vendor id", "vendor sku", "supplier code", "mpn", "handle", "id", "item lookup code", "itemlookupcode",
+			"artikel", "reference", "codigo", "codice"},
+		veto: []string{"composite sku", "sku of included item", "system id", "clover id", "token"},
 	},
 	Size: {
-		best:   []string{"size", "siz"},
-		maybe:  []string{"variation name", "package size", "pack size", "subdescription", "dim 1"},
+		best: []string{"size", "siz",
+			"große", "grosse", "groesse", "taille", "pointure", "talla", "taglia", "maat", "tamanho"},
+		maybe:  []string{"option1 value", "option 1 value", "variant option one value", "variation name", "package size", "pack size", "subdescription", "dim 1", "dim 1 upr", "gr"},
 		noUnit: true,
 	},
 	Width: {
-		best:   []string{"width", "wid"},
-		maybe:  []string{"attr", "attribute", "row", "dim 2"},
+		best: []string{"width", "wid",
+			"weite", "horma", "calzata", "wijdte"},
+		maybe:  []string{"option2 value", "option 2 value", "variant option two value", "attr", "attribute", "row", "dim 2", "dim 2 upr", "largeur", "ancho", "larghezza", "breedte"},
 		veto:   []string{"shipping width", "package width", "parcel width"},
 		noUnit: true,
 	},
 	Store: {
 		best: []string{"store", "store no", "store number", "store code", "storecode", "store id", "storeid", "shop", "outlet", "branch", "site", "plant", "loc id",
-			"location id", "locationid", "location code", "location name"},
-		maybe: []string{"location", "warehouse", "depot", "store name"},
+			"location id", "locationid", "location code", "location name",
+			"filiale", "filialnummer", "magasin", "tienda", "sucursal", "negozio", "winkel", "filiaal"},
+		maybe: []string{"location", "location no", "warehouse", "depot", "store name", "standort", "lager", "almacen", "magazzino"},
 		veto:  []string{"bin name", "bin location"},
 	},
 	Quantity: {
 		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
-			"on hand quantity", "onhand", "soh", "stock on hand", "in stock", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
-			"variant inventory qty", "inventory", "qty", "quantity", "book inventory", "balance"},
-		maybe: []string{"available", "available not editable", "available to sell", "ats", "qty available", "quantity available", "total qty on hand", "total quantity on hand", "count", "units"},
+			"on hand quantity", "onhand", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
+			"variant inventory qty", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
+			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
+			"in stock"}, // after all others: beside one of them it is a yes or no
+		maybe: []string{"available", "available not editable", "available to sell", "ats", "qty available", "quantity available", "total qty on hand", "total quantity on hand", "count", "units",
+			"menge", "cantidad", "aantal"},
 		veto: []string{"on order", "qty on order", "quantity on order", "qty on po", "committed", "committed not editable", "qty committed", "quantitycommitted",
 			"quantity committed", "unavailable", "unavailable not editable", "incoming", "incoming not editable", "reserved", "qty reserved", "on hand new", "new quantity",
 			"reorder point", "reorder level", "restock level", "low stock", "low stock amount", "stock alert count", "stock alert enabled", "min", "max", "min qty", "max qty",
-			"minimum stock", "maximum stock", "qty sold", "quantity sold", "units sold", "sold", "quantity of included item", "min order quantity", "pack qty", "case qty",
-			"composite quantity", "in stock?", "stock value", "value of stock", "cost of stock", "price of stock", "inventory value", "track stock", "track inventory",
-			"variant inventory tracker", "variant inventory policy"},
+			"min stock", "max stock", "minimum stock", "maximum stock", "qty sold", "quantity sold", "units sold", "sold", "quantity of included item", "min order quantity",
+			"pack qty", "case qty", "composite quantity", "in stock?", "stock value", "value of stock", "cost of stock", "price of stock", "inventory value", "track stock",
+			"track inventory", "variant inventory tracker", "variant inventory policy",
+			"mindestbestand", "meldebestand", "bestellt", "reserviert", "verkauft", "stock minimal", "stock mini", "stock maxi", "vendu", "commande", "stock minimo", "stock maximo",
+			"vendido", "scorta minima", "soglia", "da ordinare", "venduto", "verkocht"},
 	},
 }
 
+// uses are what a heading is known for.
+type uses struct {
+	best        [fieldCount]int // its place among the best ones, from 1; 0 = it is none
+	maybe, veto [fieldCount]bool
+}
+
+// headingUses has every heading that is known, by its folded form.
+var headingUses = func() map[string]*uses {
+	all := map[string]*uses{}
+	of := func(heading string) *uses {
+		if all[heading] == nil {
+			all[heading] = &uses{}
+		}
+		return all[heading]
+	}
+	for f, known := range headings {
+		for i, h := range known.best {
+			of(h).best[f] = i + 1
+		}
+		for _, h := range known.maybe {
+			of(h).maybe[f] = true
+		}
+		for _, h := range known.veto {
+			of(h).veto[f] = true
+		}
+	}
+	return all
+}()
+
 // rank is how good a heading is for a field: 0 is best; -1 it is not one.
 func (h heading) rank(f Field) int {
-	if h.unit && headings[f].noUnit {
+	if h.uses == nil || h.unit && headings[f].noUnit {
 		return -1
 	}
-	return slices.Index(headings[f].best, h.bare)
+	return h.uses.best[f] - 1
 }
 
 // mayBe says that a heading can mean the field, or something else.
-func (h heading) mayBe(f Field) bool { return slices.Contains(headings[f].maybe, h.bare) }
+func (h heading) mayBe(f Field) bool { return h.uses != nil && h.uses.maybe[f] }
 
 // vetoed says that a heading looks like the field's and is known not to be it.
 func (h heading) vetoed(f Field) bool {
-	return slices.Contains(headings[f].veto, h.bare) || h.unit && headings[f].noUnit && slices.Contains(headings[f].best, h.bare)
+	return h.uses != nil && (h.uses.veto[f] || h.unit && headings[f].noUnit && h.uses.best[f] > 0)
 }

@@ -38,6 +38,7 @@ func (l *layout) label(column int) string {
 type match struct {
 	layout
 	twice [fieldCount][2]int // two columns with equally good headings; {-1, -1} = none
+	wide  wide               // empty where the config says which column is the quantity
 }
 
 // match maps the columns of a row of headings. A nil row is an export without a header, of width columns.
@@ -53,9 +54,24 @@ func (r *rules) match(cells []heading, width int) match {
 			}
 		}
 	}
+	w := findWide(cells)
+	if w.bare { // a location may be called Shop, or Stock
+		for _, i := range w.stores {
+			taken[i] = true
+		}
+	}
 	for f := range fieldCount {
-		if _, stated := r.columns[f]; !stated && r.wants(f) {
+		if _, stated := r.columns[f]; !stated && r.wants(f) && !(f == Width && isParcel(cells)) {
 			m.recognise(f, cells, taken)
+		}
+	}
+	if _, stated := r.columns[Quantity]; !stated {
+		if m.column[Size] >= 0 {
+			w.sizes = nil
+		}
+		m.wide = w
+		if q := m.column[Quantity]; q >= 0 && w.hides(q, cells) {
+			m.column[Quantity], m.twice[Quantity] = -1, [2]int{-1, -1}
 		}
 	}
 	if m.column[SKU] < 0 {
@@ -115,6 +131,13 @@ func (m *match) recognise(f Field, cells []heading, taken []bool) {
 	}
 }
 
+// isParcel says that headings are those of a parcel's measures, so that its width is not the product's.
+func isParcel(cells []heading) bool {
+	return slices.ContainsFunc(cells, func(h heading) bool {
+		return slices.Contains([]string{"length", "height", "longueur", "hauteur", "depth"}, h.bare)
+	})
+}
+
 // better is the second column of bar codes, where f has one.
 func (m *match) better(f Field, column int) int {
 	if f == UPC {
@@ -146,15 +169,22 @@ func (r *rules) check(m *match) error {
 			return &Refused{
 				Code:   RefusedAmbiguous,
 				Reason: fmt.Sprintf("two columns could be the %s: %s (column %d) and %s (column %d)", f, m.name(t[0]), t[0]+1, m.name(t[1]), t[1]+1),
-				Write:  fmt.Sprintf("columns: {%s: %d}", f, t[0]+1),
+				Write:  fmt.Sprintf("columns: {%s: ...}", f),
 			}
 		}
 	}
 	if !m.isHeader() {
 		return r.unrecognised(m)
 	}
+	if refused := r.movements(m); refused != nil {
+		return refused
+	}
 	if c, stated := r.columns[Store]; m.column[Store] < 0 && (stated || !r.given[Store]) {
-		refused := &Refused{Code: RefusedStore, Reason: "no store column was recognised" + m.maybe(Store), Write: `defaults: {store: "..."}`}
+		refused := &Refused{Code: RefusedStore, Reason: "no store column was recognised", Write: `defaults: {store: "..."}`}
+		if column := m.candidate(Store); column != "..." {
+			refused.Reason += ", but " + m.quoted(m.ambiguous(Store)) + " may be it (where that is a shelf or a bin: `defaults: {store: \"...\"}`)"
+			refused.Write = "columns: {store: " + column + "}"
+		}
 		if stated {
 			refused.Reason = fmt.Sprintf("the store's column %s is not in the export%s", c, m.found())
 			if c.Number > 0 {
@@ -178,9 +208,17 @@ func (r *rules) unrecognised(m *match) error {
 		}
 		return fmt.Sprintf("no %s column was recognised%s", f, m.maybe(f))
 	}
+	if len(r.columns) == 0 {
+		if refused := m.headless(); refused != nil {
+			return refused
+		}
+	}
 	refused := &Refused{Code: RefusedHeader}
 	var reasons, write []string
 	if m.column[Quantity] < 0 {
+		if refused := m.wide.refuse(m); refused != nil {
+			return refused
+		}
 		reasons = append(reasons, missing(Quantity))
 		write = append(write, "quantity: "+m.candidate(Quantity))
 		if _, stated := r.columns[Quantity]; stated {
@@ -216,26 +254,31 @@ func columns(n int) string {
 	return fmt.Sprintf("%d columns", n)
 }
 
+// ambiguous are the columns whose headings can mean the field, or something else.
+func (m *match) ambiguous(f Field) (columns []int) {
+	for i, h := range m.headings {
+		if h.mayBe(f) || f == Quantity && slices.Contains(m.wide.stores, i) {
+			columns = append(columns, i)
+		}
+	}
+	return columns
+}
+
 // candidate is the first ambiguous heading for a field, as the config would state it; else "...".
 func (m *match) candidate(f Field) string {
-	if i := slices.IndexFunc(m.headings, func(h heading) bool { return h.mayBe(f) }); i >= 0 {
-		return fmt.Sprintf("%q", m.headings[i].text)
+	if columns := m.ambiguous(f); len(columns) > 0 {
+		return fmt.Sprintf("%q", m.headings[columns[0]].text)
 	}
 	return "..."
 }
 
 // maybe names the ambiguous headings for a field.
 func (m *match) maybe(f Field) string {
-	var names []string
-	for _, h := range m.headings {
-		if h.mayBe(f) {
-			names = append(names, fmt.Sprintf("%q", clip(h.text)))
-		}
-	}
-	if len(names) == 0 {
+	columns := m.ambiguous(f)
+	if len(columns) == 0 {
 		return ""
 	}
-	return " (" + strings.Join(names, ", ") + " may be it, but can mean something else)"
+	return " (" + m.quoted(columns) + " may be it, but can mean something else)"
 }
 
 // found names the headings, for a message.

@@ -93,6 +93,10 @@ type Options struct {
 
 	RejectNegative  bool
 	RejectFractions bool
+
+	// AddUp says that several rows for one product and store will be added up, so that a column of places that is not the
+	// store's may hold bins.
+	AddUp bool
 }
 
 // identity is how products are named.
@@ -121,6 +125,7 @@ type rules struct {
 	skuNeeds          [fieldCount]bool
 	rejectNegative    bool
 	rejectFractions   bool
+	addUp             bool
 }
 
 // wants says that the field's column is of use.
@@ -143,6 +148,7 @@ func compile(o Options) (rules, error) {
 		checkDigitMissing: o.CheckDigitMissing,
 		rejectNegative:    o.RejectNegative,
 		rejectFractions:   o.RejectFractions,
+		addUp:             o.AddUp,
 	}
 	errs := []error{r.setWords(o), r.setColumns(o.Columns), r.setDefaults(o.Defaults), r.setStores(o.Stores)}
 	needs := o.SKUNeeds

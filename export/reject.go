@@ -70,8 +70,9 @@ func (p *pipeline) kept(rec *record) []string {
 // strings decodes fields; what is not text in the export's encoding becomes the replacement character.
 func (p *pipeline) strings(fields [][]byte) []string {
 	texts := make([]string, len(fields))
+	var text []byte
 	for i, f := range fields {
-		text, _ := p.charset.append(nil, f)
+		text, _ = p.charset.append(text[:0], f)
 		texts[i] = strings.ToValidUTF8(string(text), "\ufffd")
 	}
 	return texts
@@ -83,7 +84,7 @@ func recordFields(rec *record, comma byte) [][]byte {
 		if rec.count == len(rec.fields) {
 			return append([][]byte(nil), rec.fields...)
 		}
-		var all record
+		all := record{fields: make([][]byte, 0, rec.count)}
 		if csvOf(rec.raw, io.EOF, comma, MaxColumns).next(&all) == nil && all.fault == noFault {
 			return all.fields
 		}

@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"tillpost/inventory"
@@ -27,6 +28,9 @@ type pipeline struct {
 	comma    byte // of CSV, for what a record without trusted fields is shown as
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
+
+	section string // what a line such as `Store: 2` says, under which the rows are; "" = none was seen
+	begun   int    // the line where another one begins, so that no row can follow; 0 = none
 
 	record  record
 	key     []byte // of the last update
@@ -146,7 +150,7 @@ func (p *pipeline) store(rec *record) ([]byte, result) {
 	}
 	code, ok := p.stores[string(cell)]
 	if !ok {
-		return nil, p.fail(rec, RejectStore, "%s: %q is not one of the config's stores", p.layout.name(column), clip(string(cell)))
+		return nil, p.fail(rec, RejectStore, "%s: %q is not one of the words under `stores` in the config", p.layout.name(column), clip(string(cell)))
 	}
 	return code, isUpdate
 }
@@ -231,17 +235,48 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
 		}
 	}
+	if upcFault == codeBlank && len(codes[Size])+len(codes[Width]) == 0 && isTotal(codes[SKU]) {
+		return p.fail(rec, RejectNoProduct, "%s: %q is a total and no product", p.layout.name(p.layout.column[SKU]), codes[SKU])
+	}
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
 	return isUpdate
 }
 
 // incomplete rejects a row whose SKU has no size or width.
 func (p *pipeline) incomplete(rec *record, f Field, sku []byte, upcColumn int, upcFault codeFault) result {
-	why := fmt.Sprintf("the SKU %q has no %s; `defaults: {%s: \"...\"}` in the config gives it one", clip(string(sku)), f, f)
+	why := fmt.Sprintf("the SKU %q has no %s; %s", clip(string(sku)), f, p.remedy(rec, f))
 	if upcFault != codeBlank {
 		why = fmt.Sprintf("%s: %q %s; and %s", p.layout.name(upcColumn), clip(string(p.shown(rec, upcColumn))), codeFaultText[upcFault], why)
 	}
 	return p.fail(rec, RejectSKU, "%s", why)
+}
+
+// remedy says what gives a SKU its size or width.
+func (p *pipeline) remedy(rec *record, f Field) string {
+	l := &p.layout
+	maybe := func(f Field) int { return slices.IndexFunc(l.headings, func(h heading) bool { return h.mayBe(f) }) }
+	if sku := p.shown(rec, l.column[SKU]); l.column[UPC] < 0 && p.wants(UPC) && plainUPC(sku) {
+		return fmt.Sprintf("but it is a valid UPC, which needs none: `columns: {upc: %q}` in the config", l.label(l.column[SKU]))
+	}
+	if c := l.column[Size]; f == Width && l.column[Width] < 0 && c >= 0 && c < len(rec.fields) && isFused(p.shown(rec, c)) {
+		return fmt.Sprintf("its size, %q, has the width in it, and to split them is not available yet", p.shown(rec, c))
+	}
+	if c := maybe(f); c >= 0 && l.column[f] < 0 {
+		return fmt.Sprintf("%s may be it: `columns: {%s: %q}` in the config", l.name(c), f, l.headings[c].text)
+	}
+	if c := maybe(UPC); c >= 0 && l.column[UPC] < 0 && p.wants(UPC) {
+		return fmt.Sprintf("%s may be the UPC, which needs none: `columns: {upc: %q}` in the config", l.name(c), l.headings[c].text)
+	}
+	return fmt.Sprintf("`defaults: {%s: \"...\"}` in the config gives it one", f)
+}
+
+// isFused knows a size with its width in one: 10.5 D, 10.5EE, 8 2E.
+func isFused(size []byte) bool {
+	size = bytes.ToUpper(size)
+	number := bytes.TrimLeft(size, "0123456789./½ ")
+	width := bytes.TrimLeft(number, "0123456789")
+	begins := len(size) > 0 && size[0] >= '0' && size[0] <= '9'
+	return begins && len(width) > 0 && len(width) <= 4 && len(bytes.Trim(width, "ABCDEMNWX")) == 0
 }
 
 // optional reads a code that a row may lack.

@@ -5,6 +5,9 @@ import "slices"
 // settle looks once more at what evaluate found to be no update. It may head another table, which ends the first: the
 // columns are others, and nothing is read by those of the first until its header comes again.
 func (p *pipeline) settle(rec *record, res result) result {
+	if p.layout.column[Store] < 0 && res != isRefused {
+		p.findSection(rec)
+	}
 	if p.table == 0 && (res == isReject || res == isSkipped && isWords(rec.raw, p.comma)) && p.heads(rec) {
 		p.table = rec.line
 		return p.elsewhere(rec)
@@ -71,12 +74,25 @@ func (p *pipeline) heads(rec *record) bool {
 
 // mayHead says that a heading can be the field's, by the config or by what is known.
 func (r *rules) mayHead(f Field, h heading) bool {
-	return h.rank(f) >= 0 || h.mayBe(f) || r.columns[f].Heading != "" && newHeading(r.columns[f].Heading).folded == h.folded
+	if h.rank(f) >= 0 || h.mayBe(f) {
+		return true
+	}
+	stated := r.columns[f].Heading
+	return stated != "" && newHeading(stated).folded == h.folded
 }
 
 // isRepeat says that a record is the header once more, as at the top of a report's page.
 func (p *pipeline) isRepeat(rec *record) bool {
-	return p.layout.line > 0 && p.layout.isRepeat(p.strings(recordFields(rec, p.comma)))
+	l := &p.layout
+	if l.line == 0 {
+		return false
+	}
+	if c := l.column[Quantity]; rec.fault == noFault && c < len(rec.fields) { // tells almost every row apart, quickly
+		if text := p.strings(rec.fields[c : c+1])[0]; newHeading(string(clean([]byte(text)))).folded != l.headings[c].folded {
+			return false
+		}
+	}
+	return l.isRepeat(p.strings(recordFields(rec, p.comma)))
 }
 
 // isRepeat says that the fields are the header's. Blank ones at the end do not count; those after the last column that

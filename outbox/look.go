@@ -167,6 +167,30 @@ func (o *Outbox) Lookup(key []byte) (k Known, err error) {
 	return k, err
 }
 
+// LastWanted tells of each encoded key the quantity that an export's row is compared with; nil where any is news. All of
+// it is of one moment.
+func (o *Outbox) LastWanted(keys [][]byte) ([]*int64, error) {
+	out := make([]*int64, len(keys))
+	return out, o.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketKeys)
+		for i, key := range keys {
+			disk := diskKey(key)
+			v := b.Get(disk)
+			if v == nil {
+				continue
+			}
+			r, err := parseRecord(disk, v)
+			if err != nil {
+				return fmt.Errorf("record %x: %w", disk, err)
+			}
+			if q, ok := r.last(); ok {
+				out[i] = &q
+			}
+		}
+		return nil
+	})
+}
+
 func known(disk []byte, r *record) (k Known, err error) {
 	if k.Key, err = inventory.DecodeKey(disk[8:]); err != nil {
 		return Known{}, fmt.Errorf("record %x: %w", disk, ErrDamaged)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -21,6 +22,9 @@ type Snapshot struct {
 // another program keeps it locked. Promise 6.
 func (w *Watcher) Open(f File) (*Snapshot, error) {
 	s, err := w.open(f.Name, f.Stat)
+	if pe, ok := err.(*fs.PathError); ok {
+		err = pe.Err // the path is told in full
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", w.path(f.Name), err)
 	}

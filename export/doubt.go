@@ -1,0 +1,227 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// movements refuses an export whose quantities may be what was sold or ordered: their heading does not say that it is the
+// stock, and another one is of a list of sales or orders.
+func (r *rules) movements(m *match) *Refused {
+	_, stated := r.columns[Quantity]
+	q := m.column[Quantity]
+	if stated || q >= len(m.headings) || !slices.Contains([]string{"qty", "quantity", "quantite", "qte", "quantita", "qtd"}, m.headings[q].bare) {
+		return nil
+	}
+	for i, h := range m.headings {
+		if slices.Contains(movementHeadings, h.folded) {
+			return &Refused{
+				Code: RefusedAmbiguous,
+				Reason: fmt.Sprintf("%s may be what was sold or ordered, for there is a %s: the export must be a list of what is in stock; only where it is",
+					m.name(q), m.name(i)),
+				Write: fmt.Sprintf("columns: {quantity: %q}", m.headings[q].text),
+			}
+		}
+	}
+	return nil
+}
+
+var movementHeadings = []string{"invoice", "invoice no", "invoice number", "receipt", "receipt no", "receipt number", "transaction", "transaction no", "transaction id",
+	"transaction number", "transaction date", "ticket", "ticket no", "ticket number", "sale id", "sale no", "sale date", "date sold", "order no", "order number", "order id",
+	"order date", "customer", "customer no", "customer id", "customer name", "cashier", "po no", "po number"}
+
+// doubt refuses an export by what its first rows show: that they would be read as something else than they are.
+func (d *detector) doubt(p *pipeline) *Refused {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.lacksCheckDigits, d.severalStores} {
+		if refused := look(p); refused != nil {
+			return refused
+		}
+	}
+	return nil
+}
+
+// secondHeader refuses a header of two rows, of which the second says what a heading over several columns is parted by:
+// mostly the stores.
+func (d *detector) secondHeader(p *pipeline) (refused *Refused) {
+	l, first := &p.layout, true
+	if _, stated := d.columns[Quantity]; stated || l.line == 0 {
+		return nil
+	}
+	d.sample(p, func(rec *record) {
+		if !first || isBlankRecord(rec.raw, p.comma) {
+			return
+		}
+		first = false
+		fields := p.strings(recordFields(rec, p.comma))
+		word := func(column int) string {
+			if column >= len(fields) || !strings.ContainsFunc(fields[column], unicode.IsLetter) {
+				return ""
+			}
+			return string(clean([]byte(fields[column])))
+		}
+		for _, f := range []Field{UPC, SKU} {
+			if c := l.column[f]; c >= 0 && c < len(fields) && len(clean([]byte(fields[c]))) > 0 {
+				return
+			}
+		}
+		quantity := l.column[Quantity]
+		if next := quantity + 1; word(quantity) != "" && next < len(l.headings) && l.headings[next].text == "" && word(next) != "" {
+			refused = &Refused{
+				Code: RefusedWide,
+				Reason: fmt.Sprintf("line %d parts %s into %q, %q and so on, a column each, which is not available yet; let the POS export one store, "+
+					"or let a source of its own for each store read that store's column", rec.line, l.name(quantity), clip(word(quantity)), clip(word(next))),
+				Write: fmt.Sprintf("columns: {quantity: %d}", quantity+1),
+			}
+		}
+	})
+	return refused
+}
+
+// fewUPCs is how many UPCs must be seen to judge by.
+const fewUPCs = 5
+
+// lacksCheckDigits refuses UPCs of which one in ten holds: as many as do by chance where the check digit is left out. With
+// a SKU beside them they may be numbers of the house.
+func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
+	column := p.layout.column[UPC]
+	if column < 0 || p.layout.column[SKU] >= 0 || d.upcAsIs || d.checkDigitMissing {
+		return nil
+	}
+	seen, wrong, shown := 0, 0, ""
+	d.sample(p, func(rec *record) {
+		if column >= len(rec.fields) {
+			return
+		}
+		cell := clean(rec.fields[column])
+		if n := len(cell); !isDigits(cell) || n != 7 && n != 11 && n != 12 && n != 13 {
+			return
+		}
+		seen++
+		if _, fault := checkUPC(nil, cell, false); fault != codeOK {
+			wrong, shown = wrong+1, string(cell)
+		}
+	})
+	if seen < fewUPCs || wrong*5 < seen*4 {
+		return nil
+	}
+	return &Refused{
+		Code:   RefusedCheck,
+		Reason: fmt.Sprintf("%s: of the first %d UPCs %d have a wrong check digit, such as %q: the POS seems to leave it out, or they are no UPCs", p.layout.name(column), seen, wrong, shown),
+		Write:  "upc_check_digit: missing",
+	}
+}
+
+// severalStores refuses an export that is to be one store's, and in which the rows for one product differ in a column that
+// may be the store. Where rows are added up they may be a store's bins.
+func (d *detector) severalStores(p *pipeline) *Refused {
+	if p.layout.column[Store] >= 0 || d.addUp {
+		return nil
+	}
+	for column, h := range p.layout.headings {
+		if !h.mayBe(Store) {
+			continue
+		}
+		trial, places := *p, map[string]string{}
+		var one, other string
+		d.sample(p, func(rec *record) {
+			if _, res := trial.evaluate(rec); res != isUpdate || one != "" {
+				return
+			}
+			fields := recordFields(rec, p.comma)
+			if column >= len(fields) || len(clean(fields[column])) == 0 {
+				return
+			}
+			text, _ := trial.decode(fields[column])
+			place, product := string(clean(text)), string(trial.key)
+			if before, known := places[product]; known && before != place {
+				one, other = before, place
+			}
+			places[product] = place
+		})
+		if one != "" {
+			return &Refused{
+				Code: RefusedStore,
+				Reason: fmt.Sprintf("the config says one store for all rows, but there are several rows for one product, with %q and %q in %s: it is the store, or `duplicates: sum` must add them up",
+					clip(one), clip(other), p.layout.name(column)),
+				Write: fmt.Sprintf("columns: {store: %q}", h.text),
+			}
+		}
+	}
+	return nil
+}
+
+// sample yields the rows of the head, after the header.
+func (d *detector) sample(p *pipeline, yield func(*record)) {
+	rows := 0
+	d.headRecords(p.comma, p.layout.want(), func(rec *record) bool {
+		if rec.line > p.layout.line && rec.fault == noFault {
+			yield(rec)
+		}
+		rows++
+		return rows < sampleRows
+	})
+}
+
+// headless explains an export that seems to begin with a row where its header should be: a bar code is in it. It is nil for
+// any other.
+func (m *match) headless() *Refused {
+	upc := slices.IndexFunc(m.headings, func(h heading) bool { return len(h.text) >= 8 && len(h.text) <= 14 && isDigits([]byte(h.text)) })
+	if upc < 0 || familiar(m.headings) > 0 {
+		return nil
+	}
+	const most = 10
+	var cells []string
+	for i, h := range m.headings[:min(most, len(m.headings))] {
+		cells = append(cells, fmt.Sprintf("column %d is %q", i+1, clip(h.text)))
+	}
+	return &Refused{
+		Code:   RefusedHeader,
+		Reason: fmt.Sprintf("line %d is a row already: %s; the config must say which column is which (without `store` where none is)", m.line, strings.Join(cells, ", ")),
+		Write:  fmt.Sprintf("columns: {quantity: ..., store: ..., upc: %d}", upc+1),
+	}
+}
+
+// unparted refuses lines in which nothing parts the fields, where it is known why: they stand in quotes as a whole, or are in
+// fixed width.
+func (d *detector) unparted() *Refused {
+	const few, short = 3, 20 // lines; characters of one
+	lines, parted, quoted, length, same := 0, 0, 0, 0, true
+	for line := range bytes.Lines(d.head) {
+		ended := bytes.HasSuffix(line, []byte("\n"))
+		line = chomp(bytes.TrimSuffix(line, []byte("\n")))
+		if !ended && !d.whole || len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if lines == 0 {
+			length = len(line)
+		}
+		same = same && len(line) == length
+		if bytes.ContainsAny(line, string(delimiters)) {
+			parted++
+			if len(line) > 2 && line[0] == '"' && bytes.IndexByte(line[1:], '"') == len(line)-2 {
+				quoted++
+			}
+		}
+		if lines++; lines == headerRows {
+			break
+		}
+	}
+	switch {
+	case lines < few:
+	case quoted == lines:
+		return &Refused{
+			Code:   RefusedDelimiter,
+			Reason: "each line of the export stands in quotes as a whole, so that nothing parts its fields; let the POS put quotes around fields only, or none",
+		}
+	case same && length >= short && parted*2 <= lines:
+		return &Refused{
+			Code: RefusedContent,
+			Reason: fmt.Sprintf("the export's lines are all %d characters long and nothing parts their fields: it is in fixed width; that is not available yet: let the POS export CSV",
+				length),
+		}
+	}
+	return nil
+}

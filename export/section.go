@@ -1,0 +1,115 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A report may have the rows of one store after those of another, each under a line such as `Store: 2`. Such a line is not
+// read; where the config says one store for all rows, the second store's would be taken for the first one's.
+
+// findSection notes that a record is such a line: a word for a store, what it is called, and nothing else.
+func (p *pipeline) findSection(rec *record) {
+	if rec.fault != noFault || !isShortLine(rec.raw, p.comma) {
+		return
+	}
+	var cells []string
+	for _, text := range p.strings(recordFields(rec, p.comma)) {
+		if text = string(clean([]byte(text))); text != "" {
+			cells = append(cells, text)
+		}
+	}
+	switch name := sectionOf(strings.Join(cells, " ")); {
+	case name == "":
+	case p.section == "":
+		p.section = name
+	case p.section != name:
+		p.begun = rec.line
+	}
+}
+
+// isShortLine says, quickly, that a record begins with a letter and has one or two fields that are not blank.
+func isShortLine(raw []byte, comma byte) bool {
+	raw = bytes.TrimLeft(raw, " \"")
+	if len(raw) == 0 || raw[0]|0x20 < 'a' || raw[0]|0x20 > 'z' {
+		return false
+	}
+	fields, blank := 0, true
+	for _, c := range raw {
+		switch {
+		case c == comma:
+			blank = true
+		case blank && c > ' ' && c != '"':
+			blank = false
+			fields++
+		}
+	}
+	return fields <= 2
+}
+
+// sectionOf is the name in a line such as `Store: Main Street` or `Store #2`; "" where it is another line. What is behind
+// the name on each page, such as its number, is left out.
+func sectionOf(line string) string {
+	word, name, colon := strings.Cut(line, ":")
+	if !colon {
+		word, name, _ = strings.Cut(line, " ")
+		name = strings.TrimSpace(strings.TrimPrefix(name, "#"))
+		if number, _, _ := strings.Cut(name, " "); !isDigits([]byte(number)) {
+			return ""
+		}
+	}
+	if h := newHeading(word); h.rank(Store) < 0 && !h.mayBe(Store) {
+		return ""
+	}
+	words := strings.Fields(fold(name))
+	if i := slices.IndexFunc(words, func(w string) bool { return slices.Contains([]string{"page", "seite", "printed", "date", "time"}, w) }); i >= 0 {
+		words = words[:i]
+	}
+	if slices.ContainsFunc(words, isTotalWord) {
+		return ""
+	}
+	return strings.Join(words, " ")
+}
+
+// sectionBefore notes the line of that kind before the header.
+func (d *detector) sectionBefore(p *pipeline) {
+	if p.layout.column[Store] >= 0 {
+		return
+	}
+	d.headRecords(p.comma, 1, func(rec *record) bool {
+		if rec.line < p.layout.line {
+			p.findSection(rec)
+		}
+		return rec.line < p.layout.line
+	})
+	p.begun = 0
+}
+
+func (p *pipeline) refuseSections() result {
+	p.refused = &Refused{
+		Code:   RefusedStore,
+		Reason: fmt.Sprintf("line %d begins the rows of another store, which is not available yet; let the POS export one store at a time, or a column with the store", p.begun),
+	}
+	return isRefused
+}
+
+// isTotal says that what should be a SKU is what stands before a sum.
+func isTotal(sku []byte) bool {
+	if len(sku) > len("subtotals: grand total") || bytes.ContainsAny(sku, "0123456789") {
+		return false
+	}
+	words := strings.Fields(fold(strings.TrimRight(string(sku), ": ")))
+	switch len(words) {
+	case 1:
+		return isTotalWord(words[0])
+	case 2:
+		return isTotalWord(words[1]) && slices.Contains([]string{"grand", "report", "store", "sub", "page"}, words[0])
+	}
+	return false
+}
+
+func isTotalWord(word string) bool {
+	return slices.Contains([]string{"total", "totals", "subtotal", "subtotals", "sum", "summe", "gesamt", "totale", "totaal"}, word)
+}
