@@ -1,0 +1,90 @@
+package outbox_test
+
+import (
+	"slices"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// canaries asks for keys that tell whether the API takes anything.
+func (w *world) canaries() {
+	if w.half {
+		leases, ok, err := w.box.Canaries(1, w.now)
+		if ok || len(leases) > 0 || err != nil {
+			w.Fatalf("got %d canaries, %t, %v, before what was accepted is applied", len(leases), ok, err)
+		}
+		return
+	}
+	n := w.draw("canaries", 1, 3)
+	might := w.mightSing()
+	leases, ok, err := w.box.Canaries(n, w.now)
+	w.must(err)
+	if !ok || len(leases) != min(n, len(might)) {
+		w.Fatalf("got %d canaries, %t, want %d of %v", len(leases), ok, n, might)
+	}
+	for _, l := range leases {
+		name := nameOf(l.Key)
+		k := w.key(name)
+		if !slices.Contains(might, name) || !l.Canary || l.Again || l.Known != (k.acked != nil) {
+			w.Fatalf("key %s is handed out as a canary: %+v, they may be %v", name, l, might)
+		}
+		f := &flight{lease: l, key: name, rev: k.rev, idle: !k.pending, idleRev: k.rev}
+		for _, other := range might {
+			o := w.key(other)
+			if o.acked != nil && k.acked == nil || o.acked == nil && k.acked == nil && *o.wanted > 0 && *k.wanted <= 0 {
+				if !slices.ContainsFunc(leases, func(l *outbox.Lease) bool { return nameOf(l.Key) == other }) {
+					w.Fatalf("the canary is %s, %s is a better one", name, other)
+				}
+			}
+		}
+		if w.moment++; f.idle {
+			k.pending, k.confirm, k.since = true, true, w.moment
+		}
+		k.due = time.Time{}
+		w.flights = append(w.flights, f)
+	}
+}
+
+// mightSing are the keys that can be canaries.
+func (w *world) mightSing() (names []string) {
+	for name, k := range w.keys {
+		flies := slices.ContainsFunc(w.flights, func(f *flight) bool { return f.key == name })
+		switch {
+		case flies || k.dead || k.wanted == nil || k.confirm && !k.due.IsZero():
+		case k.pending || same(k.acked, k.wanted):
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// stands is what becomes of a canary for which nothing waits: it is as before, unless it was acknowledged.
+func (w *world) stands(k *modelKey, res *outbox.Result) {
+	if res.Outcome != outbox.Acknowledged {
+		k.pending, k.confirm, k.dead, k.tries, k.due = false, false, false, 0, time.Time{}
+	}
+}
+
+// waitAgain lets what was refused lately wait again.
+func (w *world) waitAgain() {
+	since := w.now.Add(-time.Duration(w.draw("since", 0, 120)) * time.Second)
+	want := 0
+	for _, k := range w.keys {
+		again := !w.half && k.dead && k.due.IsZero()
+		if w.half || !k.dead || again || k.tries > 1 || k.refused.Before(since) {
+			continue
+		}
+		want++
+		k.dead, k.pending, k.tries, k.due, k.since = false, true, 0, time.Time{}, w.moment
+	}
+	if w.half {
+		return
+	}
+	n, err := w.box.WaitAgain(since, w.now)
+	w.must(err)
+	w.moment++
+	if int(n) != want {
+		w.Fatalf("%d dead letters wait again, want %d", n, want)
+	}
+}
