@@ -39,7 +39,7 @@ func (w *world) canaries() {
 			}
 		}
 		if w.moment++; f.idle {
-			k.pending, k.confirm, k.since = true, true, w.moment
+			k.pending, k.confirm, k.sings, k.since = true, true, true, w.moment
 		}
 		k.due = time.Time{}
 		w.flights = append(w.flights, f)
@@ -62,7 +62,7 @@ func (w *world) mightSing() (names []string) {
 // stands is what becomes of a canary for which nothing waits: it is as before, unless it was acknowledged.
 func (w *world) stands(k *modelKey, res *outbox.Result) {
 	if res.Outcome != outbox.Acknowledged {
-		k.pending, k.confirm, k.dead, k.tries, k.due = false, false, false, 0, time.Time{}
+		k.pending, k.confirm, k.sings, k.dead, k.tries, k.due = false, false, false, false, 0, time.Time{}
 	}
 }
 

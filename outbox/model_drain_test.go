@@ -65,7 +65,7 @@ func (w *world) answer(f *flight) outbox.Result {
 	case 0:
 		res.Outcome, res.Unknown, res.Status = outbox.Refused, true, 404
 		if same {
-			k.pending, k.confirm, k.dead = false, false, true
+			k.pending, k.confirm, k.sings, k.dead = false, false, false, true
 			k.tries++
 			k.refused = w.now
 			k.due = w.now.Add(min(7*24*time.Hour, modelDeadRetry<<(k.tries-1)))
@@ -96,8 +96,8 @@ func (w *world) acknowledged(f *flight, k *modelKey, same bool) {
 	if !same {
 		return
 	}
-	confirmed := k.confirm
-	k.pending, k.dead, k.confirm, k.tries = false, false, false, 0
+	confirmed := k.confirm && !k.sings
+	k.pending, k.dead, k.confirm, k.sings, k.tries = false, false, false, false, 0
 	if confirmed { // what was sent before the quiet time has landed
 		k.perhaps = false
 		k.doubts = slices.DeleteFunc(k.doubts, func(d doubt) bool { return w.now.Sub(d.at) >= modelConfirm })

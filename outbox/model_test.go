@@ -115,6 +115,7 @@ type modelKey struct {
 	due                    time.Time
 	tries                  int // refusals in a row
 	refused                time.Time
+	sings                  bool // confirm is a canary's: there is no quiet time before it
 	doubts                 []doubt
 	perhaps                bool // a crash may have left the outbox in doubt where there is none
 	discarded              bool // its dead letter was, and nothing has been wanted since
@@ -257,7 +258,7 @@ func (w *world) wait(k *modelKey) {
 	if !k.pending {
 		k.since = w.moment
 	}
-	k.pending, k.dead, k.confirm, k.tries = true, false, false, 0
+	k.pending, k.dead, k.confirm, k.sings, k.tries = true, false, false, false, 0
 }
 
 // unanswered lets a request that nobody answered be applied at once, late, or never.
