@@ -86,8 +86,8 @@ type drainState struct {
 func newPace(a *Agent) pace {
 	return pace{a: a, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
 		renewed: a.tokens.look(), looked: time.Now(),
-		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, least: 1 / (a.opts.Config.API.RetryMax.Seconds() * max(1, min(1e6, a.opts.Config.API.Rate)))},
-		strain: throttle{down: 0.95, up: 1.15, fast: 1.15, least: 0.1}}
+		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, floor: 1 / a.opts.Config.API.RetryMax.Seconds()},
+		strain: throttle{down: 0.95, up: 1.15, fast: 1.15, share: 0.1}}
 }
 
 // look takes in what changed outside: a command to pause, another token.

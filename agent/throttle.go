@@ -16,7 +16,8 @@ const (
 // updates are taken. Steps are shares of the rate, so that it finds any limit. The zero rate is no limit.
 type throttle struct {
 	down, up, fast float64 // factors of a step: down, up, and up once it is sure
-	least          float64 // as a share of full
+	share          float64 // of full that is left at the least
+	floor          float64 // requests a second that are
 	rate           float64 // requests a second
 	full           float64 // where it ends
 	stepped        time.Time
@@ -35,7 +36,7 @@ func (t *throttle) slow(sent, now time.Time, full, flow float64) {
 		}
 		t.rate = t.full
 	}
-	t.rate = max(t.rate*t.down, t.full*t.least)
+	t.rate = max(t.rate*t.down, t.full*t.share, t.floor)
 	t.stepped, t.taken = now, 0
 }
 
@@ -82,10 +83,11 @@ func (p *pace) gap() time.Duration {
 
 // space says when the next request may leave where the drain is slowed down; zero = now.
 func (p *pace) space(now time.Time) time.Time {
-	if now.Before(p.next) {
-		return p.next
+	gap := p.gap()
+	if gap == 0 || !now.Before(p.next) {
+		return time.Time{}
 	}
-	return time.Time{}
+	return earliest(p.next, now.Add(gap)) // it may have climbed meanwhile
 }
 
 // left notes that a request leaves.
