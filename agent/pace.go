@@ -86,7 +86,7 @@ type drainState struct {
 func newPace(a *Agent) pace {
 	return pace{a: a, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
 		renewed: a.tokens.look(), looked: time.Now(),
-		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, floor: 1 / a.opts.Config.API.RetryMax.Seconds()},
+		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, floor: 0.1},
 		strain: throttle{down: 0.95, up: 1.15, fast: 1.15, share: 0.1}}
 }
 
@@ -179,8 +179,8 @@ func (p *pace) refused(a answered) {
 func (p *pace) well(a answered, now time.Time) {
 	p.misses = 0
 	delete(p.denied, string(a.lease.Key))
-	p.crowd.ease()
-	p.strain.ease()
+	p.crowd.ease(now)
+	p.strain.ease(now)
 	p.refusals.end(a)
 	if !p.refusals.asking {
 		p.lift(now)

@@ -6,8 +6,10 @@ import (
 )
 
 const (
-	// sure is how many updates must have been taken since the last step down until a throttle climbs faster.
-	sure = 25
+	// sure is how many updates must have been taken since the last step down until a throttle climbs faster; or surely
+	// how much time must have passed.
+	sure   = 25
+	surely = time.Minute
 	// slack is how late a request may be without those after it being later too: timers are coarse.
 	slack = 50 * time.Millisecond
 )
@@ -17,7 +19,7 @@ const (
 type throttle struct {
 	down, up, fast float64 // factors of a step: down, up, and up once it is sure
 	share          float64 // of full that is left at the least
-	floor          float64 // requests a second that are
+	floor          float64 // requests a second that are, if full is more
 	rate           float64 // requests a second
 	full           float64 // where it ends
 	stepped        time.Time
@@ -36,17 +38,17 @@ func (t *throttle) slow(sent, now time.Time, full, flow float64) {
 		}
 		t.rate = t.full
 	}
-	t.rate = max(t.rate*t.down, t.full*t.share, t.floor)
+	t.rate = max(t.rate*t.down, t.full*t.share, min(t.full, t.floor))
 	t.stepped, t.taken = now, 0
 }
 
 // ease climbs: an update was taken.
-func (t *throttle) ease() {
+func (t *throttle) ease(now time.Time) {
 	if t.rate == 0 {
 		return
 	}
 	up := t.up
-	if t.taken++; t.taken > sure {
+	if t.taken++; t.taken > sure || now.Sub(t.stepped) > surely {
 		up = t.fast
 	}
 	if t.rate *= up; t.rate >= t.full {
