@@ -456,12 +456,19 @@ func (d *drain) last() error {
 	for _, l := range d.queue {
 		results = append(results, outbox.Result{Lease: l, Outcome: outbox.Unsent})
 	}
-	if len(results) == 0 {
-		return nil
+	again := d.pace.refusals.again
+	if d.retry != nil && again.IsZero() {
+		again = d.retry.again
 	}
-	_, err := d.a.box.Turn(results, 0, time.Now())
-	if err != nil {
-		return fmt.Errorf("store what was answered last: %w", err)
+	if len(results) > 0 {
+		if _, err := d.a.box.Turn(results, 0, time.Now()); err != nil {
+			return fmt.Errorf("store what was answered last: %w", err)
+		}
+	}
+	if !again.IsZero() {
+		if _, err := d.a.box.WaitAgain(again, time.Now()); err != nil {
+			return fmt.Errorf("let what was refused wait again: %w", err)
+		}
 	}
 	return nil
 }

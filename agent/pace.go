@@ -96,6 +96,9 @@ func (p *pace) look(now time.Time) {
 	if !p.eased.IsZero() && now.Sub(p.eased) >= calm {
 		p.trouble.end("the API takes updates again")
 		p.eased = time.Time{}
+		if p.state == stateSlowed {
+			p.state = stateOK
+		}
 	}
 	paused := p.halt == api.TokenBad || p.halt == api.Refused
 	if since := now.Sub(p.looked); since < tokenLook || since < tokenRest && !paused {
@@ -193,7 +196,7 @@ func (p *pace) lift(now time.Time) {
 		return
 	}
 	p.until, p.probe, p.halt, p.state = time.Time{}, false, api.Acknowledged, stateOK
-	if p.slowed() {
+	if p.slowed() && !p.trouble.since.IsZero() {
 		p.state = stateSlowed
 	}
 	if p.eased.IsZero() && !p.trouble.since.IsZero() {

@@ -117,7 +117,7 @@ func TestAWrongURLOrStorePausesTheDrainAndMakesNoDeadLetters(t *testing.T) { // 
 	}
 }
 
-func TestAnAPIThatForgetsItsProductsPausesTheDrain(t *testing.T) { // the contract's row of the canary, A19
+func TestAnAPIThatForgetsItsProductsPausesTheDrain(t *testing.T) { // the contract's row of the canary
 	inBubble(t, "  rate: 20/s\n", "", func(s *store) {
 		s.drop("stock-1.csv", rowsOf(0, 200, 5)...)
 		s.start()
