@@ -66,11 +66,11 @@ type answered struct {
 
 // order is one outbox.Turn, and what goes with it.
 type order struct {
-	results  []outbox.Result
-	n        int
-	revive   bool      // dead letters are to be put into the queue again
-	again    time.Time // what was refused since then is to wait again; zero = nothing is
-	canaries int
+	results []outbox.Result
+	n       int
+	revive  bool      // dead letters are to be put into the queue again
+	again   time.Time // what was refused since then is to wait again; zero = nothing is
+	canary  bool      // one is asked for; then n is 0
 }
 
 type turn struct {
@@ -155,29 +155,29 @@ func (d *drain) clerk() {
 	}
 }
 
-// carryOut does what is ordered. Each step may be done twice.
+// carryOut does what is ordered. Where it fails all of it may be done again: leases are handed out last, so that none is
+// lost then.
 func (d *drain) carryOut(o order) (t turn) {
 	t.order = o
 	box, now := d.a.box, time.Now()
+	if o.revive || !o.again.IsZero() {
+		if t.err = d.reopen(o, now); t.err != nil {
+			return t
+		}
+		o.results = nil
+	}
 	if t.leases, t.err = box.Turn(o.results, o.n, now); t.err != nil {
 		return t
 	}
-	if o.revive {
-		if _, _, t.err = box.RetryDead(nil, now); t.err != nil {
+	if o.canary {
+		l, ok, err := box.Canary(now)
+		if err != nil {
+			t.err = err
 			return t
 		}
-	}
-	if !o.again.IsZero() {
-		if _, t.err = box.WaitAgain(o.again, now); t.err != nil {
-			return t
+		if t.held = !ok; l != nil {
+			t.leases = []*outbox.Lease{l}
 		}
-	}
-	if o.canaries > 0 {
-		var ok bool
-		if t.leases, ok, t.err = box.Canaries(o.canaries, now); t.err != nil {
-			return t
-		}
-		t.held = !ok
 	}
 	due, ok, err := box.NextDue()
 	if ok {
@@ -188,6 +188,24 @@ func (d *drain) carryOut(o order) (t turn) {
 	}
 	t.dead = box.HasDead()
 	return t
+}
+
+// reopen lets what was refused be sent again, once what was answered is stored.
+func (d *drain) reopen(o order, now time.Time) error {
+	box := d.a.box
+	if _, err := box.Turn(o.results, 0, now); err != nil {
+		return err
+	}
+	if o.revive {
+		if _, _, err := box.RetryDead(nil, now); err != nil {
+			return err
+		}
+	}
+	if o.again.IsZero() {
+		return nil
+	}
+	_, err := box.WaitAgain(o.again, now)
+	return err
 }
 
 // loop feeds the workers and orders turns until ctx ends.
@@ -286,7 +304,7 @@ func (d *drain) order(now time.Time) {
 		return
 	}
 	ok, _ := d.pace.may(now, 0)
-	asking := d.pace.canaries() > 0
+	asking := d.pace.refusals.asking
 	if len(d.queue) > 0 && (!ok || asking && !d.queue[0].Canary) {
 		d.handBack(now)
 	}
@@ -298,18 +316,16 @@ func (d *drain) order(now time.Time) {
 	switch size := d.batch(); {
 	case !ok:
 	case asking:
-		if idle {
-			o.canaries = d.pace.canaries()
-		}
+		o.canary = idle
 	case d.more && (len(d.queue) == 0 || len(d.queue) < size/2):
 		o.n = size - len(d.queue)
 	case !d.more && idle && len(d.aside) > 0 && !d.asked: // there is nothing else to send that could tell what they mean
-		d.asked, o.canaries = true, 1
+		d.asked, o.canary = true, true
 	case !d.more && idle:
 		d.unaside(now)
 	}
 	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
-	if o.n > 0 || full || o.revive || !o.again.IsZero() || o.canaries > 0 {
+	if o.n > 0 || full || o.revive || !o.again.IsZero() || o.canary {
 		if o.n > 0 {
 			d.more = false // what comes from here on wakes the drain
 		}
@@ -434,7 +450,7 @@ func (d *drain) accept(t turn) error {
 	d.pace.full = nil
 	d.queue = append(d.queue, t.leases...)
 	d.dead = t.dead
-	if t.order.canaries > 0 && len(t.leases) == 0 {
+	if t.order.canary && len(t.leases) == 0 {
 		d.pace.mute(t.held, time.Now())
 	}
 	d.more, d.due = d.more || t.queued, t.due // a wake-up may have come since the clerk has looked
@@ -456,19 +472,12 @@ func (d *drain) last() error {
 	for _, l := range d.queue {
 		results = append(results, outbox.Result{Lease: l, Outcome: outbox.Unsent})
 	}
-	again := d.pace.refusals.again
-	if d.retry != nil && again.IsZero() {
-		again = d.retry.again
+	o := order{results: results, again: d.pace.refusals.again}
+	if d.retry != nil && o.again.IsZero() {
+		o.again = d.retry.again
 	}
-	if len(results) > 0 {
-		if _, err := d.a.box.Turn(results, 0, time.Now()); err != nil {
-			return fmt.Errorf("store what was answered last: %w", err)
-		}
-	}
-	if !again.IsZero() {
-		if _, err := d.a.box.WaitAgain(again, time.Now()); err != nil {
-			return fmt.Errorf("let what was refused wait again: %w", err)
-		}
+	if err := d.reopen(o, time.Now()); err != nil {
+		return fmt.Errorf("store what was answered last: %w", err)
 	}
 	return nil
 }

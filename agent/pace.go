@@ -169,7 +169,7 @@ func (p *pace) judge(a answered, now time.Time) (r outbox.Result, aside bool) {
 
 // refused tells of a dead letter.
 func (p *pace) refused(a answered) {
-	if a.lease.Canary && a.lease.Known {
+	if a.lease.Ledger {
 		return // what was acknowledged stands
 	}
 	key, err := inventory.DecodeKey(a.lease.Key)

@@ -12,21 +12,21 @@ const (
 	knownRow = 10
 	// newRow is how many of any key, while nothing was ever acknowledged.
 	newRow = 50
-	// newCanaries is how many canaries must be refused in the latter case; in the former it is one.
-	newCanaries = 3
+	// enough is how many canaries must be refused; one is, where it was sent with its ledger quantity.
+	enough = 3
 )
 
 // refusals watches for an API that refuses everything: a wrong URL, a wrong store, an outage, or only many bad products.
-// A canary tells: see outbox.Canaries. Until it has, and while the drain is paused for what it told, nothing else is sent.
+// A canary tells: see outbox.Canary. Until it has, and while the drain is paused for what it told, nothing else is sent.
 type refusals struct {
-	known  int       // in a row, of keys that were acknowledged before
-	all    int       // in a row
-	since  time.Time // when the first of them was answered, and
-	sent   time.Time // when its request left
-	asking bool
-	flush  bool      // what is on its way is waited for, before a canary leaves
-	need   int       // canaries that must be refused until the drain pauses
-	again  time.Time // what was refused since then is to wait again; zero = nothing is
+	known   int       // in a row, of keys that were acknowledged before
+	all     int       // in a row
+	since   time.Time // when the first of them was answered, and
+	sent    time.Time // when its request left
+	asking  bool
+	flush   bool      // what is on its way is waited for, before a canary leaves
+	against int       // canaries that were refused
+	again   time.Time // what was refused since then is to wait again; zero = nothing is
 }
 
 // count takes a refusal into account.
@@ -60,7 +60,7 @@ func (p *pace) refuse(a answered, r *outbox.Result, now time.Time) {
 		p.refuseAll(a.answer, now)
 		return
 	case f.asking && a.lease.Canary:
-		if f.need--; f.need <= 0 {
+		if f.against++; f.against >= enough || a.lease.Ledger {
 			p.refuseAll(a.answer, now)
 		}
 	default:
@@ -77,14 +77,7 @@ func (p *pace) refuse(a answered, r *outbox.Result, now time.Time) {
 // ask asks a canary, where the row is long enough.
 func (p *pace) ask() {
 	f := &p.refusals
-	switch {
-	case f.asking:
-		return
-	case f.known >= knownRow:
-		f.need = 1
-	case f.all >= newRow && p.a.box.Unproven():
-		f.need = newCanaries
-	default:
+	if f.asking || f.known < knownRow && (f.all < newRow || !p.a.box.Unproven()) {
 		return
 	}
 	f.asking, f.flush, p.probe = true, true, true
@@ -98,17 +91,6 @@ func (p *pace) refuseAll(ans api.Answer, now time.Time) {
 		f.again = f.since
 	}
 	p.pause(api.Refused, ans, now.Add(p.a.opts.Config.API.RetryMax), now)
-}
-
-// canaries is how many canaries are to be sent; 0 = what waits is.
-func (p *pace) canaries() int {
-	switch {
-	case !p.refusals.asking:
-		return 0
-	case p.halt == api.Refused:
-		return 1
-	}
-	return max(1, p.refusals.need)
 }
 
 // mute deals with a canary that there is none of. Where that is not because an export is being applied, nothing tells

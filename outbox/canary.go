@@ -15,53 +15,48 @@ import (
 const (
 	canaryStocked = iota // acknowledged before, and nothing waits for it; not at zero, for what is discontinued is
 	canaryIdle           // the same, at zero
-	canaryKnown          // acknowledged before, and another quantity waits
+	canaryKnown          // acknowledged before, and another quantity waits, with stock
+	canaryFalls          // the same, at zero
 	canaryNew            // waits, with stock
 	canaryAny            // waits
 	canaryKinds
 )
 
-// Canaries hands out up to n updates that tell whether the API still takes anything at all: keys that were acknowledged
-// before, sent again with their ledger quantity, or else updates that wait, the ones with stock first. Each call begins
-// at another key. ok is false while an export is being applied: then nothing may be handed out.
+// Canary hands out an update that tells whether the API still takes anything at all: a key that was acknowledged before,
+// sent again with its ledger quantity, or else an update that waits, one with stock before others. Each time it is likely
+// to be another key. The lease is nil where there is none, and ok false while an export is being applied: then nothing
+// may be handed out.
 //
 // A key for which nothing waited counts as pending until its lease is resolved, so that a crash leaves it in doubt and a
 // newer quantity goes after it (promise 2). Whatever comes of it but an acknowledgement leaves it as it was.
-func (o *Outbox) Canaries(n int, now time.Time) (leases []*Lease, ok bool, err error) {
-	keys, err := o.canaries(n)
+func (o *Outbox) Canary(now time.Time) (l *Lease, ok bool, err error) {
+	disk, err := o.findCanary()
 	if err != nil {
 		return nil, false, err
 	}
-	err = o.update(func(t *txn) error {
-		leases, ok = nil, !o.held()
-		if !ok {
+	err = o.update(func(t *txn) (err error) {
+		l, ok = nil, !o.held()
+		if disk == nil || !ok {
 			return errNothing
 		}
-		for _, disk := range keys {
-			l, err := t.canary(disk, now)
-			if err != nil {
-				return err
-			}
-			if l != nil {
-				leases = append(leases, l)
-			}
+		if l, err = t.canary(disk, now); err != nil || l == nil {
+			return errs(err, errNothing)
 		}
-		return errs(t.block(leases), nothing(len(leases)))
+		return t.block([]*Lease{l})
 	})
 	if err != nil && !errors.Is(err, errNothing) {
 		return nil, false, err
 	}
-	return leases, ok, nil
+	return l, ok, nil
 }
 
-// canaries are the disk keys of up to n canaries as the file is now.
-func (o *Outbox) canaries(n int) ([][]byte, error) {
-	var found [canaryKinds][][]byte
-	best := canaryStocked
+// findCanary is the disk key of the best canary as the file is now; nil = there is none.
+func (o *Outbox) findCanary() (disk []byte, err error) {
+	best, perfect := canaryKinds, canaryStocked
 	if o.Unproven() {
-		best = canaryNew
+		perfect = canaryNew
 	}
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err = o.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketKeys).Cursor()
 		start := binary.BigEndian.AppendUint64(nil, rand.Uint64())
 		from, to := start, []byte(nil)
@@ -72,10 +67,10 @@ func (o *Outbox) canaries(n int) ([][]byte, error) {
 					return fmt.Errorf("record %x: %w", k, err)
 				}
 				kind, ok := r.canary()
-				if !ok || len(found[kind]) == n || o.isLeased(k[8:]) {
+				if !ok || kind >= best || o.isLeased(k[8:]) {
 					continue
 				}
-				if found[kind] = append(found[kind], bytes.Clone(k)); kind == best && len(found[kind]) == n {
+				if best, disk = kind, bytes.Clone(k); best == perfect {
 					return nil
 				}
 			}
@@ -83,11 +78,7 @@ func (o *Outbox) canaries(n int) ([][]byte, error) {
 		}
 		return nil
 	})
-	var keys [][]byte
-	for _, list := range found {
-		keys = append(keys, list[:min(len(list), n-len(keys))]...)
-	}
-	return keys, err
+	return disk, err
 }
 
 // canary says what kind of canary a key is that is not leased.
@@ -95,8 +86,10 @@ func (r *record) canary() (kind int, ok bool) {
 	switch {
 	case r.is(flagDead) || !r.is(flagWanted) || r.is(flagConfirm) && r.due != 0:
 		return 0, false
-	case r.is(flagPending) && r.is(flagAcked):
+	case r.is(flagPending) && r.is(flagAcked) && r.wanted > 0:
 		return canaryKnown, true
+	case r.is(flagPending) && r.is(flagAcked):
+		return canaryFalls, true
 	case r.is(flagPending) && r.wanted > 0:
 		return canaryNew, true
 	case r.is(flagPending):
@@ -125,7 +118,7 @@ func (t *txn) canary(disk []byte, now time.Time) (*Lease, error) {
 			return nil, err
 		}
 	} else {
-		l.idle = true
+		l.Ledger, l.idle = true, true
 		r.set(flagPending | flagConfirm)
 		r.age = t.nextAge(now)
 	}

@@ -24,11 +24,11 @@ func deliver(t *testing.T, box *outbox.Outbox, n int) {
 
 func canary(t *testing.T, box *outbox.Outbox, now time.Time) *outbox.Lease {
 	t.Helper()
-	leases, ok, err := box.Canaries(1, now)
-	if err != nil || !ok || len(leases) != 1 || !leases[0].Canary {
-		t.Fatalf("got %d canaries, %t, %v", len(leases), ok, err)
+	l, ok, err := box.Canary(now)
+	if err != nil || !ok || l == nil || !l.Canary {
+		t.Fatalf("got the canary %+v, %t, %v", l, ok, err)
 	}
-	return leases[0]
+	return l
 }
 
 func TestACanaryIsTheLedgersQuantityAndStandsWhateverComesOfIt(t *testing.T) { // the contract's row of the canary
@@ -118,5 +118,35 @@ func TestWhatWasRefusedInTheRowWaitsAgain(t *testing.T) { // the contract's row 
 	}
 	if l := lease(t, box, 1, now); upcOf(t, l[0]) != "3" {
 		t.Errorf("got %s", upcOf(t, l[0]))
+	}
+}
+
+func TestStockAlternatesWithZerosUntilTheFirstAcknowledgement(t *testing.T) { // promise 9, the contract's row of the canary
+	t.Parallel()
+	box := outboxtest.Open(t, t.TempDir(), canaryOptions)
+	var rows []outboxtest.Row
+	for i := range 10 {
+		rows = append(rows, row(fmt.Sprint(100+i), 0), row(fmt.Sprint(200+i), 5))
+	}
+	outboxtest.Take(t, box, reading("a"), noon, rows...)
+	order := func(leases []*outbox.Lease) (text string) {
+		for _, l := range leases {
+			text += upcOf(t, l)[:1]
+		}
+		return text
+	}
+	leases := lease(t, box, 8, noon)
+	if got := order(leases); got != "21212121" {
+		t.Errorf("got %s, want stock and zeros by turns", got)
+	}
+	resolve(t, box, noon, outbox.Result{Outcome: outbox.Acknowledged}, leases[0])
+	if got := order(lease(t, box, 6, noon)); got != "111111" && got != "111211" {
+		t.Errorf("got %s, want the zeros first", got)
+	}
+	if _, err := box.Resend(t.Context()); err != nil { // the ledger is forgotten: it may be another API
+		t.Fatal(err)
+	}
+	if !box.Unproven() {
+		t.Error("the API counts as proven, though the ledger was forgotten")
 	}
 }

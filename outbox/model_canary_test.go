@@ -7,43 +7,53 @@ import (
 	"tillpost/outbox"
 )
 
-// canaries asks for keys that tell whether the API takes anything.
-func (w *world) canaries() {
+// canary asks for a key that tells whether the API takes anything.
+func (w *world) canary() {
+	l, ok, err := w.box.Canary(w.now)
+	w.must(err)
 	if w.half {
-		leases, ok, err := w.box.Canaries(1, w.now)
-		if ok || len(leases) > 0 || err != nil {
-			w.Fatalf("got %d canaries, %t, %v, before what was accepted is applied", len(leases), ok, err)
+		if ok || l != nil {
+			w.Fatalf("got the canary %+v, %t, before what was accepted is applied", l, ok)
 		}
 		return
 	}
-	n := w.draw("canaries", 1, 3)
 	might := w.mightSing()
-	leases, ok, err := w.box.Canaries(n, w.now)
-	w.must(err)
-	if !ok || len(leases) != min(n, len(might)) {
-		w.Fatalf("got %d canaries, %t, want %d of %v", len(leases), ok, n, might)
+	if !ok || (l != nil) != (len(might) > 0) {
+		w.Fatalf("got the canary %+v, %t, they may be %v", l, ok, might)
 	}
-	for _, l := range leases {
-		name := nameOf(l.Key)
-		k := w.key(name)
-		if !slices.Contains(might, name) || !l.Canary || l.Again || l.Known != (k.acked != nil) {
-			w.Fatalf("key %s is handed out as a canary: %+v, they may be %v", name, l, might)
-		}
-		f := &flight{lease: l, key: name, rev: k.rev, idle: !k.pending, idleRev: k.rev}
-		for _, other := range might {
-			o := w.key(other)
-			if o.acked != nil && k.acked == nil || o.acked == nil && k.acked == nil && *o.wanted > 0 && *k.wanted <= 0 {
-				if !slices.ContainsFunc(leases, func(l *outbox.Lease) bool { return nameOf(l.Key) == other }) {
-					w.Fatalf("the canary is %s, %s is a better one", name, other)
-				}
-			}
-		}
-		if w.moment++; f.idle {
-			k.pending, k.confirm, k.sings, k.since = true, true, true, w.moment
-		}
-		k.due = time.Time{}
-		w.flights = append(w.flights, f)
+	if l == nil {
+		return
 	}
+	name := nameOf(l.Key)
+	k := w.key(name)
+	if !slices.Contains(might, name) || !l.Canary || l.Again || l.Known != (k.acked != nil) || l.Ledger == k.pending {
+		w.Fatalf("key %s is handed out as a canary: %+v, they may be %v", name, l, might)
+	}
+	for _, other := range might {
+		if w.keys[other].sung() < k.sung() {
+			w.Fatalf("the canary is %s, %s is a better one", name, other)
+		}
+	}
+	f := &flight{lease: l, key: name, rev: k.rev, idle: !k.pending, idleRev: k.rev}
+	if w.moment++; f.idle {
+		k.pending, k.confirm, k.sings, k.since = true, true, true, w.moment
+	}
+	k.due = time.Time{}
+	w.flights = append(w.flights, f)
+}
+
+// sung ranks canaries: the best has 0.
+func (k *modelKey) sung() (rank int) {
+	if k.pending {
+		rank += 2
+	}
+	if k.acked == nil {
+		rank += 2
+	}
+	if *k.wanted <= 0 {
+		rank++
+	}
+	return rank
 }
 
 // mightSing are the keys that can be canaries.

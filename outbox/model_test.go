@@ -73,7 +73,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"retry dead":  func(*rapid.T) { w.retryDead() },
 		"discard":     func(*rapid.T) { w.discard() },
 		"resend some": func(*rapid.T) { w.resendSome() },
-		"canary":      func(*rapid.T) { w.canaries() },
+		"canary":      func(*rapid.T) { w.canary() },
 		"wait again":  func(*rapid.T) { w.waitAgain() },
 	})
 	w.drainAll()

@@ -111,14 +111,15 @@ type Lease struct {
 	Attempts uint64 // that failed in a row before
 	Again    bool   // a dead letter tried once more
 	Known    bool   // the API has acknowledged something for the key before
-	Canary   bool   // Canaries has handed it out
+	Canary   bool   // Outbox.Canary has handed it out
+	Ledger   bool   // such a one with its ledger quantity, for nothing waited
 
 	disk     []byte // hash8 + key
 	block    uint64 // the row of leases that holds it
 	rev      uint64 // of quantity
 	quantity int64
 	sent     bool // Take was called: its request may have left
-	idle     bool // a canary for which nothing waited
+	idle     bool // with Ledger: still nothing waits
 }
 
 // errNothing ends a transaction that has nothing to write.
