@@ -118,7 +118,7 @@ func TestAfterAnHourOf429And503TheDrainIsBackAtItsRate(t *testing.T) {
 			inBubble(t, "  rate: 20/s\n", "", func(s *store) {
 				s.api.SetLatency(50*time.Millisecond, 0)
 				inject(t, s.api, fault)
-				s.drop("stock.csv", manyRows(60000)...)
+				s.drop("stock.csv", manyRows(15000)...)
 				s.start()
 				pass(time.Hour)
 				if n := s.requests(); n > 3600*20/2 {
