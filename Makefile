@@ -8,11 +8,15 @@ PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64
 RELEASE   := CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags "-s -w -buildid="
 FUZZTIME  ?= 10s
 
-.PHONY: build check fmt vet staticcheck test race cross reproducible fuzz bench clean
+.PHONY: build man check fmt vet staticcheck test race cross reproducible fuzz bench clean
 
 # The binary of this machine.
 build:
 	$(RELEASE) -o . .
+
+# The manual's pages, made of the commands' help and the config's table of keys.
+man: build
+	./tillpost man dist/man
 
 check: fmt vet staticcheck race cross reproducible
 	@# By count, not by time: up to Go 1.26 a target may fail when its time is up (golang/go#75804).

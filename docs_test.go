@@ -132,7 +132,10 @@ func TestTheConfigsOfTheREADMEAreRight(t *testing.T) {
 	}
 	path := regexp.MustCompile(`\bC:\\\S+`) // README.md is for Windows first
 	for _, block := range blocks {
-		text := path.ReplaceAllLiteralString(block[1], filepath.Join(t.TempDir(), "x"))
+		dir := t.TempDir()
+		text := path.ReplaceAllStringFunc(block[1], func(windows string) string {
+			return filepath.Join(dir, strings.NewReplacer(`:`, ``, `\`, `-`).Replace(windows))
+		})
 		text = strings.ReplaceAll(text, "YOUR_URL", "api.example.com")
 		if _, err := config.Parse("tillpost.yaml", []byte(text)); err != nil {
 			t.Errorf("%v\n%s", err, text)

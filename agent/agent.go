@@ -42,6 +42,8 @@ type Options struct {
 	Log     *slog.Logger
 	Version string
 
+	Reconfigured bool // it takes the place of one with another config: dead letters are tried again
+
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation
 	NoSync    bool              // no fsync: for simulation
@@ -76,8 +78,9 @@ func New(opts Options) (*Agent, error) {
 	c := opts.Config
 	tokens := keepToken(opts.Token, opts.Log)
 	opts.Token = tokens.token
-	client, err := api.New(api.Options{URL: c.API.URL, Token: opts.Token, Timeout: c.API.Timeout, Connections: c.API.Concurrency,
-		Proxy: c.API.Proxy, CAFile: c.API.CAFile, UserAgent: "tillpost/" + opts.Version, Transport: opts.Transport})
+	speak := ClientOptions(c.API, opts.Token, opts.Version)
+	speak.Transport = opts.Transport
+	client, err := api.New(speak)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +101,15 @@ func New(opts Options) (*Agent, error) {
 	}
 	return a, nil
 }
+
+// ClientOptions is how the agent speaks with the API: what tries the API out speaks so too.
+func ClientOptions(c config.API, token func() (string, error), version string) api.Options {
+	return api.Options{URL: c.URL, Token: token, Timeout: c.Timeout, Connections: c.Concurrency,
+		Proxy: c.Proxy, CAFile: c.CAFile, UserAgent: "tillpost/" + version}
+}
+
+// Log is where the agent logs.
+func (a *Agent) Log() *slog.Logger { return a.log }
 
 // InUseError says that another agent works on the data folder.
 type InUseError struct {
@@ -140,6 +152,11 @@ func (a *Agent) open(ctx context.Context) error {
 		return errors.Join(err, box.Close())
 	}
 	a.paused.Store(stats.Paused)
+	if a.opts.Reconfigured {
+		if _, _, err := box.RetryDead(nil, a.started); err != nil {
+			return errors.Join(err, box.Close())
+		}
+	}
 	if err := os.Remove(cardPath(c.DataDir)); err != nil && !errors.Is(err, fs.ErrNotExist) { // another life's
 		a.log.Warn("what another run left cannot be removed", "err", err)
 	}
@@ -207,7 +224,6 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 		a.log.Info("stopped", "cause", cause)
 		return nil
 	}
-	a.log.Error("stopped", "err", err)
 	return err
 }
 
@@ -215,8 +231,8 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 // error is a *outbox.FullError, and it is to be called again.
 func (a *Agent) resume(ctx context.Context) error {
 	lost, err := a.box.Resume(ctx)
-	if len(lost) > 0 {
-		a.log.Error("accepted changes could not be read again; their exports are read anew where they still lie", "exports", lost)
+	for _, e := range lost {
+		a.log.Error("what was accepted of an export could not be read again; it is read anew where it still lies", "source", e.Source, "export", e.Name)
 	}
 	_, full := errors.AsType[*outbox.FullError](err)
 	a.unapplied.Store(full)

@@ -17,7 +17,7 @@ func TestWhateverGoesWrongTheAPIEndsAtTheTruth(t *testing.T) { // I1, I3, I4, pr
 			chance := rand.New(rand.NewPCG(seed, 1))
 			rate := []string{"unlimited", "5/s", "30/s"}[chance.IntN(3)]
 			api := fmt.Sprintf("  rate: %s\n  concurrency: %d\n  dead_retry: 2h\n", rate, 1+chance.IntN(8))
-			inBubble(t, api, "    rescan: 30m\n    settle: 1s\n", func(s *store) {
+			inBubble(t, api, "    rescan: 30m\n    settle: 1s\n    guard: off\n", func(s *store) {
 				s.api.SetLatency(20*time.Millisecond, 200*time.Millisecond)
 				final := map[string]int64{}
 				products := manyRows(120)

@@ -33,13 +33,19 @@ type source struct {
 
 	ranks map[string]arrival // exports that arrived and are not taken, for what was wrong with them; by name
 
-	trouble trouble // with the outbox's disk
-	rejects told
-	reading fileTrouble // with reading exports
-	away    fileTrouble // with putting them away
-	listing fileTrouble // with writing down rejects
-	relist  bool        // some could not be written down
-	begun   bool        // what an earlier life could not write down has been looked for
+	missing    trouble // with reading the folder
+	blind      trouble // with notifications
+	trouble    trouble // with the outbox's disk
+	litter     trouble // with removing temporary files
+	forgetting trouble // with files that are gone
+	pruning    trouble // with the archive and the reports of rejects
+	rejects    told
+	reading    fileTrouble // with reading exports
+	changing   fileTrouble // with exports that change while they are read
+	away       fileTrouble // with putting them away
+	listing    fileTrouble // with writing down rejects
+	relist     bool        // some could not be written down
+	begun      bool        // what an earlier life could not write down has been looked for
 
 	mu    sync.Mutex // guards what follows
 	state sourceState
@@ -76,7 +82,11 @@ type sourceState struct {
 func newSource(a *Agent, c config.Source) (*source, error) {
 	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: archiveOf(a.opts.Config, c), ranks: map[string]arrival{}}
 	log := a.log.With("source", c.Name)
+	folder := log.With("folder", c.Folder)
+	s.missing, s.blind = trouble{log: folder}, trouble{log: folder, below: aWarning}
 	s.trouble, s.rejects = trouble{log: log}, newTold(a.log)
+	s.litter, s.forgetting, s.pruning = trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}
+	s.changing = fileTrouble{trouble: trouble{log: log, below: forInfo}, over: "no export changes any more while it is read"}
 	s.reading = fileTrouble{trouble: trouble{log: log}, over: "every export can be read again"}
 	s.listing = fileTrouble{trouble: trouble{log: log}, over: "rejects can be written down again"}
 	s.away = fileTrouble{trouble: trouble{log: log}, over: "exports can be put away again"}
@@ -118,6 +128,7 @@ func (s *source) settle(look watcher.Look, idle bool) {
 	if idle {
 		clear(s.ranks)
 		s.reading.none()
+		s.changing.none()
 		s.away.none()
 	}
 	s.mu.Lock()
@@ -140,21 +151,20 @@ func (s *source) isIdle() bool {
 // tell notes and logs what a look says of the folder.
 func (s *source) tell(look watcher.Look) {
 	s.mu.Lock()
-	was := s.state
 	s.state.looked, s.state.missing, s.state.blind, s.state.busy = look.At, look.Missing, look.Blind, true
 	s.mu.Unlock()
-	log := s.a.log.With("source", s.conf.Name, "folder", s.conf.Folder)
-	switch {
-	case look.Missing != "" && look.Missing != was.missing:
-		log.Error("the folder cannot be read; it is waited for", "err", look.Missing)
-	case look.Missing == "" && was.missing != "":
-		log.Info("the folder can be read again")
+	if look.Missing != "" {
+		s.missing.begin("the folder cannot be read; it is waited for", errors.New(look.Missing))
+	} else {
+		s.missing.end("the folder can be read again")
 	}
-	if look.Blind != "" && look.Blind != was.blind {
-		log.Warn("the system tells nothing of new files; they are found by looking", "every", s.conf.Rescan, "err", look.Blind)
+	if look.Blind != "" {
+		s.blind.begin("the system tells nothing of new files; they are found by looking", errors.New(look.Blind), "rescan", s.conf.Rescan)
+	} else {
+		s.blind.end("the system tells of new files again")
 	}
 	for _, skip := range look.Skipped {
-		log.Warn("not an export, left alone", "export", skip.Name, "err", skip.Why)
+		s.a.log.Warn("not an export, left alone", "source", s.conf.Name, "export", skip.Name, "err", skip.Why)
 	}
 }
 
@@ -168,7 +178,11 @@ func (s *source) setFull(why string) {
 // take takes in what a look found, together. It reports whether nothing is left to come back to. A full disk is not an
 // error: the exports are tried again.
 func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err error) {
-	if len(look.Files) == 0 && !s.a.unapplied.Load() {
+	released, err := s.hasReleased()
+	if err != nil {
+		return false, s.putOff(err, look.Files)
+	}
+	if len(look.Files) == 0 && !released && !s.a.unapplied.Load() {
 		return true, nil
 	}
 	defer signal(s.a.wake) // the drain gets nothing while something is applied, and does not look for its end
@@ -182,7 +196,9 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	t := &taking{s: s, in: s.a.box.NewIntake(), now: look.At}
 	defer func() {
 		if cerr := t.in.Close(); cerr != nil {
-			s.a.log.Warn("a temporary file stays behind until the next start", "source", s.conf.Name, "err", cerr)
+			s.litter.begin("a temporary file stays behind until the next start", cerr)
+		} else {
+			s.litter.end("temporary files can be removed again")
 		}
 	}()
 	if err := t.takeAll(ctx, files); err != nil {
@@ -201,7 +217,7 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 
 // takeAll reads the exports and hands them to the outbox.
 func (t *taking) takeAll(ctx context.Context, files []watcher.File) error {
-	if err := t.begin(); err != nil {
+	if err := errors.Join(t.begin(), t.released(ctx)); err != nil {
 		return err
 	}
 	for _, f := range files {
@@ -270,7 +286,7 @@ func (s *source) fresh(look watcher.Look) ([]watcher.File, error) {
 		old[f.Name] = outbox.File{Stat: statText(f.Stat), Complete: true, ModTime: f.ModTime()}
 	}
 	if len(old) > 0 {
-		s.a.log.Info("first start: older exports are left alone", "source", s.conf.Name, "count", len(old))
+		s.a.log.Info("first start: older exports are left alone", "source", s.conf.Name, "exports", len(old))
 	}
 	return wanted, s.a.box.Seen(s.conf.Name, old, look.At)
 }
@@ -325,7 +341,9 @@ func (s *source) forget(now time.Time) {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	if err := s.a.box.Forget(s.conf.Name, present, now); err != nil {
-		s.a.log.Warn("files that are gone cannot be forgotten; it is tried again tomorrow", "source", s.conf.Name, "err", err)
+		s.forgetting.begin("files that are gone cannot be forgotten; it is tried once a day", err)
+	} else {
+		s.forgetting.end("files that are gone can be forgotten again")
 	}
 }
 
@@ -335,15 +353,18 @@ func (s *source) prune(now time.Time) {
 		return
 	}
 	s.pruned = now
+	var err error
 	if s == s.a.sources[0] {
-		s.a.pruneReports(now)
+		err = s.a.pruneReports(now)
 	}
-	if s.conf.After != "archive" {
+	if s.conf.After == "archive" {
+		err = errors.Join(err, watcher.PruneArchive(s.archive, s.conf.Archive.Keep, now))
+	}
+	if err != nil {
+		s.pruning.begin("what is old cannot be removed; it is tried once a day", err)
 		return
 	}
-	if err := watcher.PruneArchive(s.archive, s.conf.Archive.Keep, now); err != nil {
-		s.a.log.Warn("the archive cannot be tidied", "source", s.conf.Name, "err", err)
-	}
+	s.pruning.end("what is old can be removed again")
 }
 
 // readerOptions is the config's way to read an export, as package export wants it.

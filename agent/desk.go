@@ -19,9 +19,14 @@ type Desk interface {
 	Dead(ctx context.Context, after string) (DeadPage, error)
 	RetryDead(ctx context.Context, which Which) (Acted, error)
 	DiscardDead(ctx context.Context, which Which) (Acted, error)
+	Held(ctx context.Context, _ string) ([]HeldExport, error)
+	ReleaseHeld(ctx context.Context, which Which) (Acted, error)
+	DiscardHeld(ctx context.Context, which Which) (Acted, error)
 	Rejects(ctx context.Context, after string) (RejectPage, error)
 	Why(ctx context.Context, code string) (Why, error)
 	Resend(ctx context.Context, which Selection) (Acted, error)
+	// Verify reads the whole outbox and tells what is wrong with it.
+	Verify(context.Context) (Verified, error)
 	Close() error
 }
 
@@ -47,6 +52,15 @@ func OpenDesk(ctx context.Context, c *config.Config) (Desk, error) {
 		return nil, err
 	}
 	return &boxDesk{box: box, conf: c}, nil
+}
+
+// DialDesk finds the running agent of a config; unlike OpenDesk it leaves the outbox alone where none answers.
+func DialDesk(ctx context.Context, c *config.Config) (Desk, error) {
+	d, err := dial(ctx, c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // deskTries is how often OpenDesk looks for an agent that holds the outbox.
@@ -101,13 +115,21 @@ func (d *boxDesk) Wanted(_ context.Context, keys [][]byte) ([]*int64, error) {
 	return out, nil
 }
 
-// Close closes the outbox that OpenDesk has opened.
-func (d *boxDesk) Close() error { return d.box.Close() }
+// Close closes the outbox that OpenDesk has opened; a running agent's stays open.
+func (d *boxDesk) Close() error {
+	if d.agent != nil {
+		return nil
+	}
+	return d.box.Close()
+}
+
+// Desk is where the running agent's own commands are served.
+func (a *Agent) Desk() Desk { return &boxDesk{box: a.box, conf: a.opts.Config, agent: a} }
 
 // changed lets a running agent look at what a command has changed, and logs the command.
-func (d *boxDesk) changed(command string, facts ...any) {
+func (d *boxDesk) changed(command string, done int64) {
 	if d.agent != nil {
-		d.agent.log.Info("command", append([]any{"command", command}, facts...)...)
+		d.agent.log.Info("command", "command", command, "done", done)
 		signal(d.agent.wake)
 		signal(d.agent.quiet)
 	}

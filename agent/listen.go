@@ -31,9 +31,10 @@ type card struct {
 const (
 	keyHeader   = "X-Tillpost-Key"
 	proofHeader = "X-Tillpost-Proof"
-	maxCommand  = 4 << 20  // bytes of a command
-	maxReply    = 64 << 20 // bytes of what is answered
-	replyTime   = 30 * time.Second
+	maxCommand  = 4 << 20          // bytes of a command
+	maxReply    = 64 << 20         // bytes of what is answered
+	replyTime   = 30 * time.Second // for what only looks something up
+	commandTime = 10 * time.Minute // for what reads or writes all of the outbox: 2 s for a million keys where the disk is fast
 )
 
 func cardPath(dataDir string) string { return filepath.Join(dataDir, "agent.json") }
@@ -148,7 +149,7 @@ func (l *listener) guard(next http.Handler) http.Handler {
 }
 
 func (l *listener) routes() http.Handler {
-	d := &boxDesk{box: l.a.box, conf: l.a.opts.Config, agent: l.a}
+	d := l.a.Desk()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		s, err := d.Status(r.Context())
@@ -159,17 +160,22 @@ func (l *listener) routes() http.Handler {
 	mux.HandleFunc("POST /dead", command(d.Dead))
 	mux.HandleFunc("POST /dead/retry", command(d.RetryDead))
 	mux.HandleFunc("POST /dead/discard", command(d.DiscardDead))
+	mux.HandleFunc("POST /held", command(d.Held))
+	mux.HandleFunc("POST /held/release", command(d.ReleaseHeld))
+	mux.HandleFunc("POST /held/discard", command(d.DiscardHeld))
 	mux.HandleFunc("POST /rejects", command(d.Rejects))
 	mux.HandleFunc("POST /why", command(d.Why))
 	mux.HandleFunc("POST /resend", command(d.Resend))
+	mux.HandleFunc("POST /verify", command(func(ctx context.Context, _ struct{}) (Verified, error) { return d.Verify(ctx) }))
 	return mux
 }
 
-// command serves what takes one JSON value and answers one, for as long as that takes: a million records are not written
-// in a moment, and who asked may go away.
+// command serves what takes one JSON value and answers one. A million records are not read or written in a moment, so it
+// has its time; it ends when the one who asked goes away, or the agent stops.
 func command[In, Out any](do func(context.Context, In) (Out, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a connection that has none never ends before its time
+		c, end := http.NewResponseController(w), time.Now().Add(commandTime)
+		_, _ = c.SetReadDeadline(end), c.SetWriteDeadline(end) // without them it ends sooner
 		var in In
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 			status := http.StatusBadRequest
@@ -179,6 +185,7 @@ func command[In, Out any](do func(context.Context, In) (Out, error)) http.Handle
 			http.Error(w, http.StatusText(status), status)
 			return
 		}
+		_, _ = io.Copy(io.Discard, r.Body) // only then it is noticed that the other side goes away
 		out, err := do(r.Context(), in)
 		reply(w, out, err)
 	}
@@ -240,6 +247,18 @@ func (d *netDesk) DiscardDead(ctx context.Context, which Which) (Acted, error) {
 	return ask[Acted](ctx, d, "/dead/discard", which)
 }
 
+func (d *netDesk) Held(ctx context.Context, _ string) ([]HeldExport, error) {
+	return ask[[]HeldExport](ctx, d, "/held", "")
+}
+
+func (d *netDesk) ReleaseHeld(ctx context.Context, which Which) (Acted, error) {
+	return ask[Acted](ctx, d, "/held/release", which)
+}
+
+func (d *netDesk) DiscardHeld(ctx context.Context, which Which) (Acted, error) {
+	return ask[Acted](ctx, d, "/held/discard", which)
+}
+
 func (d *netDesk) Rejects(ctx context.Context, after string) (RejectPage, error) {
 	return ask[RejectPage](ctx, d, "/rejects", after)
 }
@@ -252,20 +271,24 @@ func (d *netDesk) Resend(ctx context.Context, which Selection) (Acted, error) {
 	return ask[Acted](ctx, d, "/resend", which)
 }
 
+func (d *netDesk) Verify(ctx context.Context) (Verified, error) {
+	return ask[Verified](ctx, d, "/verify", struct{}{})
+}
+
 func (d *netDesk) Close() error {
 	d.client.CloseIdleConnections()
 	return nil
 }
 
-// ask asks the agent. What only reads is answered soon or not at all; what writes may take its time.
+// ask asks the agent. What only looks something up is answered soon or not at all.
 func ask[Out any](ctx context.Context, d *netDesk, path string, in any) (out Out, err error) {
+	most := replyTime
 	switch path {
-	case "/dead/retry", "/dead/discard", "/resend", "/why":
-	default:
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, replyTime)
-		defer cancel()
+	case "/dead/retry", "/dead/discard", "/held/release", "/held/discard", "/resend", "/why", "/verify":
+		most = commandTime
 	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ask the running tillpost (process %d): %w", d.card.PID, err)

@@ -87,13 +87,13 @@ func (w Which) ids() []string {
 
 func (d *boxDesk) RetryDead(_ context.Context, which Which) (out Acted, err error) {
 	out.Done, out.Unknown, err = d.box.RetryDead(which.ids(), time.Now())
-	d.changed("dead retry", "updates", out.Done)
+	d.changed("dead retry", out.Done)
 	return out, err
 }
 
 func (d *boxDesk) DiscardDead(_ context.Context, which Which) (out Acted, err error) {
 	out.Done, out.Unknown, err = d.box.DiscardDead(which.ids())
-	d.changed("dead discard", "updates", out.Done)
+	d.changed("dead discard", out.Done)
 	return out, err
 }
 
@@ -144,7 +144,7 @@ type Selection struct {
 
 // Resend makes updates of what the ledger holds. Unknown are the store, the source or the codes of which nothing is known.
 func (d *boxDesk) Resend(ctx context.Context, which Selection) (out Acted, err error) {
-	defer func() { d.changed("resend", "updates", out.Done) }()
+	defer func() { d.changed("resend", out.Done) }()
 	if which.All {
 		out.Done, err = d.box.Resend(ctx)
 		return out, err

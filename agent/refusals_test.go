@@ -118,7 +118,7 @@ func TestAWrongURLOrStorePausesTheDrainAndMakesNoDeadLetters(t *testing.T) { // 
 }
 
 func TestAnAPIThatForgetsItsProductsPausesTheDrain(t *testing.T) { // the contract's row of the canary
-	inBubble(t, "  rate: 20/s\n", "", func(s *store) {
+	inBubble(t, "  rate: 20/s\n", "    guard: off\n", func(s *store) {
 		s.drop("stock-1.csv", rowsOf(0, 200, 5)...)
 		s.start()
 		pass(time.Minute)
@@ -157,7 +157,7 @@ func TestAnAPIThatForgetsItsProductsPausesTheDrain(t *testing.T) { // the contra
 }
 
 func TestManyBadProductsPauseNothing(t *testing.T) { // the contract's row of the canary
-	inBubble(t, "  rate: 20/s\n  concurrency: 8\n", "", func(s *store) {
+	inBubble(t, "  rate: 20/s\n  concurrency: 8\n", "    guard: off\n", func(s *store) {
 		s.drop("stock-1.csv", rowsOf(0, 200, 5)...)
 		s.start()
 		pass(time.Minute)
@@ -183,7 +183,7 @@ func TestManyBadProductsPauseNothing(t *testing.T) { // the contract's row of th
 func TestACanaryThatFailsIsAskedAgain(t *testing.T) {
 	for _, fault := range []string{"500", "hang", "close", "429,retry-after=60", "401"} {
 		t.Run(fault, func(t *testing.T) {
-			inBubble(t, "  rate: 20/s\n  concurrency: 1\n", "", func(s *store) {
+			inBubble(t, "  rate: 20/s\n  concurrency: 1\n", "    guard: off\n", func(s *store) {
 				s.drop("stock-1.csv", rowsOf(0, 200, 5)...)
 				s.start()
 				pass(time.Minute)
@@ -250,7 +250,7 @@ func TestABadTokenIsStillOneWhereOneKeyWaits(t *testing.T) { // I13, A9
 func TestADayOfABadTokenMakesNoDeadLetters(t *testing.T) { // A9, I13
 	for _, fault := range []string{"401", "403"} {
 		t.Run(fault, func(t *testing.T) {
-			inBubble(t, "  rate: unlimited\n", "", func(s *store) {
+			inBubble(t, "  rate: unlimited\n", "    guard: off\n", func(s *store) {
 				s.drop("stock-1.csv", rowsOf(0, 300, 5)...)
 				s.start()
 				pass(time.Minute)

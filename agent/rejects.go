@@ -265,12 +265,12 @@ func defuse(cell string) string {
 }
 
 // pruneReports removes the reports of exports of which nothing is listed any more, once they are old.
-func (a *Agent) pruneReports(now time.Time) {
+func (a *Agent) pruneReports(now time.Time) error {
 	kept := map[string]bool{}
 	for _, s := range a.sources {
 		reports, err := a.box.ListedFor(s.conf.Name)
 		if err != nil {
-			return // it is tried again tomorrow
+			return err
 		}
 		for _, r := range reports {
 			kept[s.reportPath(r.Export())] = true
@@ -286,7 +286,8 @@ func (a *Agent) pruneReports(now time.Time) {
 		}
 		return err
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		a.log.Warn("old reports of rejects cannot be removed; it is tried again tomorrow", "err", err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
+	return err
 }

@@ -83,6 +83,7 @@ type ExportInfo struct {
 	Changed int64          `json:"changed"` // new keys included
 	Rejects int64          `json:"rejects"`
 	Reasons outbox.Reasons `json:"reject_reasons,omitempty"` // of the rejects, by their class
+	Held    bool           `json:"held,omitempty"`           // a guard stopped it; Refused says why
 	Refused string         `json:"refused,omitempty"`
 }
 
@@ -133,7 +134,7 @@ func (a *Agent) Status() (Status, error) {
 func statusOf(box *outbox.Outbox) (Status, error) {
 	stats, err := box.Stats()
 	s := Status{State: "stopped", Pending: stats.Pending, InFlight: stats.InFlight, Dead: stats.Dead, Unknown: stats.Unknown,
-		Rejects: stats.Rejects, Reasons: stats.Reasons, Listed: stats.Listed, Delivered: stats.Delivered, Unchanged: stats.Unchanged, ToConfirm: stats.Doubtful,
+		Rejects: stats.Rejects, Reasons: stats.Reasons, Listed: stats.Listed, Held: stats.Held, Delivered: stats.Delivered, Unchanged: stats.Unchanged, ToConfirm: stats.Doubtful,
 		API: APIStatus{State: "unknown"}, DataDir: box.Dir(), Sources: []SourceStatus{}}
 	if err != nil {
 		return s, err
@@ -195,5 +196,5 @@ func lastExport(box *outbox.Outbox, source string) (*ExportInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ExportInfo{Name: e.Name, At: e.Taken, Rows: e.Rows, Changed: e.New + e.Changed, Rejects: e.Rejects, Reasons: e.Reasons, Refused: e.Refused}, nil
+	return &ExportInfo{Name: e.Name, At: e.Taken, Rows: e.Rows, Changed: e.New + e.Changed, Rejects: e.Rejects, Reasons: e.Reasons, Held: e.Held, Refused: e.Refused}, nil
 }

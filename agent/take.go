@@ -49,6 +49,8 @@ type reading struct {
 	taken   outbox.Taken
 	how     export.Detected
 	fallen  []outbox.Reject // for other rows of the export
+	rank    uint64
+	held    *outbox.Held // that is released; nil = it is none
 }
 
 // doneFile is an export that the outbox has whole.
@@ -99,6 +101,7 @@ func (t *taking) read(f watcher.File) error {
 		return nil
 	}
 	t.s.reading.well(f.Name)
+	t.s.changing.well(f.Name)
 	return nil
 }
 
@@ -145,8 +148,9 @@ func (t *taking) unread(f watcher.File, err error) {
 	case errors.Is(err, watcher.ErrChanged) && errors.Is(err, fs.ErrNotExist):
 		log.Warn("the export was gone before it was read", "err", err)
 		t.s.reading.well(f.Name)
+		t.s.changing.well(f.Name)
 	case errors.Is(err, watcher.ErrChanged):
-		log.Info("the export changed while it was read; it is read again once it lies still")
+		t.s.changing.fail(f.Name, "an export changed while it was read; it is read again once it lies still", err)
 		t.more = true
 		t.s.reading.well(f.Name)
 	case errors.Is(err, errOtherBytes):
@@ -172,6 +176,10 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 		if err == nil && e.Size == f.Size && e.Digest == s.digest && e.Refused == "" && !e.Complete {
 			spec.Completes = &e
 		}
+	}
+	r.rank = spec.Rank
+	if spec.Completes != nil {
+		r.rank = spec.Completes.Rank
 	}
 	x = t.in.Begin(spec, t.now)
 	snap, err := s.watcher.Open(f)
@@ -346,8 +354,10 @@ func (t *taking) commit(ctx context.Context) error {
 	if !slices.ContainsFunc(t.readings, func(r reading) bool { return !r.dropped || r.taken.Refused != "" }) {
 		return nil
 	}
-	// Guards decide between Settle and Commit, on the counts that Settle returns; what they hold is dropped and settled anew.
-	if err := t.settle(); err != nil {
+	if err := errors.Join(t.settle(), ctx.Err()); err != nil {
+		return err
+	}
+	if err := t.guard(); err != nil {
 		return err
 	}
 	for x, r := range t.readings {
@@ -375,6 +385,10 @@ func (t *taking) commit(ctx context.Context) error {
 // tell logs what came of an export, and puts it on the list for what comes after.
 func (t *taking) tell(r *reading, e outbox.Export) {
 	log := t.s.a.log.With("source", e.Source, "export", e.Name)
+	if e.Held {
+		log.Error("export held: nothing of it was taken until a person releases it", "err", e.Refused, "id", fmt.Sprint(e.ID))
+		return
+	}
 	if e.Refused != "" {
 		log.Error("export refused: nothing of it was taken", "err", e.Refused)
 		return
@@ -384,6 +398,9 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 	if !e.Complete {
 		t.again(r.file)
 		return
+	}
+	if r.held != nil {
+		return // where it still lies it is put away at the next look that is told of it
 	}
 	t.done = append(t.done, doneFile{r.file, r.hash})
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"time"
@@ -12,10 +13,17 @@ import (
 // one goroutine.
 type trouble struct {
 	log   *slog.Logger
-	since time.Time // zero = none
-	told  []string  // what has been logged since
+	below slog.Level // how far below an error it is; 0 = it is one
+	since time.Time  // zero = none
+	told  []string   // what has been logged since
 	times int
 }
+
+// How far a trouble is below an error.
+const (
+	aWarning = slog.LevelError - slog.LevelWarn
+	forInfo  = slog.LevelError - slog.LevelInfo
+)
 
 // begin notes a failure. Each kind of it is a line of its own, once.
 func (t *trouble) begin(what string, err error, facts ...any) {
@@ -27,7 +35,7 @@ func (t *trouble) begin(what string, err error, facts ...any) {
 		return
 	}
 	t.told = append(t.told, what)
-	t.log.Error(what, append(facts, "err", err)...)
+	t.log.Log(context.Background(), slog.LevelError-t.below, what, append(facts, "err", err)...)
 }
 
 // end notes that all is well again.

@@ -157,27 +157,16 @@ func (c *Client) Close() {
 // Post sends the update and judges the answer. While ctx lives it takes at most Options.Timeout; when ctx ends, the
 // request is given up and, if it was under way, in doubt.
 func (c *Client) Post(ctx context.Context, u inventory.Update) Answer {
-	return c.send(ctx, appendUpdate(make([]byte, 0, 192), u), u.Key)
-}
-
-// Check sends `{}`, which changes nothing. The API is well and takes the token when the verdict is Refused, with words
-// that complain about missing fields, or Acknowledged.
-func (c *Client) Check(ctx context.Context) Answer {
-	return c.send(ctx, []byte("{}"), inventory.Key{})
-}
-
-// send sends the body, which is about the key, and judges the answer.
-func (c *Client) send(parent context.Context, body []byte, key inventory.Key) Answer {
 	start := time.Now()
 	cred, err := c.credentials()
 	if err != nil {
 		return Answer{Verdict: TokenBad, Words: clean(err.Error(), ""), Took: time.Since(start)}
 	}
 	var a Answer
-	if parent.Err() != nil {
-		a = Answer{Words: cancelled(parent)}
+	if ctx.Err() != nil {
+		a = Answer{Words: cancelled(ctx)}
 	} else {
-		a = c.exchange(parent, cred, body, key)
+		a = c.exchange(ctx, cred, appendUpdate(make([]byte, 0, 192), u), u.Key)
 	}
 	a.Words = clean(a.Words, cred.token)
 	a.Took = time.Since(start)

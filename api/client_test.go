@@ -122,21 +122,6 @@ func TestOneCallIsOneDocumentedPOST(t *testing.T) {
 	}
 }
 
-func TestCheckChangesNothing(t *testing.T) {
-	t.Parallel()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if body, _ := io.ReadAll(r.Body); string(body) != "{}" {
-			t.Errorf("got %s, want {}", body)
-		}
-		w.WriteHeader(400)
-		io.WriteString(w, `{"error":"Missing required field: sku"}`)
-	}))
-	defer s.Close()
-	if a := open(t, options(s.URL)).Check(t.Context()); a.Verdict != api.Refused || a.Words != "Missing required field: sku" {
-		t.Errorf("got %+v", a)
-	}
-}
-
 func TestConnectionsAreUsedAgainAfterEveryWholeAnswer(t *testing.T) { // H14
 	t.Parallel()
 	var connections atomic.Int32

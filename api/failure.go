@@ -34,7 +34,11 @@ func (c *Client) failure(parent, ctx context.Context, w *wire, err error) Answer
 		a.Words = refusal.Error()
 		return a
 	}
-	if words, ok := tlsFailure(err, c.template.URL.Hostname(), time.Now()); ok {
+	host := c.template.URL.Hostname()
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
+		host = "the proxy" // it is spoken to by TLS too
+	}
+	if words, ok := tlsFailure(err, host, time.Now()); ok {
 		a.Verdict, a.Words = NotOurAPI, words
 		return a
 	}

@@ -109,3 +109,13 @@ func (b *backlog) flush() {
 		b.stuck = b.idle == idle
 	}
 }
+
+// close flushes, and then closes what is written to, unless that still takes no more. Nothing is written after it.
+func (b *backlog) close() {
+	b.flush()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c, ok := b.w.(io.Closer); ok && b.idle == nil {
+		_ = c.Close() // what was written is beyond help
+	}
+}

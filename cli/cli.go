@@ -3,12 +3,14 @@
 // # Promises
 //
 //  1. What a command found out goes to stdout, what it has to say besides (errors, hints, warnings, the log, progress)
-//     to stderr. With --json every line of stdout is one JSON value.
+//     to stderr; the log goes to log.file where the config names one, and what a command failed from goes there too. With
+//     --json every line of stdout is one JSON value.
 //  2. The exit status is 0: done; 1: failed; 2: wrong usage or config, a missing token included; 3: done, but with
 //     rejects, dead letters or held exports. Output that could not be written is a failure.
 //  3. No control character of a file's name, an export or an answer reaches the terminal. (Promise 11.) No token does.
 //  4. A progress bar is drawn on a terminal alone.
-//  5. No command stands still or ends because nobody reads stderr; its last words are waited for for a second.
+//  5. No command stands still or ends because nobody reads stderr, or because the log's file takes nothing; its last
+//     words are waited for for a second.
 //  6. Main uses no package variable that changes: several calls can run at once.
 package cli
 
@@ -68,9 +70,12 @@ func (con *console) exit(err error) int {
 	if told && con.out.err != nil {
 		told, err = false, con.out.err
 	}
-	if !told && !readerGone(err) { // who read the output and went away knows
-		con.fail(err)
+	if told || readerGone(err) { // who read the output and went away knows
+		con.endLog(nil)
+		return exitStatus(err)
 	}
+	con.fail(err)
+	con.endLog(err)
 	return exitStatus(err)
 }
 
@@ -127,9 +132,11 @@ func (con *console) root() *cobra.Command {
 	root.SetErr(con.err)
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(usageTemplate)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // but where a file is asked for
 	root.AddCommand(con.demoCommand(), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
-		con.deadCommand(), con.rejectsCommand(), con.whyCommand(), con.resendCommand(),
-		con.pauseCommand(), con.resumeCommand(), con.mockAPICommand(), con.versionCommand())
+		con.heldCommand(), con.deadCommand(), con.rejectsCommand(), con.whyCommand(), con.resendCommand(), con.checkCommand(),
+		con.pauseCommand(), con.resumeCommand(), con.mockAPICommand(), con.versionCommand(),
+		con.completionCommand(), con.manCommand())
 	root.SetHelpCommand(helpCommand())
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
@@ -142,6 +149,8 @@ func helpCommand() *cobra.Command {
 		Use:     "help [COMMAND]",
 		Short:   "what a command does",
 		Example: "  tillpost help preview",
+
+		ValidArgsFunction: commandChoices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			topic, rest, err := cmd.Root().Find(args)
 			if err != nil || topic == cmd.Root() && len(rest) > 0 {
@@ -155,7 +164,9 @@ func helpCommand() *cobra.Command {
 
 // configFlag gives a command its --config.
 func configFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("config", "", "the config, a `FILE` (default: $TILLPOST_CONFIG, then the platform's place)")
+	path := cmd.Flags().String("config", "", "the config, a `FILE` (default: $TILLPOST_CONFIG, then the platform's place)")
+	complete(cmd, "config", fileChoices)
+	return path
 }
 
 // jsonFlag gives a command its --json.

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
@@ -22,6 +25,9 @@ type console struct {
 	out    *output
 	err    *screen
 	behind *backlog // below err
+
+	file *backlog     // above the log's file; nil = the log does not go to one
+	log  *slog.Logger // to it
 }
 
 func newConsole(stdout, stderr io.Writer) *console {
@@ -61,9 +67,30 @@ func (con *console) json(v any) { writeJSON(con.out, v) }
 
 // writeJSON writes v as one line. The errors of its writer are for whoever made that.
 func writeJSON(w io.Writer, v any) {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(v) // what we print can be encoded
+	_, _ = w.Write(printableJSON(b.Bytes()))
+}
+
+// printableJSON escapes in a line of JSON what does not print, which stands nowhere but in its strings.
+func printableJSON(line []byte) []byte {
+	hidden := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if !bytes.ContainsFunc(line, hidden) {
+		return line
+	}
+	var b bytes.Buffer
+	for _, r := range string(line) {
+		if !hidden(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.Bytes()
 }
 
 // warn tells of what a command goes on in spite of.
@@ -209,9 +236,16 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.w.Write(p)
 }
 
+// tell says something that only a person wants to know, at a terminal.
+func (s *screen) tell(text string) {
+	if s.terminal {
+		_, _ = io.WriteString(s, "tillpost: "+text+"\n") // there is nowhere left to tell of it
+	}
+}
+
 const (
 	barWidth  = 30 // characters, where there is room for them
-	besideBar = 45 // characters that a bar's line has besides
+	besideBar = 32 // characters that a bar's line has besides, and besides what it says
 )
 
 // progress draws how much of a total is done, and what it is that is done. It does nothing where there is no terminal.
@@ -227,7 +261,7 @@ func (s *screen) progress(done, total int64, what string) {
 	if s.bar == nil {
 		width := barWidth
 		if s.columns > 0 {
-			width = max(0, min(width, s.columns-besideBar))
+			width = max(0, min(width, s.columns-besideBar-utf8.RuneCountInString(what)))
 		}
 		s.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.w), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(width),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount())
@@ -236,8 +270,8 @@ func (s *screen) progress(done, total int64, what string) {
 	if s.bar.GetMax64() != total {
 		s.bar.ChangeMax64(total)
 	}
-	s.bar.Describe(what)
 	_ = s.bar.Set64(done)
+	s.bar.Describe(what) // which draws at once
 }
 
 // end takes the progress bar away.

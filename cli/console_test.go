@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -109,19 +108,6 @@ func TestAProgressBarIsDrawnOnATerminalAlone(t *testing.T) {
 	got := terminal.String()
 	if !strings.Contains(got, "reading") || !strings.Contains(got, "\ra line of the log\n") || !strings.HasSuffix(got, "\r") {
 		t.Errorf("on a terminal: got %q, want a bar that makes room for the log and is gone at the end", got)
-	}
-}
-
-func TestTheLogEscapesControlCharacters(t *testing.T) {
-	t.Parallel()
-	for _, format := range []string{"text", "json"} {
-		var b bytes.Buffer
-		log := newLogger(&b, config.Log{Level: "warn", Format: format})
-		log.Info("not at this level")
-		log.Warn("an export", slog.String("export", "a\x1b[2J\nb"), slog.Any("err", errors.New("c\x1b")))
-		if got := b.String(); strings.Count(got, "\n") != 1 || strings.Contains(got, "\x1b") || strings.Contains(got, "level=INFO") {
-			t.Errorf("%s: got %q, want one line without control characters", format, got)
-		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"tillpost/mockapi"
@@ -36,7 +37,7 @@ func halves(from, to float64) (sizes []string) {
 	return sizes
 }
 
-// demoStyles is what a run-specialty store has on its wall: 744 products.
+// demoStyles is what a run-specialty store has on its wall and at its counter: 750 products.
 func demoStyles() []demoStyle {
 	men, women := halves(7, 12.5), halves(5, 10.5)
 	var styles []demoStyle
@@ -53,12 +54,14 @@ func demoStyles() []demoStyle {
 		styles = append(styles, demoStyle{style: "INSOLE-" + arch, description: "Footbed " + arch, price: "44.00",
 			sizes: []string{"A", "B", "C", "D", "E", "F"}, widths: []string{"M"}, noUPC: true})
 	}
+	for _, flavour := range []string{"Lemon", "Cherry", "Cola", "Mint", "Coffee", "Salt"} {
+		styles = append(styles, demoStyle{description: "Gel " + flavour, price: "2.20", sizes: []string{""}, widths: []string{""}})
+	}
 	return styles
 }
 
-// newDemoStock is the first export: the same at every run.
-func newDemoStock() []demoRow {
-	rng := rand.New(rand.NewPCG(1, 2))
+// newDemoStock is what the stores have in the morning.
+func newDemoStock(rng *rand.Rand) []demoRow {
 	var rows []demoRow
 	item := 0
 	for _, s := range demoStyles() {
@@ -93,39 +96,71 @@ func demoUPC(item int) string {
 	return code + strconv.Itoa((10-sum%10)%10)
 }
 
-// changeDemoStock is an hour in the stores: some sales, the last pair of something, a delivery. It answers how many rows
-// changed.
-func changeDemoStock(rows []demoRow) (changed int) {
-	sold, last, came := 0, 0, 0
-	for i := 0; i < len(rows); i += 37 {
+// trade is some time in the stores: n rows get another quantity, by a sale, or by the arrival of what is on order.
+func trade(rows []demoRow, rng *rand.Rand, n int) {
+	for _, i := range rng.Perm(len(rows)) {
 		row := &rows[i]
 		switch {
-		case row.quantity == 1 && last < 2:
-			row.quantity = 0
-			last++
-		case row.quantity > 1 && sold < 8:
+		case n == 0:
+			return
+		case row.quantity > 0:
 			row.quantity--
-			sold++
-		case row.quantity == 0 && row.onOrder > 0 && came < 2:
+		case row.onOrder > 0:
 			row.quantity, row.onOrder = row.onOrder, 0
-			came++
 		default:
 			continue
 		}
-		changed++
+		n--
 	}
-	return changed
 }
 
-// demoExport writes the rows as a POS does.
-func demoExport(rows []demoRow) []byte {
+// The columns of demoExport that something goes wrong with.
+const (
+	demoUPCColumn    = 1
+	demoSizeColumn   = 4
+	demoOnHandColumn = 7
+)
+
+// demoDamage is what goes wrong with a row of an export.
+type demoDamage struct {
+	fits   func(demoRow) bool // to which rows it happens
+	column int
+	text   string // in place of what belongs there
+}
+
+// demoDamages are what goes wrong now and then.
+func demoDamages() []demoDamage {
+	return []demoDamage{
+		{column: demoOnHandColumn, text: "$129.95", fits: func(r demoRow) bool { return r.price == "129.95" }},
+		{column: demoSizeColumn, text: "", fits: func(r demoRow) bool { return r.key.SKU != "" }},
+		{column: demoUPCColumn, text: "8.49632E+11", fits: func(r demoRow) bool { return r.style == "" }},
+	}
+}
+
+// spoil finds a row for each damage, among those that may have one; by the row's index.
+func spoil(rows []demoRow, may func(demoRow) bool) map[int]demoDamage {
+	spoilt := map[int]demoDamage{}
+	for _, d := range demoDamages() {
+		if i := slices.IndexFunc(rows, func(r demoRow) bool { return d.fits(r) && may(r) }); i >= 0 {
+			spoilt[i] = d
+		}
+	}
+	return spoilt
+}
+
+// demoExport writes the rows as a POS does, some of them spoilt. onHand is what it calls the quantity.
+func demoExport(rows []demoRow, spoilt map[int]demoDamage, onHand string) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b) // its errors are the buffer's, which has none
 	w.UseCRLF = true
-	_ = w.Write([]string{"Store", "UPC", "Style", "Description", "Size", "Width", "Price", "On Hand", "On Order"})
-	for _, r := range rows {
-		_ = w.Write([]string{r.key.Store, r.key.UPC, r.style, r.description, r.size, r.width, r.price,
-			strconv.FormatInt(r.quantity, 10), strconv.FormatInt(r.onOrder, 10)})
+	_ = w.Write([]string{"Store", "UPC", "Style", "Description", "Size", "Width", "Price", onHand, "On Order"})
+	for i, r := range rows {
+		fields := []string{r.key.Store, r.key.UPC, r.style, r.description, r.size, r.width, r.price,
+			strconv.FormatInt(r.quantity, 10), strconv.FormatInt(r.onOrder, 10)}
+		if d, ok := spoilt[i]; ok {
+			fields[d.column] = d.text
+		}
+		_ = w.Write(fields)
 	}
 	w.Flush()
 	return b.Bytes()

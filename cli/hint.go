@@ -53,6 +53,8 @@ func hint(err error) string {
 		return "`tillpost resume` lets it go on"
 	case errors.Is(err, outbox.ErrNoOutbox):
 		return "no agent has worked with this config yet; `tillpost run` starts one"
+	case errors.Is(err, outbox.ErrDamaged):
+		return "end the agent, give outbox.db in the data folder another name, and start again: what the exports say that are still in their folders is sent once more"
 	case errors.Is(err, outbox.ErrNewer):
 		return "use the tillpost that made it, or a newer one; an older one cannot read it"
 	case errors.Is(err, outbox.ErrUncertain):

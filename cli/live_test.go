@@ -18,10 +18,17 @@ import (
 	"tillpost/outbox"
 )
 
-// TestMain lets the test binary be tillpost, for tests of signals, and takes away what this machine may hold for it.
+// TestMain lets the test binary be tillpost where a test, or the demo, starts it, and takes away what this machine may
+// hold for it.
 func TestMain(m *testing.M) {
+	if path := os.Getenv("TILLPOST_TEST_CRASH"); path != "" {
+		crash(path)
+	}
 	if os.Getenv("TILLPOST_TEST_BE_TILLPOST") != "" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	if err := os.Setenv("TILLPOST_TEST_BE_TILLPOST", "1"); err != nil {
+		panic(err)
 	}
 	for _, name := range []string{"TILLPOST_CONFIG", "TILLPOST_TOKEN", "CREDENTIALS_DIRECTORY"} {
 		if err := os.Unsetenv(name); err != nil {
@@ -182,6 +189,9 @@ func TestCommandsAreServedByTheRunningAgent(t *testing.T) {
 		status, ok := s.status()
 		return ok && status.State == "paused" && status.Why == "by command" && status.Pending == 1
 	})
+	if out, _, code = s.run("pause", "--json"); code != 0 || out != `{"state":"paused","why":"by command","pending":1}`+"\n" {
+		t.Errorf("pause --json: got %d, %q", code, out)
+	}
 	if out, _, code = s.run("status"); code != 0 || !strings.Contains(out, "(`tillpost resume` lets it go on)") || !strings.Contains(out, "1 update, the oldest waits for ") {
 		t.Errorf("status: got %d, %q; want the pause, how to end it, and the update that waits", code, out)
 	}
@@ -290,78 +300,5 @@ func TestMockAPIListensServesAndEnds(t *testing.T) {
 	}
 	if code := stop(); code != statusDone {
 		t.Errorf("mock-api: got %d after it was stopped, want 0", code)
-	}
-}
-
-func TestDemoDeliversComparesAndLeavesNothing(t *testing.T) {
-	t.Parallel()
-	out, errs, code := runIn(t.Context(), "demo", "--once")
-	for _, want := range []string{"1,488 rows", "Only those travelled: 12 requests; 1,476 unchanged rows stayed.", "The API holds 1,488 quantities, and each is the one in the newest export."} {
-		if code != statusDone || errs != "" || !strings.Contains(out, want) {
-			t.Fatalf("got %d, %q, and not %q in\n%s", code, errs, want, out)
-		}
-	}
-	gone(t, demoFolder(t, out))
-}
-
-func TestDemoThatIsStoppedInTheMiddleEndsInOrder(t *testing.T) {
-	t.Parallel()
-	for _, last := range []string{"with this config:", " to go\n"} {
-		t.Run(last, func(t *testing.T) {
-			t.Parallel()
-			stdout, stderr, stop := start(t, "demo", "--once")
-			eventually(t, "it has come so far", func() bool { return strings.Contains(stdout.String(), last) })
-			code := stop()
-			if want := "The demo was stopped; its folder is removed.\n"; code != statusDone || stderr.String() != "" || !strings.HasSuffix(stdout.String(), want) {
-				t.Errorf("got %d, %q, %q; want 0 and %q at the end", code, stdout, stderr, want)
-			}
-			gone(t, demoFolder(t, stdout.String()))
-		})
-	}
-}
-
-func TestTheDemosTwoNumbersAddUp(t *testing.T) {
-	t.Parallel()
-	for done, want := range map[int64]string{0: "0 delivered, 1,488 to go", 168: "168 delivered, 1,320 to go", 1488: "1,488 delivered, 0 to go"} {
-		if got := demoProgress(done, 1488); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
-func TestDemoTakesExportsUntilItIsStopped(t *testing.T) {
-	t.Parallel()
-	stdout, stderr, stop := start(t, "demo")
-	eventually(t, "it waits for exports", func() bool { return strings.Contains(stdout.String(), "Ctrl-C ends the demo.") })
-	folder := demoFolder(t, stdout.String())
-	for name, text := range map[string]string{"mine.csv": "UPC,Qty\n849632048260,12\n", "bad.csv": "Name\na\n"} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "it tells of both", func() bool {
-		return strings.Contains(stdout.String(), "1 update delivered\n") && strings.Contains(stderr.String(), "bad.csv")
-	})
-	if code := stop(); code != statusDone {
-		t.Errorf("got %d after it was stopped, want 0; it said\n%s", code, stderr)
-	}
-	gone(t, folder)
-}
-
-// demoFolder is the folder that the demo says it watches.
-func demoFolder(t *testing.T, out string) string {
-	t.Helper()
-	_, rest, _ := strings.Cut(out, "The agent watches ")
-	folder, _, ok := strings.Cut(rest, " with this config:")
-	if !ok {
-		t.Fatalf("got no folder in\n%s", out)
-	}
-	return folder
-}
-
-func gone(t *testing.T, folder string) {
-	t.Helper()
-	if _, err := os.Stat(filepath.Dir(folder)); !os.IsNotExist(err) {
-		t.Errorf("the demo's folder %s: got %v, want it gone", filepath.Dir(folder), err)
 	}
 }

@@ -74,6 +74,7 @@ func mockAPIFlags(cmd *cobra.Command) func() mockapi.Options {
 	burst := flagOf(cmd, "burst", "so many at once within the rate limit, a `NUMBER` (default 1)", parseWhole)
 	errorRate := flagOf(cmd, "error-rate", "the `SHARE` of requests that get a 5xx, such as 10%", parseShare)
 	faults := listOf(cmd, "fault", "how answers go wrong, a `FAULT`; can be given several times", parseFault)
+	complete(cmd, "fault", faultChoices)
 	unknown := listOf(cmd, "unknown", "a `CODE`, UPC or SKU, that it does not know; can be given several times", parseText)
 	stores := listOf(cmd, "store", "a `STORE` that it knows (default: every one); can be given several times", parseText)
 	seed := flagOf(cmd, "seed", "a `NUMBER` that all chance comes from", parseSeed)

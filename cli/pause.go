@@ -13,7 +13,7 @@ import (
 
 func (con *console) pauseCommand() *cobra.Command {
 	return con.pausing(true, &cobra.Command{
-		Use:   "pause [--config FILE]",
+		Use:   "pause [--config FILE] [--json]",
 		Short: "stop sending, over restarts, until `resume`",
 		Long: "pause stops the sending, of the running agent at once and of every later one, until `tillpost resume`. Exports are\n" +
 			"still read; what they change waits.",
@@ -23,7 +23,7 @@ func (con *console) pauseCommand() *cobra.Command {
 
 func (con *console) resumeCommand() *cobra.Command {
 	return con.pausing(false, &cobra.Command{
-		Use:     "resume [--config FILE]",
+		Use:     "resume [--config FILE] [--json]",
 		Short:   "send again after `pause`",
 		Example: "  tillpost resume",
 	})
@@ -33,23 +33,35 @@ func (con *console) resumeCommand() *cobra.Command {
 func (con *console) pausing(pause bool, cmd *cobra.Command) *cobra.Command {
 	cmd.Args = noArguments
 	path := configFlag(cmd)
+	asJSON := jsonFlag(cmd, "print one JSON object: state, why and pending, as in status --json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := loadConfig(*path)
 		if err != nil {
 			return err
 		}
-		return withDesk(cmd.Context(), c, func(d agent.Desk) error { return con.pause(cmd.Context(), d, pause) })
+		return withDesk(cmd.Context(), c, func(d agent.Desk) error { return con.pause(cmd.Context(), d, pause, *asJSON) })
 	}
 	return cmd
 }
 
-func (con *console) pause(ctx context.Context, d agent.Desk, pause bool) error {
+// afterPause is what pause and resume tell a program, with the names and values of agent.Status.
+type afterPause struct {
+	State   string `json:"state"`
+	Why     string `json:"why,omitempty"`
+	Pending int64  `json:"pending"`
+}
+
+func (con *console) pause(ctx context.Context, d agent.Desk, pause, asJSON bool) error {
 	if err := d.Pause(ctx, pause); err != nil {
 		return err
 	}
 	s, err := d.Status(ctx)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		con.json(afterPause{State: s.State, Why: s.Why, Pending: s.Pending})
+		return nil
 	}
 	waiting := plural(s.Pending, "update") + " wait"
 	if s.Pending == 1 {

@@ -34,6 +34,8 @@ func (con *console) previewCommand() *cobra.Command {
 	path := configFlag(cmd)
 	store := flagOf(cmd, "store", "the `STORE` of exports that do not say it", parseText)
 	source := flagOf(cmd, "source", "read the exports as those of the source `NAME`", parseText)
+	complete(cmd, "source", sourceChoices)
+	cmd.ValidArgsFunction = fileChoices
 	asJSON := jsonFlag(cmd, "print a JSON object a line: what was detected, updates, rejects, a summary")
 	cmd.RunE = func(cmd *cobra.Command, files []string) error {
 		p := &preview{con: con, several: len(files) > 1, asJSON: *asJSON, store: *store}

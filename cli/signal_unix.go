@@ -5,6 +5,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 )
@@ -24,3 +25,6 @@ func stopSignals() []os.Signal {
 
 // readerGone reports whether a write failed because whoever read the output went away.
 func readerGone(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// shieldFromCtrlC keeps the terminal's Ctrl-C from a command that is started: it is ended by whoever starts it.
+func shieldFromCtrlC(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -190,20 +191,80 @@ func TestTheAgentOutlivesTheReaderOfItsLog(t *testing.T) {
 	}
 }
 
-func TestTheDemoLeavesNothingWhenItsReaderGoes(t *testing.T) {
-	t.Parallel()
-	r, w := newPipe(t)
-	if err := r.Close(); err != nil {
+// demoAgents are the processes that work in a demo's folder for temporary files: its agents.
+func demoAgents(t *testing.T, cmd *exec.Cmd) (pids []int) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := unread(t, w, w, "demo")
-	withoutWaiting(t, "demo", func() {
-		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != statusFailed {
-			t.Errorf("got %v, want the exit status 1", err)
+	for _, name := range lines {
+		text, _ := os.ReadFile(name) // it may have ended
+		if !strings.Contains(string(text), tempFolder(cmd)) {
+			continue
 		}
-	})
-	left, err := os.ReadDir(tempFolder(cmd))
-	if err != nil || len(left) > 0 {
-		t.Errorf("got %v, %v in the folder for temporary files, want nothing", left, err)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+func TestTheDemoLeavesNothingHoweverItEnds(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		end    func(cmd *exec.Cmd, stdout *os.File, agent int) error
+		status int // of the demo; -1 = it was killed
+		says   string
+	}{
+		{"Ctrl-C", func(cmd *exec.Cmd, _ *os.File, _ int) error { return cmd.Process.Signal(os.Interrupt) }, statusDone, ""},
+		{"SIGTERM", func(cmd *exec.Cmd, _ *os.File, _ int) error { return cmd.Process.Signal(syscall.SIGTERM) }, statusDone, ""},
+		{"SIGKILL", func(cmd *exec.Cmd, _ *os.File, _ int) error { return cmd.Process.Kill() }, -1, ""},
+		{"its reader goes", func(_ *exec.Cmd, stdout *os.File, _ int) error { return stdout.Close() }, statusFailed, ""},
+		{"its agent is killed", func(_ *exec.Cmd, _ *os.File, agent int) error { return syscall.Kill(agent, syscall.SIGKILL) }, statusFailed,
+			"tillpost: error: the demo's step at 09:00: the agent has ended (signal: killed); its last words:\n"},
+		{"its agent is stopped", func(_ *exec.Cmd, _ *os.File, agent int) error { return syscall.Kill(agent, syscall.SIGTERM) }, statusFailed,
+			"tillpost: error: the demo's step at 09:00: the agent has ended (exit status 0); its last words:\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			outReader, out := newPipe(t)
+			errReader, errs := newPipe(t)
+			cmd := unread(t, out, errs, "demo") // slow: the first delivery takes a while
+			if err := errors.Join(out.Close(), errs.Close()); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(outReader)
+			for line := ""; !strings.Contains(line, " waiting, "); {
+				var err error
+				if line, err = lines.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+			}
+			agents := demoAgents(t, cmd)
+			if len(agents) != 1 {
+				t.Fatalf("got the agents %v, want one", agents)
+			}
+			if err := test.end(cmd, outReader, agents[0]); err != nil {
+				t.Fatal(err)
+			}
+			withoutWaiting(t, "demo", func() {
+				if err := cmd.Wait(); cmd.ProcessState.ExitCode() != test.status {
+					t.Errorf("got %v, want the exit status %d", err, test.status)
+				}
+			})
+			eventually(t, "its agent is gone", func() bool { return len(demoAgents(t, cmd)) == 0 })
+			if said, err := io.ReadAll(errReader); err != nil || !strings.HasPrefix(string(said), test.says) || test.says == "" && len(said) > 0 {
+				t.Errorf("it said %q, %v; want %q", said, err, test.says)
+			}
+			left, err := os.ReadDir(tempFolder(cmd))
+			if err != nil || len(left) > 0 && test.status >= 0 {
+				t.Errorf("got %v, %v in the folder for temporary files, want nothing", left, err)
+			}
+		})
 	}
 }

@@ -57,7 +57,7 @@ func (con *console) showStatus(s agent.Status, now time.Time) {
 	row("rejects", "%s", rejectsLine(s))
 	row("dead letters", "%s", deadLine(s))
 	if s.Held > 0 {
-		row("held", "%s", plural(s.Held, "export"))
+		row("held", "%s", plural(s.Held, "export")+" (`tillpost held list` says why)")
 	}
 	row("API", "%s", apiLine(s, now))
 	for _, src := range s.Sources {
@@ -167,6 +167,9 @@ func sourceLine(src agent.SourceStatus, now time.Time) string {
 		return line + "; no export yet"
 	}
 	line += fmt.Sprintf("; %s %s ago: ", plain(e.Name), span(now.Sub(e.At)))
+	if e.Held {
+		return line + "held, " + clip(e.Refused, 200)
+	}
 	if e.Refused != "" {
 		return line + "refused, " + clip(e.Refused, 200)
 	}

@@ -58,7 +58,7 @@ type synced struct {
 }
 
 func (con *console) sync(ctx context.Context, c *config.Config, asJSON bool) error {
-	a, err := con.newAgent(c)
+	a, err := con.newAgent(c, false)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func summarise(before, after agent.Status, start time.Time) synced {
 	sum := synced{Delivered: after.Delivered - before.Delivered, Unchanged: after.Unchanged - before.Unchanged,
 		Rejects: after.Rejects - before.Rejects, Dead: after.Dead, Unknown: after.Unknown, Held: after.Held, Pending: after.Pending}
 	for _, src := range after.Sources {
-		if e := src.LastExport; e != nil && e.Refused != "" && !e.At.Before(start) {
+		if e := src.LastExport; e != nil && e.Refused != "" && !e.Held && !e.At.Before(start) {
 			sum.Refused++
 		}
 	}

@@ -17,8 +17,8 @@ import (
 var update = flag.Bool("update", false, "write anew what the commands in testdata/*.txt print")
 
 // TestTranscripts runs the commands of each testdata/*.txt. A transcript begins with the files that its folder $DIR
-// holds, each after its name, `-- name --`; $API is a stand-in API that takes the token "secret" and does not know the
-// UPC 849632040042. Then come commands, `$ tillpost ...`, each with its standard output, its standard error (`! `), and
+// holds, each after its name, `-- name --`; $API is a stand-in API on $HOST that takes the token "secret" and does not
+// know the UPC 849632040042. Then come commands, `$ tillpost ...`, each with its standard output, its standard error (`! `), and
 // its exit status (`= `). Words with blanks in them stand in '...'.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
@@ -55,7 +55,7 @@ func replay(t *testing.T, text string) string {
 	api := httptest.NewServer(mockapi.New(mockapi.Options{Token: "secret", Unknown: []string{"849632040042"}}))
 	t.Cleanup(api.Close)
 	fill := strings.NewReplacer("$DIR", filepath.ToSlash(dir), "$API", api.URL)
-	hide := strings.NewReplacer(api.URL, "$API", dir, "$DIR", filepath.ToSlash(dir), "$DIR", strings.ReplaceAll(dir, `\`, `\\`), "$DIR")
+	hide := strings.NewReplacer(api.URL, "$API", strings.TrimPrefix(api.URL, "http://"), "$HOST", dir, "$DIR", filepath.ToSlash(dir), "$DIR", strings.ReplaceAll(dir, `\`, `\\`), "$DIR")
 
 	setUp, commands, _ := strings.Cut(text, "\n$ ")
 	writeFiles(t, dir, fill.Replace(setUp))
@@ -126,6 +126,8 @@ func volatile(text string) string {
 		{`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b`, `DATE`},
 		{`"last_delivery":"[^"]*"`, `"last_delivery":"TIME"`},
 		{`\b\d+ s ago`, `SECONDS ago`},
+		{`[\d,]+ MB free`, `MANY MB free`},
+		{`what .+ sees`, `what ACCOUNT sees`},
 		{`go1\.\d+(\.\d+)?`, `go1.N`},
 		{`(commit |"commit":")[0-9a-f]{40}(\+changes)?`, `${1}unknown`},
 		{`tillpost v\S+,|"version":"[^"]*"`, `VERSION`},

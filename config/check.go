@@ -10,6 +10,7 @@ import (
 // check reports what is wrong between keys that are right each by itself.
 func (w *walker) check(c *Config) {
 	w.checkAPI(c)
+	w.checkLog(c)
 	for i := range c.Sources {
 		path := fmt.Sprintf("sources[%d]", i)
 		w.checkHeader(path, &c.Sources[i])
@@ -46,6 +47,42 @@ func (w *walker) checkAPI(c *Config) {
 	if a.Confirm < 2*a.Timeout && w.sound("api.confirm", "api.timeout") {
 		w.clash(fmt.Sprintf("api.confirm (%s) must be at least twice api.timeout (%s)", show(a.Confirm), show(a.Timeout)),
 			"api.confirm", "api.timeout")
+	}
+}
+
+// checkLog keeps the log's file out of the folders that are read or pruned, and apart from the files of tillpost.
+func (w *walker) checkLog(c *Config) {
+	const key = "log.file"
+	file := c.Log.File
+	if file == "" || !w.sound(key) {
+		return
+	}
+	for _, own := range []struct{ path, what string }{{c.File, "the config"}, {c.API.TokenFile, "the token's file"},
+		{w.p.token, "the token's file"}, {c.API.CAFile, "api.ca_file"}} {
+		if own.path != "" && w.p.same(file, own.path) {
+			w.clash("is "+own.what+"; the log needs a file of its own", key)
+			return
+		}
+	}
+	logs := w.p.join(c.DataDir, "logs")
+	switch {
+	case !w.sound("data_dir"):
+	case w.p.same(file, c.DataDir):
+		w.clash("is data_dir itself; the log needs a file of its own", key)
+	case w.p.inside(file, c.DataDir) && !w.p.inside(file, logs) &&
+		!(w.p.same(w.p.dir(file), c.DataDir) && strings.HasSuffix(strings.ToLower(file), ".log")):
+		w.clash("lies in data_dir among the agent's own files; there, only the folder logs, and names that end in .log, are for it", key)
+	}
+	for i, s := range c.Sources {
+		path := fmt.Sprintf("sources[%d]", i)
+		for _, folder := range []struct{ path, key, why string }{
+			{s.Folder, path + ".folder", "it would be read as an export"},
+			{s.Archive.Folder, path + ".archive.folder", "what is old in there is deleted"},
+		} {
+			if folder.path != "" && w.sound(folder.key) && (w.p.same(file, folder.path) || w.p.inside(file, folder.path)) {
+				w.clash("lies in "+folder.key+"; "+folder.why, key)
+			}
+		}
 	}
 }
 

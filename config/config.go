@@ -78,8 +78,8 @@ type Log struct {
 	Level   string // debug, info, warn, error
 	Format  string // text, json
 	File    string // "" = standard error
-	MaxSize int64  // bytes
-	Keep    int    // files
+	MaxSize int64  // bytes, at least 1024
+	Keep    int    // full files; 0 = none
 }
 
 // Source is a watched folder and how to read its exports.

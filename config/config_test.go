@@ -44,13 +44,13 @@ func TestAConfigThatStatesEveryKeyMeansThat(t *testing.T) {
 		DataDir:     "/etc/data",
 		Heartbeat:   Heartbeat{Every: 10 * time.Minute},
 		MetricsPush: MetricsPush{Every: 2 * time.Minute},
-		Log:         Log{Level: "debug", Format: "json", MaxSize: 10 << 20, Keep: 5},
+		Log:         Log{Level: "debug", Format: "json", File: "/etc/tillpost/log/tillpost.log", MaxSize: 512 << 10, Keep: 0},
 		Sources: []Source{{
 			Name: "till 1", Folder: "/srv/pos/export",
 			Files: []string{"STOCK*.csv", "stock[0-9].txt"}, Recursive: true,
 			Settle: 0, SettleLast: time.Minute, Ready: "{stem}.done", Rescan: 50 * time.Millisecond,
 			After: "archive", Archive: Archive{Folder: "/srv/pos/archive", Keep: 7 * 24 * time.Hour},
-			Guard:  Guard{Zero: Off, Change: Off, Rows: Off, Min: 50},
+			Guard:  Guard{Zero: 40, Change: Off, Rows: Off, Min: 20},
 			Format: "csv", Encoding: "cp850", Delimiter: "\t", Decimal: ",", Header: Header{Line: 3},
 			Columns: map[string]Column{
 				"upc": {Number: 1}, "sku": {Heading: "Style"}, "size": {Heading: "2"}, "width": {Heading: "Width"},

@@ -105,9 +105,9 @@ func agentKeys() []key {
 		{path: "log"},
 		{path: "log.level", def: "info", allowed: "debug | info | warn | error", meaning: "the least that is logged", read: oneOf(func(t target) *string { return &t.c.Log.Level })},
 		{path: "log.format", def: "text", allowed: "text | json", meaning: "how a line is written", read: oneOf(func(t target) *string { return &t.c.Log.Format })},
-		{path: "log.file", def: `""`, allowed: "a file's path", meaning: "where the log goes; empty = standard error", now: []string{later}, read: pathOf(func(t target) *string { return &t.c.Log.File })},
-		{path: "log.max_size", def: "10MB", allowed: "a size such as 512KB, 10MB or 1GB", meaning: "how long a log file grows", now: []string{}, read: one(size, func(t target) *int64 { return &t.c.Log.MaxSize })},
-		{path: "log.keep", def: "5", allowed: "a whole number from 0 to 1000", meaning: "how many full log files are kept", now: []string{}, read: one(whole(0, 1000), func(t target) *int { return &t.c.Log.Keep })},
+		{path: "log.file", def: `""`, allowed: "a file's path", meaning: "where the log goes; empty = standard error", read: pathOf(func(t target) *string { return &t.c.Log.File })},
+		{path: "log.max_size", def: "10MB", allowed: "a size such as 512KB, 10MB or 1GB", meaning: "how long the log file grows until it is put aside, as tillpost-000001.log and so on; a KB is 1024 bytes", read: one(size, func(t target) *int64 { return &t.c.Log.MaxSize })},
+		{path: "log.keep", def: "5", allowed: "a whole number from 0 to 1000", meaning: "how many full log files are kept, the newest; 0 = none, and the file begins anew", read: one(whole(0, 1000), func(t target) *int { return &t.c.Log.Keep })},
 	}
 }
 
@@ -129,11 +129,11 @@ func sourceKeys() []key {
 		{path: "sources[].archive.folder", def: `""`, allowed: "a folder's path", meaning: "where exports are archived; empty = `<data_dir>/archive/<source>`", read: pathOf(func(t target) *string { return &t.s.Archive.Folder })},
 		{path: "sources[].archive.keep", def: "30d", allowed: durations, meaning: "how long they are kept there", read: one(duration, func(t target) *time.Duration { return &t.s.Archive.Keep })},
 		{path: "sources[].expect", def: "0", allowed: orNever, meaning: "an export at least this often, else the source is overdue; 0 = no expectation", now: []string{"0"}, read: one(duration, func(t target) *time.Duration { return &t.s.Expect })},
-		{path: "sources[].guard", allowed: "shares as in {zero: 50%, change: 90%, rows: 50%, min: 50}, or off", meaning: "hold an export that could do harm", now: []string{"off"}, read: readGuard},
-		{path: "sources[].guard.zero", def: "50%", allowed: shares, meaning: "hold an export that would empty more than this share of a store's keys", now: []string{"off"}, read: one(percent, func(t target) *Percent { return &t.s.Guard.Zero })},
-		{path: "sources[].guard.change", def: "90%", allowed: shares, meaning: "or change more than this share", now: []string{"off"}, read: one(percent, func(t target) *Percent { return &t.s.Guard.Change })},
-		{path: "sources[].guard.rows", def: "50%", allowed: shares, meaning: "or, with `missing: zero`, lacks more than this share", now: []string{"off"}, read: one(percent, func(t target) *Percent { return &t.s.Guard.Rows })},
-		{path: "sources[].guard.min", def: "50", allowed: "a whole number from 0 to 1000000", meaning: "where at least so many keys are known", now: []string{}, read: one(whole(0, 1_000_000), func(t target) *int { return &t.s.Guard.Min })},
+		{path: "sources[].guard", allowed: "shares as in {zero: 50%, change: 90%, rows: 50%, min: 50}, or off", meaning: "hold an export that could do harm", read: readGuard},
+		{path: "sources[].guard.zero", def: "50%", allowed: shares, meaning: "hold an export that would empty more than this share of a store's keys", read: one(percent, func(t target) *Percent { return &t.s.Guard.Zero })},
+		{path: "sources[].guard.change", def: "90%", allowed: shares, meaning: "or change more than this share", read: one(percent, func(t target) *Percent { return &t.s.Guard.Change })},
+		{path: "sources[].guard.rows", def: "50%", allowed: shares, meaning: "or, with `missing: zero`, lacks more than this share", read: one(percent, func(t target) *Percent { return &t.s.Guard.Rows })},
+		{path: "sources[].guard.min", def: "50", allowed: "a whole number from 0 to 1000000", meaning: "where at least so many keys are known", read: one(whole(0, 1_000_000), func(t target) *int { return &t.s.Guard.Min })},
 	}
 }
 

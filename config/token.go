@@ -43,6 +43,7 @@ type TokenSource struct {
 	env        string // the value of TILLPOST_TOKEN
 
 	mu    sync.Mutex
+	from  string      // where the token was found last
 	path  string      // of the file that token was read from
 	about fs.FileInfo // of that file, when it was read
 	read  time.Time
@@ -76,6 +77,7 @@ func (s *TokenSource) Token() (string, error) {
 		}
 	}
 	if strings.TrimSpace(s.env) != "" {
+		s.from = "the environment's TILLPOST_TOKEN"
 		return cleanToken("the token in TILLPOST_TOKEN", []byte(s.env))
 	}
 	return "", fmt.Errorf("%w: token_file is not stated, and there is no %s, no credential `token` of the service manager and no TILLPOST_TOKEN",
@@ -88,6 +90,7 @@ func (s *TokenSource) fileLocked(path string, private bool) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the token: %w", err)
 	}
+	s.from = path
 	if path == s.path && unchanged(s.about, about) && s.read.Sub(about.ModTime()).Abs() > young {
 		return s.token, nil
 	}
@@ -101,6 +104,13 @@ func (s *TokenSource) fileLocked(path string, private bool) (string, error) {
 	}
 	s.path, s.about, s.read, s.token = path, about, time.Now(), token
 	return token, nil
+}
+
+// From says where the token is that Token found last: a file's path, or the environment's TILLPOST_TOKEN. "" = nowhere.
+func (s *TokenSource) From() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from
 }
 
 func unchanged(a, b fs.FileInfo) bool {

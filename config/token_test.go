@@ -40,6 +40,14 @@ func TestTheTokenComesFromTheFirstPlaceThatHasOne(t *testing.T) {
 			if got, err := c.source.Token(); got != c.want || !errors.Is(err, c.err) {
 				t.Errorf("got %q, %v; want %q, %v", got, err, c.want, c.err)
 			}
+			from := map[string]string{"from-env": "the environment's TILLPOST_TOKEN", "": ""}
+			want, other := from[c.want]
+			if !other {
+				want = filepath.Join(dir, strings.TrimPrefix(c.want, "from-"))
+			}
+			if got := c.source.From(); got != want {
+				t.Errorf("got it from %q, want %q", got, want)
+			}
 		})
 	}
 }

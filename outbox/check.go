@@ -1,6 +1,8 @@
 package outbox
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,36 +17,66 @@ import (
 // maxComplaints is how many broken promises Check tells of.
 const maxComplaints = 20
 
-// Check reads the whole file and tells which of the package's promises it breaks; nil = none. It is slow, and sees one
-// moment of the file.
+// Check reads the whole file and tells which of the package's promises it breaks, and what bbolt finds in its pages; nil =
+// none. It is slow, sees one moment of the file, and is for files that are known to be whole: see Verify.
 func (o *Outbox) Check() error {
+	_, err := o.verify(context.Background(), true)
+	return err
+}
+
+// Verify is Check for the outbox of a store, which may be damaged, and at work: it counts the keys, and ends soon when ctx
+// does, with an error that wraps ctx's cause. Nothing can be written while it reads. It leaves out bbolt's look at the
+// pages, which on a damaged one may run without end in a goroutine that nobody can stop; every value is read all the same.
+func (o *Outbox) Verify(ctx context.Context) (keys int64, err error) {
+	return o.verify(ctx, false)
+}
+
+func (o *Outbox) verify(ctx context.Context, pages bool) (keys int64, err error) {
 	o.write.Lock() // so that the leases in memory are those of the file
 	defer o.write.Unlock()
-	var c checker
-	err := o.db.View(func(tx *bbolt.Tx) error {
-		for err := range tx.Check() {
-			c.add("bbolt: %v", err)
-		}
-		c.o, c.tx = o, tx
-		c.queue()
-		c.leases()
-		c.due()
-		c.keys()
-		c.dead()
-		c.files()
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		want := o.state.Counters
-		want.Pending, want.Dead, want.Unknown, want.Doubtful = c.pending, c.deads, c.unknown, c.doubtful
-		if o.state.Counters != want {
-			c.add("promise 5: the counters are %+v, the records say %+v", o.state.Counters, want)
-		}
-		return nil
+	c := &checker{ctx: ctx, o: o}
+	err = guard(func() error {
+		return o.db.View(func(tx *bbolt.Tx) error {
+			c.promises(tx)
+			if !pages {
+				return nil
+			}
+			for err := range tx.Check() {
+				c.add("bbolt: %v", err)
+			}
+			return nil
+		})
 	})
-	return errors.Join(append(c.complaints, err)...)
+	if ctx.Err() != nil {
+		return c.count, fmt.Errorf("verify the outbox in %s: %w", o.dir, context.Cause(ctx))
+	}
+	return c.count, errors.Join(append(c.complaints, err)...)
+}
+
+// promises looks for each of them.
+func (c *checker) promises(tx *bbolt.Tx) {
+	c.tx = tx
+	c.queue()
+	c.leases()
+	c.due()
+	c.keys()
+	c.dead()
+	c.files()
+	c.counters()
+}
+
+func (c *checker) counters() {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	want := c.o.state.Counters
+	want.Pending, want.Dead, want.Unknown, want.Doubtful = c.pending, c.deads, c.unknown, c.doubtful
+	if c.o.state.Counters != want {
+		c.add("promise 5: the counters are %+v, the records say %+v", c.o.state.Counters, want)
+	}
 }
 
 type checker struct {
+	ctx        context.Context // of the one call
 	o          *Outbox
 	tx         *bbolt.Tx
 	complaints []error
@@ -53,7 +85,7 @@ type checker struct {
 	leased map[uint64]bool
 	dues   map[string]int64 // disk key -> due
 
-	pending, deads, unknown, doubtful int64
+	count, pending, deads, unknown, doubtful int64
 }
 
 func (c *checker) add(format string, args ...any) {
@@ -63,7 +95,15 @@ func (c *checker) add(format string, args ...any) {
 }
 
 func (c *checker) each(bucket []byte, fn func(k, v []byte) error) {
+	var last []byte
 	err := c.tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		if last != nil && bytes.Compare(last, k) >= 0 {
+			c.add("%s %x: %w: it stands after %x", bucket, k, ErrDamaged, last)
+		}
+		last = k
 		if err := fn(k, v); err != nil {
 			c.add("%s %x: %w", bucket, k, err)
 		}
@@ -126,6 +166,7 @@ func (c *checker) due() {
 
 func (c *checker) keys() {
 	c.each(bucketKeys, func(k, v []byte) error {
+		c.count++
 		r, err := parseRecord(k, v)
 		if err != nil {
 			return err
@@ -205,6 +246,17 @@ func (c *checker) files() {
 			}
 		}
 		return nil
+	})
+	c.each(bucketHeld, func(k, _ []byte) error {
+		var h Held
+		if err := getJSON(c.tx.Bucket(bucketHeld), k, &h); err != nil {
+			return err
+		}
+		if _, err := os.Stat(c.o.HeldPath(h)); err != nil {
+			return err
+		}
+		set := &namedSet{path: filepath.Join(c.o.dir, "held", h.Set)}
+		return set.verify()
 	})
 	c.each(bucketIntakes, func(k, _ []byte) error {
 		var in intakeRecord

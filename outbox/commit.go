@@ -150,6 +150,9 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 	}
 	t.state.Rank = max(t.state.Rank, in.rank)
 	in.keepLists(sources)
+	if err := in.keepHeld(t, exports); err != nil {
+		return 0, nil, err
+	}
 	if err := in.putSources(t, sources); err != nil {
 		return 0, nil, err
 	}
@@ -187,7 +190,7 @@ func (in *Intake) putSources(t *txn, sources map[string]*Source) error {
 func (x *incoming) record(now time.Time) Export {
 	e := Export{Source: x.Source, Name: x.Name, Family: x.Family, Size: x.Size, ModTime: x.ModTime, Arrived: x.Arrived,
 		Taken: now.UTC(), Rank: x.rank, Hash: x.taken.Hash, Digest: x.Digest, Complete: x.taken.Complete, Refused: x.taken.Refused,
-		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Counts: x.counts}
+		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Held: x.hold != nil, Counts: x.counts}
 	if c := x.Completes; c != nil {
 		e.ID, e.Arrived = c.ID, c.Arrived
 		e.Rows += c.Rows
@@ -205,16 +208,16 @@ func (x *incoming) record(now time.Time) Export {
 }
 
 // Resume applies what another life, or an interrupted Commit, has accepted and not applied. Until it has returned once
-// without an error that ended it, Turn hands out nothing. lost names the exports whose changes could not be applied
+// without an error that ended it, Turn hands out nothing. lost are the exports whose changes could not be applied
 // because their delta is damaged or gone: they count as never read.
-func (o *Outbox) Resume(ctx context.Context) (lost []string, err error) {
+func (o *Outbox) Resume(ctx context.Context) (lost []Export, err error) {
 	o.intake.Lock()
 	defer o.intake.Unlock()
 	return o.resume(ctx)
 }
 
 // resume is Resume with intake held.
-func (o *Outbox) resume(ctx context.Context) (lost []string, err error) {
+func (o *Outbox) resume(ctx context.Context) (lost []Export, err error) {
 	defer o.holdBack()()
 	defer func() { o.interrupted(err) }()
 	var ids []uint64
@@ -230,9 +233,9 @@ func (o *Outbox) resume(ctx context.Context) (lost []string, err error) {
 			err = o.apply(ctx, id)
 		}
 		if errors.Is(err, errDelta) || errors.Is(err, fs.ErrNotExist) {
-			var names []string
-			names, err = o.forgetIntake(id)
-			lost = append(lost, names...)
+			var forgotten []Export
+			forgotten, err = o.forgetIntake(id)
+			lost = append(lost, forgotten...)
 		}
 	}
 	if err != nil {
@@ -294,13 +297,17 @@ func (o *Outbox) finish() error {
 	}
 	lost, err := o.resume(context.Background())
 	if err == nil && len(lost) > 0 {
-		err = fmt.Errorf("what %s changed could not be read back: to be read again", strings.Join(lost, ", "))
+		names := make([]string, len(lost))
+		for i, e := range lost {
+			names[i] = e.Source + ": " + e.Name
+		}
+		err = fmt.Errorf("what %s changed could not be read back: to be read again", strings.Join(names, ", "))
 	}
 	return err
 }
 
 // forgetIntake gives up an intake whose delta cannot be read: its exports are to be read again.
-func (o *Outbox) forgetIntake(id uint64) (names []string, err error) {
+func (o *Outbox) forgetIntake(id uint64) (lost []Export, err error) {
 	err = o.update(func(t *txn) error {
 		var in intakeRecord
 		if err := getJSON(t.tx.Bucket(bucketIntakes), id8(id), &in); err != nil {
@@ -311,7 +318,7 @@ func (o *Outbox) forgetIntake(id uint64) (names []string, err error) {
 			if err := getJSON(t.tx.Bucket(bucketExports), id8(export), &e); err != nil {
 				continue // dropped, or forgotten
 			}
-			names = append(names, e.Source+": "+e.Name)
+			lost = append(lost, e)
 			s, err := t.source(e.Source, time.Now())
 			if err != nil {
 				return err
@@ -326,5 +333,5 @@ func (o *Outbox) forgetIntake(id uint64) (names []string, err error) {
 		}
 		return t.tx.Bucket(bucketIntakes).Delete(id8(id))
 	})
-	return names, err
+	return lost, err
 }

@@ -2,8 +2,8 @@ package outbox_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -231,7 +231,7 @@ func TestADamagedDeltaMeansThatTheExportIsReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		lost, err := box.Resume(t.Context())
-		if err != nil || fmt.Sprint(lost) != "[main: a]" {
+		if err != nil || len(lost) != 1 || lost[0].Source != "main" || lost[0].Name != "a" {
 			t.Errorf("%s: got %v, %v; want export a to be lost", name, lost, err)
 		}
 		if _, err := box.File("main", "a"); !errors.Is(err, outbox.ErrUnknown) {
@@ -294,4 +294,67 @@ func TestADamagedNamedSetIsReplaced(t *testing.T) {
 		t.Errorf("Check says %v", err)
 	}
 	outboxtest.Take(t, box, reading("b"), noon.Add(time.Second), large(9000, 5)...)
+}
+
+func TestVerifyCountsTheKeysAndEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
+	outboxtest.Take(t, box, reading("a"), noon, large(500, 5)...)
+	if keys, err := box.Verify(t.Context()); keys != 500 || err != nil {
+		t.Errorf("got %d, %v; want 500 keys", keys, err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("the agent stops")
+	cancel(stopped)
+	if _, err := box.Verify(ctx); !errors.Is(err, stopped) {
+		t.Errorf("got %v, want why it ended", err)
+	}
+	outboxtest.Take(t, box, reading("b"), noon.Add(time.Second), row("1", 5)) // nothing is locked any more
+}
+
+func TestVerifyOutlivesEveryPageThatIsLost(t *testing.T) { // B4
+	t.Parallel()
+	dir := t.TempDir()
+	box := opened(t, dir)
+	outboxtest.Take(t, box, reading("a"), noon, large(3000, 5)...)
+	lease(t, box, 100, noon)
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const name = "outbox.db"
+	whole, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	noticed := func(lost int) bool {
+		data := bytes.Clone(whole)
+		if lost > 0 {
+			clear(data[lost*page : (lost+1)*page])
+		}
+		again := t.TempDir() // a new one, for a file that could not be opened stays locked while it is mapped
+		err := errors.Join(os.CopyFS(again, os.DirFS(dir)), os.WriteFile(filepath.Join(again, name), data, 0o600))
+		if err != nil {
+			t.Fatal(err)
+		}
+		box, err := outbox.Open(again, outbox.Options{NoSync: true})
+		if err != nil {
+			return true
+		}
+		defer func() { _ = box.Close() }()
+		_, err = box.Verify(t.Context())
+		return err != nil
+	}
+	if noticed(0) {
+		t.Error("a whole file is called damaged")
+	}
+	found := 0
+	for lost := 2; lost < len(whole)/page; lost++ { // behind the two pages that bbolt chooses from
+		if noticed(lost) {
+			found++
+		}
+	}
+	if found < 20 {
+		t.Errorf("got %d of %d lost pages noticed, want those that were in use", found, len(whole)/page)
+	}
 }

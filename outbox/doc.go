@@ -6,6 +6,7 @@
 //	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied
 //	<dir>/named/*.set      the keys that a source's newest large export of a file family named
 //	<dir>/listed/*.list    the rejects of a source's newest export of a file family, each once (rejects.go)
+//	<dir>/held/*           the bytes of exports that a guard stopped, *.export, and the keys that they name, *.set
 //
 // # Layout, format 2 (integers big-endian; times in nanoseconds since 1970, UTC)
 //
@@ -22,8 +23,9 @@
 //	files   source 0 name             -> JSON: what was last seen of a file (File)
 //	sources source                    -> JSON: first start, newest export, named sets, lists of rejects (Source)
 //	intakes id8                       -> JSON: an accepted look whose changes are not applied yet
+//	held    source 0 family           -> JSON: an export that a guard stopped (Held)
 //
-// Format 1 had no bucket failed, no lists and less in a record; Open makes this format of it.
+// Format 1 had no buckets failed and held, no lists and less in a record; Open makes this format of it.
 //
 // Every value ends in a CRC-32C of its key and itself: bbolt has no check sums on its data pages, and a bit that flips
 // there must never become a quantity. hash8 is the xxhash64 of the key, which is inventory's encoded key: writing in the

@@ -31,6 +31,7 @@ type Export struct {
 	Skipped  int64     `json:"skipped"`
 	Reasons  Reasons   `json:"reasons,omitempty"` // of the rejects
 	Listed   int64     `json:"listed,omitempty"`  // rejects that no export before it had
+	Held     bool      `json:"held,omitempty"`    // refused by a guard: see Held
 	Counts
 }
 
@@ -250,7 +251,7 @@ func storable(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// sweepFolder removes files in spill, named or listed that nothing refers to, as far as that can be done: what a crash left,
+// sweepFolder removes files in spill, named, listed or held that nothing refers to, as far as that can be done: what a crash left,
 // and sets that were replaced.
 func (o *Outbox) sweepFolder(name string) error {
 	used := map[string]bool{}
@@ -262,6 +263,13 @@ func (o *Outbox) sweepFolder(name string) error {
 			used[in.Delta] = true
 			return err
 		})
+		held := tx.Bucket(bucketHeld)
+		err = errs(err, held.ForEach(func(k, _ []byte) error {
+			var h Held
+			err := getJSON(held, k, &h)
+			used[h.File], used[h.Set] = true, true
+			return err
+		}))
 		if err != nil {
 			return err
 		}
@@ -290,7 +298,7 @@ func (o *Outbox) sweepFolder(name string) error {
 	}
 	for _, e := range entries {
 		switch filepath.Ext(e.Name()) {
-		case ".spill", ".delta", ".set", ".list":
+		case ".spill", ".delta", ".set", ".list", ".export":
 		default:
 			continue
 		}

@@ -37,6 +37,8 @@ type Reading struct {
 	Rank uint64
 	// Completes is the export of which this is the last row too (settle_last); nil = a new one. Its rank is used again.
 	Completes *Export
+	// Releases is the held export that this is, released; 0 = none.
+	Releases uint64
 }
 
 // Counts are what an export says, compared with what was last wanted before it. Exact; guards decide on them.
@@ -64,6 +66,7 @@ type Intake struct {
 
 	left     map[[2]string]*list // by source and family: the rejects that are listed once the intake is committed
 	relisted bool                // they are
+	reheld   bool                // what is held has changed
 }
 
 // incoming is one export of an intake.
@@ -81,8 +84,11 @@ type incoming struct {
 	listed   bool     // it was read to its end
 	headings []string // then, and
 	comma    string
-	list     *list // of its family as it leaves it
-	fresh    int64 // rejects that were not listed before
+	list     *list                   // of its family as it leaves it
+	fresh    int64                   // rejects that were not listed before
+	hold     *Held                   // nil = no guard holds it
+	stores   map[string]*StoreCounts // what it would change in each store
+	stocked  int64                   // keys of which it says more than nothing
 }
 
 // NewIntake begins an intake.
@@ -184,6 +190,9 @@ func (in *Intake) Close() error {
 	if in.relisted {
 		swept = in.o.sweepFolder("listed")
 	}
+	if in.reheld {
+		swept = errors.Join(swept, in.o.sweepFolder("held"))
+	}
 	if in.locked {
 		in.locked = false
 		in.o.intake.Unlock()
@@ -211,7 +220,7 @@ func (in *Intake) discard() {
 			x.set.abort()
 			x.set = nil
 		}
-		x.counts = Counts{}
+		x.counts, x.stores, x.stocked = Counts{}, nil, 0
 	}
 	for _, s := range in.old {
 		s.close()

@@ -23,6 +23,7 @@ type Stats struct {
 	Destination   string
 	Reasons       Reasons // the rejects over time, by their class
 	Listed        int64   // rejects that are listed
+	Held          int64   // exports that guards hold
 }
 
 // Stats reads the figures, all of one moment of the file. What is accepted and not applied counts as pending; where such
@@ -30,7 +31,7 @@ type Stats struct {
 // the queue is stale.
 func (o *Outbox) Stats() (s Stats, err error) {
 	var st state
-	var unapplied, listed int64
+	var unapplied, listed, held int64
 	err = o.db.View(func(tx *bbolt.Tx) error {
 		intakes := tx.Bucket(bucketIntakes)
 		err := intakes.ForEach(func(k, _ []byte) error {
@@ -39,6 +40,7 @@ func (o *Outbox) Stats() (s Stats, err error) {
 			unapplied += in.Left
 			return err
 		})
+		held = int64(tx.Bucket(bucketHeld).Stats().KeyN)
 		sources := tx.Bucket(bucketSources)
 		err = errs(err, sources.ForEach(func(k, _ []byte) error {
 			var one Source
@@ -53,7 +55,7 @@ func (o *Outbox) Stats() (s Stats, err error) {
 	if err != nil {
 		return s, err
 	}
-	s = Stats{Counters: st.Counters, Created: st.Created, LastAck: st.LastAck, Paused: st.Paused, Destination: st.Destination, Reasons: st.Reasons, Listed: listed}
+	s = Stats{Counters: st.Counters, Created: st.Created, LastAck: st.LastAck, Paused: st.Paused, Destination: st.Destination, Reasons: st.Reasons, Listed: listed, Held: held}
 	s.Pending += unapplied
 	var leased [][]byte
 	o.mu.Lock()

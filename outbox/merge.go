@@ -134,8 +134,12 @@ func (m *merge) openSets() error {
 		}
 		m.writers = append(m.writers, x.set)
 	}
-	for _, s := range existing {
-		if !s.goes && s.rank <= least {
+	held, err := in.heldSets()
+	if err != nil {
+		return err
+	}
+	for _, s := range append(existing, held...) {
+		if s.held > 0 && !sources[s.source] || s.held == 0 && !s.goes && s.rank <= least {
 			continue // it knows nothing that the records of these exports' keys need
 		}
 		if s.setReader, err = s.read(); err != nil {
@@ -353,7 +357,13 @@ func (m *merge) key(hash uint64, rows []row) error {
 	before.wanted, before.known = rec.last()
 	covered := rec.rank // the greatest rank by which the records and sets that stay know the key
 	for i := range m.known {
-		if k := &m.known[i]; k.check == check {
+		if k := &m.known[i]; k.check == check && k.set.held > 0 {
+			for j := range rows {
+				if x := m.in.exports[rows[j].export]; !rows[j].void && x.Source == k.set.source && x.Family == k.set.family {
+					k.set.named[rows[j].export]++
+				}
+			}
+		} else if k.check == check {
 			k.met = true
 			before.rank = max(before.rank, k.set.rank)
 			if !k.set.goes {
@@ -378,8 +388,12 @@ func (m *merge) key(hash uint64, rows []row) error {
 			x.set.band = append(x.set.band, setKey{hash, check})
 			covered = max(covered, x.rank)
 		}
+		counts := x.counts
 		if x.see(r, q, &now) {
 			by = r
+		}
+		if !r.counted {
+			x.countStores(key, counts, q)
 		}
 	}
 	switch {

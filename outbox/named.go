@@ -198,8 +198,11 @@ type namedSet struct {
 	source  string
 	family  string
 	rank    uint64
-	goes    bool // replaced or evicted: its keys' records must take over its rank
-	evicted bool // one too many of its source
+	goes    bool          // replaced or evicted: its keys' records must take over its rank
+	evicted bool          // one too many of its source
+	held    int64         // of a held export: how many keys it has; 0 = it is a named set
+	named   map[int]int64 // then: how many of them an export of the intake names
+	by      *incoming     // then: the export, where the intake is about to hold it
 	*setReader
 }
 

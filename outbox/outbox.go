@@ -41,9 +41,10 @@ var (
 	bucketFiles   = []byte("files")
 	bucketSources = []byte("sources")
 	bucketIntakes = []byte("intakes")
+	bucketHeld    = []byte("held")
 
 	allBuckets = [][]byte{bucketMeta, bucketKeys, bucketQueue, bucketDue, bucketLeases, bucketDead, bucketFailed,
-		bucketExports, bucketFiles, bucketSources, bucketIntakes}
+		bucketExports, bucketFiles, bucketSources, bucketIntakes, bucketHeld}
 
 	keyFormat = []byte("format")
 	keyState  = []byte("state")
@@ -216,7 +217,7 @@ func prepare(dir, path string, opts Options) error {
 	if opts.MustExist {
 		return ErrNoOutbox
 	}
-	for _, d := range []string{dir, filepath.Join(dir, "spill"), filepath.Join(dir, "named"), filepath.Join(dir, "listed")} {
+	for _, d := range []string{dir, filepath.Join(dir, "spill"), filepath.Join(dir, "named"), filepath.Join(dir, "listed"), filepath.Join(dir, "held")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return err
 		}
@@ -289,7 +290,7 @@ func (o *Outbox) recover() error {
 	if o.state.Resending {
 		o.unresumed = true
 	}
-	return errs(o.sweepFolder("spill"), o.sweepFolder("named"), o.sweepFolder("listed"))
+	return errs(o.sweepFolder("spill"), o.sweepFolder("named"), o.sweepFolder("listed"), o.sweepFolder("held"))
 }
 
 // upgrade makes a file of an older format one of this format, in one transaction. A newer one is left as it is.
@@ -314,8 +315,10 @@ func (o *Outbox) upgrade() error {
 		return fmt.Errorf("%w: its format is %d, this tillpost knows up to %d", ErrNewer, n, format)
 	}
 	return o.db.Update(func(tx *bbolt.Tx) error {
-		if _, err := tx.CreateBucketIfNotExists(bucketFailed); err != nil {
-			return err
+		for _, name := range allBuckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
 		}
 		return tx.Bucket(bucketMeta).Put(keyFormat, sealedFormat())
 	})

@@ -1,0 +1,324 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"tillpost/config"
+	"tillpost/export"
+	"tillpost/outbox"
+	"tillpost/watcher"
+)
+
+// The guards, as `held list` names them.
+const (
+	guardZero   = "zero"   // it would empty too much of a store
+	guardChange = "change" // it would change too much of a store
+	guardFirst  = "first"  // a first export in which every quantity is 0
+)
+
+// guardPasses is how often a look is settled anew because of single exports that are held; then all that guards would
+// hold are held together.
+const guardPasses = 10
+
+// guard drops what could do harm, and settles the rest anew, for what comes after a held export is compared with what was
+// before it. Promise 10 of the contract.
+func (t *taking) guard() error {
+	g := t.s.conf.Guard
+	if g.Zero == config.Off && g.Change == config.Off {
+		return nil
+	}
+	for pass := 1; ; pass++ {
+		held := false
+		for _, x := range t.inOrder() {
+			r := &t.readings[x]
+			if r.dropped || r.held != nil && r.held.Released || held && pass < guardPasses {
+				continue
+			}
+			kind, why, figures, err := t.judgeHarm(x)
+			if err != nil {
+				return err
+			}
+			if kind == "" {
+				continue
+			}
+			if err := t.hold(x, kind, why, figures); err != nil {
+				return err
+			}
+			held = true
+		}
+		if !held {
+			return nil
+		}
+		if err := t.settle(); err != nil {
+			return err
+		}
+	}
+}
+
+// inOrder are the readings in the order of their ranks.
+func (t *taking) inOrder() []int {
+	order := make([]int, len(t.readings))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.readings[a].rank, t.readings[b].rank) })
+	return order
+}
+
+// judgeHarm says which guard holds an export, why, and by what figures; "" = none does.
+func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, err error) {
+	g := t.s.conf.Guard
+	stores, stocked := t.in.StoreCounts(x)
+	if !mayHarm(g, stores, stocked) {
+		return "", "", nil, nil
+	}
+	known, err := t.s.a.box.KnownKeys(t.s.conf.Name)
+	if err != nil {
+		return "", "", nil, err
+	}
+	if len(known) == 0 {
+		if stocked == 0 && g.Zero != config.Off {
+			return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, known), nil
+		}
+		return "", "", nil, nil
+	}
+	var zero, change []string
+	for _, store := range slices.Sorted(maps.Keys(stores)) {
+		c, k := stores[store], known[store]
+		if k == nil || k.Keys < int64(g.Min) {
+			continue
+		}
+		all := c.Zero > 0 && c.Zero >= k.Stocked && 10*k.Stocked >= k.Keys // nothing would be left in the store
+		switch {
+		case exceeds(c.Zero, k.Keys, g.Zero) || all && g.Zero != config.Off:
+			zero = append(zero, fmt.Sprintf("%d of the %d products of store %s would go to 0", c.Zero, k.Keys, store))
+		case exceeds(c.New+c.Changed, k.Keys, g.Change):
+			change = append(change, fmt.Sprintf("%d quantities of store %s would be new or others, where %d are known", c.New+c.Changed, store, k.Keys))
+		}
+	}
+	switch figures = figuresOf(stores, known); {
+	case len(zero) > 0:
+		return guardZero, clipList(zero), figures, nil
+	case len(change) > 0:
+		return guardChange, clipList(change) + "; have columns or codes shifted?", figures, nil
+	}
+	return "", "", nil, nil
+}
+
+// clipList joins the first of a list.
+func clipList(list []string) string {
+	const most = 5
+	text := strings.Join(list[:min(most, len(list))], "; ")
+	if more := len(list) - most; more > 0 {
+		text += fmt.Sprintf("; and so in %d stores more", more)
+	}
+	return text
+}
+
+// exceeds reports whether n is more than a share of all.
+func exceeds(n, all int64, share config.Percent) bool {
+	return share != config.Off && float64(n)*100 > float64(share)*float64(all)
+}
+
+// mayHarm reports whether an export changes so much that a guard could hold it, whatever is known: else nothing need be
+// counted.
+func mayHarm(g config.Guard, stores map[string]*outbox.StoreCounts, stocked int64) bool {
+	for _, c := range stores {
+		if stocked == 0 || c.Zero > 0 && 10*c.Zero >= int64(g.Min) || exceeds(c.New+c.Changed, int64(g.Min), g.Change) {
+			return true
+		}
+	}
+	return false
+}
+
+func figuresOf(stores map[string]*outbox.StoreCounts, known map[string]*outbox.StoreKeys) (list []outbox.Figures) {
+	const most = 1000
+	for _, store := range slices.Sorted(maps.Keys(stores)) {
+		f := outbox.Figures{Store: store, Zero: stores[store].Zero, Changed: stores[store].New + stores[store].Changed}
+		if k := known[store]; k != nil {
+			f.Known, f.Stocked = k.Keys, k.Stocked
+		}
+		if list = append(list, f); len(list) == most {
+			break
+		}
+	}
+	return list
+}
+
+// hold keeps an export's bytes, and leaves it out of the look. Where the bytes are gone already nothing is held: what
+// lies there now is told by itself.
+func (t *taking) hold(x int, kind, why string, figures []outbox.Figures) error {
+	r := &t.readings[x]
+	t.in.Drop(x)
+	r.dropped = true
+	keys, file, err := t.keep(r)
+	switch {
+	case errors.Is(err, watcher.ErrChanged), errors.Is(err, errOtherBytes):
+		t.s.a.log.Warn("an export that a guard stopped was gone before it could be kept", "source", t.s.conf.Name, "export", r.file.Name, "err", why)
+		t.more = true
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := t.in.Hold(x, kind, figures, keys, file, r.file.Final); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	r.refused = why
+	r.taken = outbox.Taken{Hash: r.hash, Refused: r.refused, Rows: r.taken.Rows, Reasons: r.taken.Reasons, Skipped: r.taken.Skipped, Complete: true}
+	return file.Close()
+}
+
+// keep copies an export's bytes, which must be those that were read, and finds the keys that it names.
+func (t *taking) keep(r *reading) (keys *outbox.HeldKeys, file *os.File, err error) {
+	snap, err := t.s.watcher.Open(r.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer snap.Close() // it is only read
+	if file, err = t.s.a.box.NewHeldFile(); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+		}
+	}()
+	keys = t.s.a.box.NewHeldKeys()
+	hash := newContentHash()
+	src := io.TeeReader(snap, io.MultiWriter(hash, file))
+	rows, err := t.s.reader.Read(src)
+	if err != nil {
+		return nil, nil, err
+	}
+	for row, err := range rows.All() {
+		if err == nil {
+			keys.Add(row.Key)
+		} else if _, bad := errors.AsType[*export.Reject](err); !bad {
+			return nil, nil, err
+		}
+	}
+	if _, err := io.Copy(io.MultiWriter(hash, file), snap); err != nil {
+		return nil, nil, err
+	}
+	if hash.String() != r.hash {
+		return nil, nil, errOtherBytes
+	}
+	return keys, file, nil
+}
+
+// released reads the held exports of the source that a person has released, at their own ranks.
+func (t *taking) released(ctx context.Context) error {
+	held, err := t.s.a.box.Held()
+	if err != nil {
+		return err
+	}
+	for i := range held {
+		h := &held[i]
+		if h.Source != t.s.conf.Name || !h.Released || ctx.Err() != nil {
+			continue
+		}
+		r := reading{held: h, rank: h.Rank, file: watcher.File{Name: h.Name, Final: true}}
+		x, err := t.openHeld(&r)
+		if full, ok := errors.AsType[*outbox.FullError](err); ok {
+			return full
+		}
+		if err != nil {
+			t.in.Drop(x)
+			r.dropped = true
+			t.s.a.log.Error("a held export that was released cannot be read back; it is discarded", "source", h.Source, "export", h.Name, "err", err)
+			if _, _, err := t.s.a.box.DiscardHeld([]string{h.HeldID()}); err != nil {
+				return err
+			}
+		}
+		t.readings = append(t.readings, r)
+	}
+	return nil
+}
+
+// openHeld reads a held export into the intake.
+func (t *taking) openHeld(r *reading) (x int, err error) {
+	h, s := r.held, t.s
+	known, err := s.a.box.File(s.conf.Name, h.Name)
+	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
+		return 0, err
+	}
+	x = t.in.Begin(outbox.Reading{Source: h.Source, Name: h.Name, Family: h.Family, Size: h.Size, ModTime: h.ModTime, Arrived: h.Arrived,
+		Stat: known.Stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: h.Rank, Releases: h.ID}, t.now)
+	f, err := os.Open(s.a.box.HeldPath(*h))
+	if err != nil {
+		return x, err
+	}
+	defer f.Close() // it is only read
+	hash := newContentHash()
+	if err := t.rows(r, x, io.TeeReader(f, hash), false); err != nil {
+		return x, err
+	}
+	if _, err := io.Copy(hash, f); err != nil {
+		return x, err
+	}
+	if r.hash = hash.String(); r.hash != h.Hash {
+		return x, errOtherBytes
+	}
+	if r.refused != "" {
+		return x, errors.New(r.refused)
+	}
+	r.taken.Hash = r.hash
+	return x, nil
+}
+
+// hasReleased reports whether a person has released an export of the source.
+func (s *source) hasReleased() (bool, error) {
+	held, err := s.a.box.Held()
+	return slices.ContainsFunc(held, func(h outbox.Held) bool { return h.Source == s.conf.Name && h.Released }), err
+}
+
+// HeldExport is an export that a guard stopped, as `held list` tells of it.
+type HeldExport struct {
+	ID       string           `json:"id"`
+	Kind     string           `json:"kind"` // zero, change or first
+	Error    string           `json:"error"`
+	At       time.Time        `json:"at"` // when it was held
+	Source   string           `json:"source"`
+	Export   string           `json:"export"`
+	Rows     int64            `json:"rows"`
+	Keys     int64            `json:"keys"`     // that it names
+	Released bool             `json:"released"` // it is about to be read
+	Stores   []outbox.Figures `json:"stores"`   // what made the guard act
+}
+
+func (d *boxDesk) Held(context.Context, string) ([]HeldExport, error) {
+	held, err := d.box.Held()
+	list := make([]HeldExport, 0, len(held))
+	for i := range held {
+		h := &held[i]
+		list = append(list, HeldExport{ID: h.HeldID(), Kind: h.Kind, Error: h.Refused, At: h.Taken, Source: h.Source, Export: h.Name, Rows: h.Rows,
+			Keys: h.Keys, Released: h.Released, Stores: h.Figures})
+	}
+	return list, err
+}
+
+func (d *boxDesk) ReleaseHeld(_ context.Context, which Which) (out Acted, err error) {
+	out.Done, out.Unknown, err = d.box.ReleaseHeld(which.ids())
+	d.changed("held release", out.Done)
+	if d.agent != nil {
+		for _, s := range d.agent.sources {
+			s.watcher.Wake()
+		}
+	}
+	return out, err
+}
+
+func (d *boxDesk) DiscardHeld(_ context.Context, which Which) (out Acted, err error) {
+	out.Done, out.Unknown, err = d.box.DiscardHeld(which.ids())
+	d.changed("held discard", out.Done)
+	return out, err
+}
