@@ -10,7 +10,8 @@
 //     committed (I4, I12).
 //  4. What is wrong with the API pauses or slows the drain, never the reading; what is wrong with a folder or the disk
 //     never stops the drain, except that nothing is sent whose acknowledgement cannot be stored.
-//  5. Each trouble that lasts is one line in the log when it begins and one when it ends.
+//  5. Where only refusals come, a canary tells whether the API takes anything; if not, the drain pauses and they wait again.
+//  6. Each trouble that lasts is one line in the log when it begins and one when it ends.
 package agent
 
 import (

@@ -31,7 +31,7 @@ func TestAnExportReachesTheAPIAndOnlyItsChangesFollow(t *testing.T) {
 	})
 }
 
-func TestANightWithoutTheAPIEndsWithOneRequestAKey(t *testing.T) {
+func TestANightWithoutTheAPIEndsWithOneRequestAKey(t *testing.T) { // A12, I1
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestANightWithoutTheAPIEndsWithOneRequestAKey(t *testing.T) {
 	})
 }
 
-func TestAWrongTokenPausesTheDrainAndTheRightOneEndsThatAtOnce(t *testing.T) {
+func TestAWrongTokenPausesTheDrainAndTheRightOneEndsThatAtOnce(t *testing.T) { // A9, I13
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestAWrongTokenPausesTheDrainAndTheRightOneEndsThatAtOnce(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsObeyedByTheWholeDrain(t *testing.T) {
+func TestRetryAfterIsObeyedByTheWholeDrain(t *testing.T) { // A11, R7
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestRetryAfterIsObeyedByTheWholeDrain(t *testing.T) {
 	})
 }
 
-func TestACaptivePortalAcknowledgesNothing(t *testing.T) {
+func TestACaptivePortalAcknowledgesNothing(t *testing.T) { // A7, H4
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestACaptivePortalAcknowledgesNothing(t *testing.T) {
 	})
 }
 
-func TestAForbiddenKeyIsItsOwnDeadLetterWhileOthersPass(t *testing.T) {
+func TestAForbiddenKeyIsItsOwnDeadLetterWhileOthersPass(t *testing.T) { // I14
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestAForbiddenKeyIsItsOwnDeadLetterWhileOthersPass(t *testing.T) {
 	})
 }
 
-func TestOnePoisonedProductDelaysNoOther(t *testing.T) {
+func TestOnePoisonedProductDelaysNoOther(t *testing.T) { // I14
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestAtTheFirstStartOnlyTheNewestOfEachFamilyAndTheLastDayAreRead(t *testing
 	})
 }
 
-func TestARequestThatLandsLateIsRepairedByTheConfirmation(t *testing.T) { // I5
+func TestARequestThatLandsLateIsRepairedByTheConfirmation(t *testing.T) { // A2, I5
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -305,7 +305,7 @@ func TestWhatIsTakenNeedsItsFileNoMore(t *testing.T) {
 	}
 }
 
-func TestTheRateIsKeptInEverySecond(t *testing.T) {
+func TestTheRateIsKeptInEverySecond(t *testing.T) { // A14
 	t.Parallel()
 	s := newStore(t, "  rate: 5/s\n  burst: 3\n", "")
 	synctest.Test(t, func(t *testing.T) {

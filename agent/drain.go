@@ -49,6 +49,8 @@ type drain struct {
 	aside    []outbox.Result // see pace.judge
 	since    time.Time       // of the first of them
 	turning  bool            // the clerk has an order
+	asked    bool            // a canary is to tell what those put aside mean
+	dead     bool            // the outbox has dead letters
 	more     bool            // the outbox may have more to lease
 	due      time.Time       // when it will have; zero = not by itself
 	retry    *order          // could not be stored
@@ -62,10 +64,13 @@ type answered struct {
 	sent   time.Time // zero = it was not
 }
 
-// order is one outbox.Turn.
+// order is one outbox.Turn, and what goes with it.
 type order struct {
 	results []outbox.Result
 	n       int
+	revive  bool      // dead letters are to be put into the queue again
+	again   time.Time // what was refused since then is to wait again; zero = nothing is
+	canary  bool      // one is asked for; then n is 0
 }
 
 type turn struct {
@@ -73,6 +78,8 @@ type turn struct {
 	leases []*outbox.Lease
 	due    time.Time // when the outbox has something that waits for its time; zero = nothing does
 	queued bool      // it has something now
+	dead   bool      // it has dead letters
+	held   bool      // there is no canary, for an export is being applied
 	err    error
 }
 
@@ -144,19 +151,61 @@ func isAlarm(a api.Answer) bool {
 // clerk deals with the outbox, one order at a time.
 func (d *drain) clerk() {
 	for o := range d.orders {
-		t := turn{order: o}
-		t.leases, t.err = d.a.box.Turn(o.results, o.n, time.Now())
-		if t.err == nil {
-			var ok bool
-			if t.due, ok, t.err = d.a.box.NextDue(); !ok {
-				t.due = time.Time{}
-			}
-		}
-		if t.err == nil {
-			t.queued, t.err = d.a.box.Queued()
-		}
-		d.turned <- t
+		d.turned <- d.carryOut(o)
 	}
+}
+
+// carryOut does what is ordered. Where it fails all of it may be done again: leases are handed out last, so that none is
+// lost then.
+func (d *drain) carryOut(o order) (t turn) {
+	t.order = o
+	box, now := d.a.box, time.Now()
+	if o.revive || !o.again.IsZero() {
+		if t.err = d.reopen(o, now); t.err != nil {
+			return t
+		}
+		o.results = nil
+	}
+	if t.leases, t.err = box.Turn(o.results, o.n, now); t.err != nil {
+		return t
+	}
+	if o.canary {
+		l, ok, err := box.Canary(now)
+		if err != nil {
+			t.err = err
+			return t
+		}
+		if t.held = !ok; l != nil {
+			t.leases = []*outbox.Lease{l}
+		}
+	}
+	due, ok, err := box.NextDue()
+	if ok {
+		t.due = due
+	}
+	if t.err = err; err == nil {
+		t.queued, t.err = box.Queued()
+	}
+	t.dead = box.HasDead()
+	return t
+}
+
+// reopen lets what was refused be sent again, once what was answered is stored.
+func (d *drain) reopen(o order, now time.Time) error {
+	box := d.a.box
+	if _, err := box.Turn(o.results, 0, now); err != nil {
+		return err
+	}
+	if o.revive {
+		if _, _, err := box.RetryDead(nil, now); err != nil {
+			return err
+		}
+	}
+	if o.again.IsZero() {
+		return nil
+	}
+	_, err := box.WaitAgain(o.again, now)
+	return err
 }
 
 // loop feeds the workers and orders turns until ctx ends.
@@ -206,9 +255,13 @@ func (d *drain) feed(now time.Time) (wait time.Time) {
 		if !ok {
 			return until
 		}
+		if until := d.pace.space(now); !until.IsZero() {
+			return until
+		}
 		if until := d.a.ticket(now); !until.IsZero() {
 			return until
 		}
+		d.pace.left(now)
 		d.work <- d.queue[0]
 		d.queue = d.queue[1:]
 		d.flying++
@@ -231,7 +284,11 @@ func (d *drain) batch() int {
 	if d.pace.probe {
 		return 1
 	}
-	return int(min(outbox.MaxLease, math.Ceil(d.a.opts.Config.API.Rate)))
+	rate := d.a.opts.Config.API.Rate
+	if gap := d.pace.gap(); gap > 0 {
+		rate = min(rate, 1/gap.Seconds())
+	}
+	return int(min(outbox.MaxLease, math.Ceil(rate)))
 }
 
 // order gives the clerk an order where one is due.
@@ -247,31 +304,44 @@ func (d *drain) order(now time.Time) {
 		return
 	}
 	ok, _ := d.pace.may(now, 0)
-	if !ok && len(d.queue) > 0 { // what was leased goes back: it may be superseded or outdone until the drain goes on
-		for _, l := range d.queue {
-			d.answered = append(d.answered, outbox.Result{Lease: l, Outcome: outbox.Unsent})
-		}
-		d.queue, d.more = nil, true
-		d.since = now.Add(-ackDelay)
+	asking := d.pace.refusals.asking
+	if len(d.queue) > 0 && (!ok || asking && !d.queue[0].Canary) {
+		d.handBack(now)
 	}
 	if !d.due.IsZero() && !now.Before(d.due) {
 		d.more, d.due = true, time.Time{}
 	}
-	n := 0
-	if size := d.batch(); ok && d.more && (len(d.queue) == 0 || len(d.queue) < size/2) {
-		n = size - len(d.queue)
-	}
-	if ok && !d.more && len(d.queue) == 0 && d.flying == 0 {
-		d.unaside(now) // there is nothing else to send
+	o := order{revive: d.pace.revive, again: d.pace.refusals.again}
+	idle := len(d.queue) == 0 && d.flying == 0
+	switch size := d.batch(); {
+	case !ok:
+	case asking:
+		o.canary = idle
+	case d.more && (len(d.queue) == 0 || len(d.queue) < size/2):
+		o.n = size - len(d.queue)
+	case !d.more && idle && len(d.aside) > 0 && !d.asked: // there is nothing else to send that could tell what they mean
+		d.asked, o.canary = true, true
+	case !d.more && idle:
+		d.unaside(now)
 	}
 	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
-	if n > 0 || full {
-		if n > 0 {
+	if o.n > 0 || full || o.revive || !o.again.IsZero() || o.canary {
+		if o.n > 0 {
 			d.more = false // what comes from here on wakes the drain
 		}
-		d.give(order{d.answered, n})
-		d.answered = nil
+		o.results, d.answered = d.answered, nil
+		d.pace.revive, d.pace.refusals.again = false, time.Time{}
+		d.give(o)
 	}
+}
+
+// handBack gives back to the outbox what was leased and not sent: it may be superseded or outdone until the drain goes on.
+func (d *drain) handBack(now time.Time) {
+	for _, l := range d.queue {
+		d.answered = append(d.answered, outbox.Result{Lease: l, Outcome: outbox.Unsent})
+	}
+	d.queue, d.more = nil, true
+	d.since = now.Add(-ackDelay)
 }
 
 func (d *drain) give(o order) {
@@ -297,6 +367,9 @@ func (d *drain) wakeAt(now, wait time.Time) time.Time {
 	if !d.pace.eased.IsZero() {
 		earlier(d.pace.eased.Add(calm))
 	}
+	if d.dead {
+		earlier(d.pace.looked.Add(tokenRest))
+	}
 	ok, until := d.pace.may(now, d.flying)
 	if ok && !d.turning {
 		earlier(d.due)
@@ -316,6 +389,7 @@ func (d *drain) take(a answered) {
 	}
 	if a.sent.IsZero() {
 		d.answered = append(d.answered, outbox.Result{Lease: a.lease, Outcome: outbox.Unsent})
+		d.landed()
 		return
 	}
 	r, aside := d.pace.judge(a, now)
@@ -325,9 +399,17 @@ func (d *drain) take(a answered) {
 	} else {
 		d.answered = append(d.answered, r)
 	}
+	d.landed()
+	d.halted.Store(d.pace.halted(now))
 	if isAlarm(a.answer) {
-		d.halted.Store(d.pace.halted(now))
 		d.alarms.Add(-1)
+	}
+}
+
+// landed notes that what was waited for before a canary is asked has come back.
+func (d *drain) landed() {
+	if d.flying == 0 {
+		d.pace.refusals.flush = false
 	}
 }
 
@@ -339,7 +421,7 @@ func (d *drain) unaside(now time.Time) {
 	if len(d.answered) == 0 {
 		d.since = now
 	}
-	d.answered, d.aside = append(d.answered, d.aside...), nil
+	d.answered, d.aside, d.asked = append(d.answered, d.aside...), nil, false
 }
 
 // unstored is how many answers are kept back for longer than it takes to store them.
@@ -367,6 +449,10 @@ func (d *drain) accept(t turn) error {
 	d.disk.end("acknowledgements can be stored again")
 	d.pace.full = nil
 	d.queue = append(d.queue, t.leases...)
+	d.dead = t.dead
+	if t.order.canary && len(t.leases) == 0 {
+		d.pace.mute(t.held, time.Now())
+	}
 	d.more, d.due = d.more || t.queued, t.due // a wake-up may have come since the clerk has looked
 	if now := time.Now(); t.order.n > 0 && len(t.leases) == 0 && !t.due.IsZero() && !t.due.After(now) {
 		d.due = now.Add(heldPause) // nothing is handed out while an export is applied, and its end wakes the drain
@@ -386,11 +472,11 @@ func (d *drain) last() error {
 	for _, l := range d.queue {
 		results = append(results, outbox.Result{Lease: l, Outcome: outbox.Unsent})
 	}
-	if len(results) == 0 {
-		return nil
+	o := order{results: results, again: d.pace.refusals.again}
+	if d.retry != nil && o.again.IsZero() {
+		o.again = d.retry.again
 	}
-	_, err := d.a.box.Turn(results, 0, time.Now())
-	if err != nil {
+	if err := d.reopen(o, time.Now()); err != nil {
 		return fmt.Errorf("store what was answered last: %w", err)
 	}
 	return nil

@@ -277,7 +277,7 @@ func TestWithoutAConnectionTheDrainBacksOffAsOneAndIsBackWithin30Seconds(t *test
 }
 
 func TestHalfOfTheAnswersBeingErrorsCostsLessThanTwoThirdsOfTheRate(t *testing.T) { // A13
-	for _, fault := range []string{"500=50%", "close=50%"} {
+	for _, fault := range []string{"500=50%", "503=50%", "502=50%", "close=50%"} {
 		t.Run(fault, func(t *testing.T) {
 			inBubble(t, "  rate: 10/s\n", "", func(s *store) {
 				inject(t, s.api, fault)

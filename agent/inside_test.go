@@ -17,7 +17,8 @@ import (
 
 // newTestDrain is a drain without goroutines: what it decides is looked at.
 func newTestDrain(log *slog.Logger) *drain {
-	a := &Agent{log: log, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
+	a := &Agent{log: log, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1),
+		tokens: keepToken(func() (string, error) { return "t", nil }, log)}
 	a.opts.Config = &config.Config{API: config.API{Rate: 5, Concurrency: 4, RetryMin: time.Second, RetryMax: 5 * time.Minute}}
 	return newDrain(a)
 }
@@ -135,7 +136,6 @@ func TestADenialCountsAsTheKeysOwnOnlyWhereALaterRequestPassed(t *testing.T) { /
 		"one that left before it": {-time.Second, outbox.Unsent},
 	} {
 		d := newTestDrain(slog.New(slog.DiscardHandler))
-		d.a.opts.Token = func() (string, error) { return "t", nil }
 		d.pace.judge(answered{lease: &outbox.Lease{Key: key}, answer: forbidden, sent: noon}, noon)
 		d.pace.judge(answered{lease: &outbox.Lease{Key: other}, answer: api.Answer{Verdict: api.Acknowledged}, sent: noon.Add(x.passed)}, noon.Add(time.Minute))
 		r, _ := d.pace.judge(answered{lease: &outbox.Lease{Key: key}, answer: forbidden, sent: noon.Add(2 * time.Minute)}, noon.Add(2*time.Minute))

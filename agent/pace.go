@@ -20,8 +20,10 @@ const (
 	calm = 30 * time.Second
 	// patience is how long single updates may fail, while none passes, until that is a trouble.
 	patience = time.Minute
-	// tokenLook is how often a drain that is paused for its token looks whether that has changed.
+	// tokenLook is how often a paused drain looks whether the token has changed, and
 	tokenLook = time.Second
+	// tokenRest how often one does that is not.
+	tokenRest = time.Minute
 )
 
 // What keeps the drain from delivering, as the status tells it.
@@ -29,6 +31,7 @@ const (
 	stateOK      = "ok"
 	stateToken   = "token not accepted"
 	stateNotOurs = "not our API"
+	stateRefuses = "everything refused"
 	stateOffline = "no connection"
 	stateFailing = "failing"
 	stateSlowed  = "slowed down"
@@ -42,12 +45,19 @@ type pace struct {
 	trouble trouble
 	deaths  told
 
-	halt    api.Verdict          // TokenBad or NotOurAPI while the drain is paused for one of them, else Acknowledged
+	refusals refusals
+	crowd    throttle  // for 429
+	strain   throttle  // for 503
+	flow     flow      // requests
+	next     time.Time // the next request leaves no earlier, where the drain is slowed down
+
+	halt    api.Verdict          // TokenBad, NotOurAPI or Refused while the drain is paused for one of them, else Acknowledged
 	until   time.Time            // nothing is sent before, by our own judgement
 	asked   time.Time            // nothing is sent before, for the API asked for it
 	probe   bool                 // one request at a time, to see whether it works again
-	token   string               // that was bad
-	looked  time.Time            // at the token
+	renewed int                  // how often the token had changed when the drain looked last, and
+	looked  time.Time            // when that was
+	revive  bool                 // the token has changed since dead letters were put into the queue again for that
 	paused  bool                 // by command
 	misses  int                  // failures in a row, of whatever key
 	missed  time.Time            // when the first of them came
@@ -74,7 +84,10 @@ type drainState struct {
 }
 
 func newPace(a *Agent) pace {
-	return pace{a: a, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{}}
+	return pace{a: a, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
+		renewed: a.tokens.look(), looked: time.Now(),
+		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, floor: 0.1},
+		strain: throttle{down: 0.95, up: 1.15, fast: 1.15, share: 0.1}}
 }
 
 // look takes in what changed outside: a command to pause, another token.
@@ -83,14 +96,23 @@ func (p *pace) look(now time.Time) {
 	if !p.eased.IsZero() && now.Sub(p.eased) >= calm {
 		p.trouble.end("the API takes updates again")
 		p.eased = time.Time{}
+		if p.state == stateSlowed {
+			p.state = stateOK
+		}
 	}
-	if p.halt != api.TokenBad || now.Sub(p.looked) < tokenLook {
+	paused := p.halt == api.TokenBad || p.halt == api.Refused
+	if since := now.Sub(p.looked); since < tokenLook || since < tokenRest && !paused {
 		return
 	}
 	p.looked = now
-	if token, err := p.a.opts.Token(); err == nil && token != p.token {
-		p.until, p.token = now, token
-		p.a.log.Info("the token has changed; it is tried")
+	n := p.a.tokens.look()
+	if n == p.renewed {
+		return
+	}
+	p.renewed, p.revive = n, true
+	p.a.log.Info("the token has changed; what was refused is tried with it")
+	if paused {
+		p.until = now
 	}
 }
 
@@ -103,11 +125,11 @@ func (p *pace) may(now time.Time, flying int) (ok bool, until time.Time) {
 	case now.Before(p.asked):
 		return false, latest(p.asked, p.until)
 	case now.Before(p.until):
-		if p.halt == api.TokenBad {
+		if p.halt == api.TokenBad || p.halt == api.Refused {
 			return false, earliest(p.until, p.looked.Add(tokenLook))
 		}
 		return false, p.until
-	case p.probe && flying > 0:
+	case (p.probe || p.refusals.flush) && flying > 0:
 		return false, time.Time{}
 	}
 	return true, time.Time{}
@@ -115,7 +137,7 @@ func (p *pace) may(now time.Time, flying int) (ok bool, until time.Time) {
 
 // halted reports whether what the workers have been given, and have not sent, is not to be sent either.
 func (p *pace) halted(now time.Time) bool {
-	return p.paused || p.full != nil || now.Before(p.asked) || now.Before(p.until)
+	return p.paused || p.full != nil || p.refusals.flush || now.Before(p.asked) || now.Before(p.until)
 }
 
 func earliest(a, b time.Time) time.Time {
@@ -134,11 +156,9 @@ func (p *pace) judge(a answered, now time.Time) (r outbox.Result, aside bool) {
 	case api.Acknowledged:
 		r.Outcome = outbox.Acknowledged
 		p.passed = latest(p.passed, a.sent)
-		p.well(a.lease, now)
+		p.well(a, now)
 	case api.Refused:
-		r.Outcome = outbox.Refused
-		p.refused(a)
-		p.well(a.lease, now)
+		p.refuse(a, &r, now)
 	case api.TokenBad, api.NotOurAPI:
 		aside = p.deny(a, &r, now)
 	case api.Later:
@@ -149,18 +169,25 @@ func (p *pace) judge(a answered, now time.Time) (r outbox.Result, aside bool) {
 
 // refused tells of a dead letter.
 func (p *pace) refused(a answered) {
-	p.last = a.answer.Words
+	if a.lease.Ledger {
+		return // what was acknowledged stands
+	}
 	key, err := inventory.DecodeKey(a.lease.Key)
 	if err == nil && !a.lease.Again { // what is refused once more is no news
 		p.deaths.warn("the API has refused an update for good: a dead letter", "key", key.String(), "status", a.answer.Status, "err", a.answer.Words)
 	}
 }
 
-// well notes that the API has dealt with an update.
-func (p *pace) well(l *outbox.Lease, now time.Time) {
+// well notes that the API has taken an update.
+func (p *pace) well(a answered, now time.Time) {
 	p.misses = 0
-	delete(p.denied, string(l.Key))
-	p.lift(now)
+	delete(p.denied, string(a.lease.Key))
+	p.crowd.ease(now)
+	p.strain.ease(now)
+	p.refusals.end(a)
+	if !p.refusals.asking {
+		p.lift(now)
+	}
 }
 
 // lift lets requests leave again, unless the API has asked for a pause: then this was the answer to one from before.
@@ -169,6 +196,9 @@ func (p *pace) lift(now time.Time) {
 		return
 	}
 	p.until, p.probe, p.halt, p.state = time.Time{}, false, api.Acknowledged, stateOK
+	if p.slowed() && !p.trouble.since.IsZero() {
+		p.state = stateSlowed
+	}
 	if p.eased.IsZero() && !p.trouble.since.IsZero() {
 		p.eased = now
 	}
@@ -191,6 +221,11 @@ func (p *pace) miss(now time.Time) {
 // earlier was acknowledged, it is about the key alone: a 403 makes a dead letter of it, after anything else it is tried
 // again on its own, and ever later.
 func (p *pace) deny(a answered, r *outbox.Result, now time.Time) (aside bool) {
+	if a.lease.Canary { // what was acknowledged stands, what waits waits on
+		p.stopped = a.sent
+		p.stop(a.answer, now)
+		return false
+	}
 	key, forbidden := string(a.lease.Key), a.answer.Status == http.StatusForbidden
 	at, before := p.denied[key]
 	alone := before && !p.passed.Before(at)
@@ -200,7 +235,7 @@ func (p *pace) deny(a answered, r *outbox.Result, now time.Time) (aside bool) {
 	switch {
 	case forbidden && (alone || p.wasForbidden(a.lease)):
 		delete(p.denied, key)
-		r.Outcome = outbox.Refused
+		p.last, r.Outcome = a.answer.Words, outbox.Refused
 		p.refused(a)
 		return false
 	case alone:
@@ -235,15 +270,23 @@ func (p *pace) stop(ans api.Answer, now time.Time) {
 	if p.halt == api.Acknowledged {
 		wait = c.RetryMin
 	}
-	if ans.Verdict == api.TokenBad && p.halt != api.TokenBad {
-		p.token, _ = p.a.opts.Token() // an error is told by the answer already
+	p.pause(ans.Verdict, ans, now.Add(wait), now)
+}
+
+// pause pauses the drain but for probes, the first of them at a time. The verdict says why: TokenBad, NotOurAPI or Refused.
+func (p *pace) pause(why api.Verdict, ans api.Answer, until, now time.Time) {
+	if p.halt != why {
 		p.looked = now
 	}
-	p.halt, p.last, p.probe, p.until = ans.Verdict, ans.Words, true, now.Add(wait)
-	what := "sending is paused: the API does not take the token"
-	p.state = stateToken
-	if ans.Verdict == api.NotOurAPI {
+	p.halt, p.last, p.probe, p.until = why, ans.Words, true, until
+	var what string
+	switch why {
+	case api.NotOurAPI:
 		what, p.state = "sending is paused: what answers is not the Inventory Update API", stateNotOurs
+	case api.Refused:
+		what, p.state = "sending is paused: the API refuses everything, also what it took before or has in stock", stateRefuses
+	default:
+		what, p.state = "sending is paused: the API does not take the token", stateToken
 	}
 	p.wrong(what, ans)
 }
@@ -258,7 +301,7 @@ func (p *pace) later(a answered, r *outbox.Result, now time.Time) {
 	}
 	r.Outcome, r.Due = outbox.Failed, p.retryAt(a.lease, now)
 	p.miss(now)
-	slow := ans.Status == http.StatusTooManyRequests || ans.Status == http.StatusServiceUnavailable
+	slow := p.slowDown(a, now)
 	switch {
 	case slow && ans.RetryAfter > 0:
 		p.state, p.probe = stateSlowed, true
@@ -266,16 +309,36 @@ func (p *pace) later(a answered, r *outbox.Result, now time.Time) {
 		// Others go before it, the more the longer the pause: it may be that key alone.
 		r.Due = p.asked.Add(max(r.Due.Sub(now), min(ans.RetryAfter/10, c.RetryMax)))
 		p.wrong("the API asks for a pause", ans)
-	case slow || p.misses >= 4*c.Concurrency || now.Sub(p.missed) >= patience:
+	case p.misses >= 4*c.Concurrency || now.Sub(p.missed) >= patience || a.lease.Canary:
 		// Nothing but failures: one request at a time, so that an API that is down is not stormed.
 		p.state, p.probe = stateFailing, true
 		p.until = latest(p.until, now.Add(jitter(c.RetryMin, min(apart, c.RetryMax), p.misses/c.Concurrency+1)))
-		if p.misses >= 4*c.Concurrency || now.Sub(p.missed) >= patience {
-			p.wrong("the API takes no updates; it is tried until it does", ans)
-		}
+		p.wrong("the API takes no updates; it is tried until it does", ans)
 	case ans.RetryAfter > 0:
 		r.Due = latest(r.Due, now.Add(ans.RetryAfter))
 	}
+}
+
+// slowDown slows the drain down where the answer asks for it. While there are only probes they are slow enough.
+func (p *pace) slowDown(a answered, now time.Time) bool {
+	var t *throttle
+	switch a.answer.Status {
+	case http.StatusTooManyRequests:
+		t = &p.crowd
+	case http.StatusServiceUnavailable:
+		t = &p.strain
+	default:
+		return false
+	}
+	if p.probe {
+		return true
+	}
+	t.slow(a.sent, now, p.a.opts.Config.API.Rate, float64(max(p.flow.n, p.flow.was)))
+	if p.slowed() {
+		p.state = stateSlowed
+		p.wrong("the API wants fewer requests; it gets them more slowly", a.answer)
+	}
+	return true
 }
 
 // offline lets the drain back off as one. Requests that found no connection together count as one failure.

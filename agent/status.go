@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"tillpost/inventory"
 	"tillpost/outbox"
 )
 
@@ -24,7 +25,9 @@ type Status struct {
 	Listed        int64          `json:"rejects_listed"`           // rejects of the newest exports, each row once
 	Delivered     int64          `json:"delivered"`
 	Unchanged     int64          `json:"unchanged"`
-	ToConfirm     int64          `json:"to_confirm"` // of the pending: sent once more, because an older request may land late
+	ToConfirm     int64          `json:"to_confirm"`              // of the pending: sent once more, because an older request may land late
+	Failing       int64          `json:"failing"`                 // of the pending: failed three times in a row or more, while others may pass
+	Worst         *FailingUpdate `json:"worst_failing,omitempty"` // of those: what has failed most often
 	OldestPending int64          `json:"oldest_pending_s"`
 	ETA           *int64         `json:"eta_s"` // null = not to be told, for the drain does not run
 	API           APIStatus      `json:"api"`
@@ -34,6 +37,16 @@ type Status struct {
 	PID           int            `json:"pid,omitempty"`
 	Version       string         `json:"version,omitempty"`
 	DataDir       string         `json:"data_dir"`
+}
+
+// FailingUpdate is an update that keeps failing.
+type FailingUpdate struct {
+	Key      inventory.Key `json:"key"`
+	Failures uint64        `json:"failures"` // in a row
+	Status   int           `json:"status"`   // HTTP; 0 = there was no answer
+	Error    string        `json:"error"`
+	At       time.Time     `json:"at"`
+	Next     *time.Time    `json:"next"` // when it is tried again; null = it is about to be
 }
 
 // APIStatus is how the API takes updates. State is "ok" or why it does not.
@@ -123,6 +136,16 @@ func statusOf(box *outbox.Outbox) (Status, error) {
 	s := Status{State: "stopped", Pending: stats.Pending, InFlight: stats.InFlight, Dead: stats.Dead, Unknown: stats.Unknown,
 		Rejects: stats.Rejects, Reasons: stats.Reasons, Listed: stats.Listed, Held: stats.Held, Delivered: stats.Delivered, Unchanged: stats.Unchanged, ToConfirm: stats.Doubtful,
 		API: APIStatus{State: "unknown"}, DataDir: box.Dir(), Sources: []SourceStatus{}}
+	if err != nil {
+		return s, err
+	}
+	failing, err := box.Failing()
+	if w := failing.Worst; w != nil {
+		s.Failing, s.Worst = failing.Count, &FailingUpdate{Key: w.Key, Failures: w.Attempts, Status: w.Status, Error: w.Words, At: w.At}
+		if !w.Due.IsZero() {
+			s.Worst.Next = new(w.Due.UTC())
+		}
+	}
 	if !stats.OldestPending.IsZero() {
 		s.OldestPending = int64(max(0, time.Since(stats.OldestPending)).Seconds())
 	}

@@ -13,6 +13,7 @@ type tokenKeeper struct {
 
 	mu      sync.Mutex
 	good    string
+	renewed int // how often good has changed
 	trouble trouble
 }
 
@@ -26,6 +27,9 @@ func (k *tokenKeeper) token() (string, error) {
 	defer k.mu.Unlock()
 	switch {
 	case err == nil:
+		if k.good != "" && k.good != token {
+			k.renewed++
+		}
 		k.good = token
 		k.trouble.end("the token can be read again")
 		return token, nil
@@ -34,6 +38,14 @@ func (k *tokenKeeper) token() (string, error) {
 		return k.good, nil
 	}
 	return "", err
+}
+
+// look reads the token and says how often it has changed.
+func (k *tokenKeeper) look() (renewed int) {
+	_, _ = k.token() // an error is told by whoever needs the token
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.renewed
 }
 
 // redact takes the token out of a text that came from elsewhere: a file with the token in it may lie in a watched folder.

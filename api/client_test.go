@@ -122,7 +122,7 @@ func TestOneCallIsOneDocumentedPOST(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreUsedAgainAfterEveryWholeAnswer(t *testing.T) {
+func TestConnectionsAreUsedAgainAfterEveryWholeAnswer(t *testing.T) { // H14
 	t.Parallel()
 	var connections atomic.Int32
 	var n atomic.Int32
@@ -153,7 +153,7 @@ func TestConnectionsAreUsedAgainAfterEveryWholeAnswer(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNotOneAreNeverAcknowledged(t *testing.T) {
+func TestAnswersThatAreNotOneAreNeverAcknowledged(t *testing.T) { // A7, A8, H4, H5, H6
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\n"
 	for _, c := range []struct {
@@ -218,7 +218,7 @@ func TestA1xxBeforeTheAnswerIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestACallEndsAtItsTimeoutWhateverTheServerDoes(t *testing.T) {
+func TestACallEndsAtItsTimeoutWhateverTheServerDoes(t *testing.T) { // A20, H7
 	t.Parallel()
 	drip := func(start string) func(net.Conn, *bufio.Reader) {
 		return func(conn net.Conn, in *bufio.Reader) {
@@ -273,7 +273,7 @@ func TestARequestUnderWayThatIsGivenUpIsInDoubt(t *testing.T) {
 	}
 }
 
-func TestWhereNoConnectionIsMadeNothingIsInDoubt(t *testing.T) {
+func TestWhereNoConnectionIsMadeNothingIsInDoubt(t *testing.T) { // A15, H7
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -287,7 +287,7 @@ func TestWhereNoConnectionIsMadeNothingIsInDoubt(t *testing.T) {
 	}
 }
 
-func TestNothingIsReplayedOnASecondConnection(t *testing.T) {
+func TestNothingIsReplayedOnASecondConnection(t *testing.T) { // A5, H1, R5
 	t.Parallel()
 	var requests, connections atomic.Int32
 	url := listen(t, func(conn net.Conn, in *bufio.Reader) {
@@ -343,7 +343,7 @@ func TestAConnectionThatWasClosedWhileIdleIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestRedirectsAreNotFollowedAndTheTokenStaysHome(t *testing.T) {
+func TestRedirectsAreNotFollowedAndTheTokenStaysHome(t *testing.T) { // A6, H2, H3
 	t.Parallel()
 	var strayed atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { strayed.Add(1) }))

@@ -195,7 +195,7 @@ func TestTheWordsAreTheAPIsOwn(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsReadAndBounded(t *testing.T) {
+func TestRetryAfterIsReadAndBounded(t *testing.T) { // A11
 	t.Parallel()
 	now := time.Now().UTC().Truncate(time.Second)
 	date := func(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }

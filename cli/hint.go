@@ -190,8 +190,10 @@ func apiHint(c *config.Config, s agent.Status) string {
 		return "see to this machine's network, and to `url` in the config, which is " + url + "; nothing is lost, it is tried until there is a connection"
 	case "failing":
 		return "the API is there and takes no updates: where that lasts, tell its operator; nothing is lost, it is tried until it does"
+	case "everything refused":
+		return "the API refuses what it took before too: compare `url`, and the stores in `defaults` and `stores`, with what the API's operator says; nothing is lost, and it is tried again"
 	case "slowed down":
-		return "the API asks for a pause and gets it; where that happens all the time, write a lower `rate` under `api`"
+		return "the API asks for fewer requests and gets them; where that lasts, tell its operator, or write a lower `rate` under `api`. Nothing is lost"
 	case "disk full":
 		return "make room on the disk of " + s.DataDir + "; nothing that was read is lost"
 	}

@@ -50,6 +50,9 @@ func (con *console) showStatus(s agent.Status, now time.Time) {
 	row := func(name, format string, args ...any) { t.row(name + "\t" + fmt.Sprintf(format, args...)) }
 	row("agent", "%s", agentLine(s, now))
 	row("to send", "%s", pendingLine(s))
+	if w := s.Worst; w != nil {
+		row("failing", "%s", failingLine(s.Failing, w, now))
+	}
 	row("delivered", "%s", deliveredLine(s, now))
 	row("unchanged", "%s", plural(s.Unchanged, "row")+" not sent, because nothing had changed")
 	row("rejects", "%s", rejectsLine(s))
@@ -98,6 +101,16 @@ func pendingLine(s agent.Status) string {
 		parts = append(parts, "all sent in about "+span(time.Duration(*s.ETA)*time.Second))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// failingLine tells of the updates that keep failing, and of the worst of them.
+func failingLine(n int64, w *agent.FailingUpdate, now time.Time) string {
+	line := fmt.Sprintf("%s again and again, most often %s: %s failures, the last %s ago: ",
+		plural(n, "update"), plain(w.Key.String()), number(w.Failures), span(now.Sub(w.At)))
+	if w.Status != 0 {
+		line += fmt.Sprintf("%d ", w.Status)
+	}
+	return line + clip(w.Error, 200)
 }
 
 func deliveredLine(s agent.Status, now time.Time) string {

@@ -58,6 +58,13 @@ func (o *Outbox) DeadLetters(after string, n int) (page []Dead, next string, err
 	return page, next, err
 }
 
+// HasDead reports whether there are dead letters.
+func (o *Outbox) HasDead() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.state.Dead > 0
+}
+
 // deadOf reads the dead letter of a disk key.
 func deadOf(tx *bbolt.Tx, disk []byte) (d Dead, err error) {
 	r, err := recordOf(tx, disk)

@@ -38,7 +38,7 @@
 //     that fit no record any more are stale; they are skipped when they are read, so that a change of quantity touches
 //     no index.
 //  2. A key is leased on disk, in batches, before its request leaves: after a crash every leased key that still waits is
-//     in doubt.
+//     in doubt. So is a canary, which waits while it is leased, and not before or after.
 //  3. An acknowledgement lets go of the pending update only if its rev is still the record's.
 //  4. What one look at a folder found is accepted by one small transaction, after its changes are durable in a delta
 //     file: a crash before it is a harmless re-read, one after it goes on from the delta. The drain gets nothing while a

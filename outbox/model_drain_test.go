@@ -53,17 +53,21 @@ func (w *world) answer(f *flight) outbox.Result {
 		w.take(f)
 	}
 	res := outbox.Result{Lease: f.lease}
+	k := w.key(f.key)
+	if f.idle && f.idleRev == k.rev {
+		defer w.stands(k, &res)
+	}
 	if !f.taken {
 		return res // unsent
 	}
-	k := w.key(f.key)
 	same := f.rev == k.rev
 	switch w.draw("outcome", 0, 5) {
 	case 0:
 		res.Outcome, res.Unknown, res.Status = outbox.Refused, true, 404
 		if same {
-			k.pending, k.confirm, k.dead = false, false, true
+			k.pending, k.confirm, k.sings, k.dead = false, false, false, true
 			k.tries++
+			k.refused = w.now
 			k.due = w.now.Add(min(7*24*time.Hour, modelDeadRetry<<(k.tries-1)))
 		}
 	case 1, 2:
@@ -87,12 +91,13 @@ func (w *world) answer(f *flight) outbox.Result {
 func (w *world) acknowledged(f *flight, k *modelKey, same bool) {
 	w.api[w.destination][f.key] = f.quantity
 	w.delivered++
+	w.proven = true
 	k.acked = &f.quantity
 	if !same {
 		return
 	}
-	confirmed := k.confirm
-	k.pending, k.dead, k.confirm, k.tries = false, false, false, 0
+	confirmed := k.confirm && !k.sings
+	k.pending, k.dead, k.confirm, k.sings, k.tries = false, false, false, false, 0
 	if confirmed { // what was sent before the quiet time has landed
 		k.perhaps = false
 		k.doubts = slices.DeleteFunc(k.doubts, func(d doubt) bool { return w.now.Sub(d.at) >= modelConfirm })
@@ -135,6 +140,9 @@ func (w *world) turnWith(results []outbox.Result, n int) {
 		}
 		w.inOrder(name, ready)
 		w.requests++
+		if l.Known != (w.key(name).acked != nil) || l.Canary {
+			w.Fatalf("key %s: got the lease %+v", name, l)
+		}
 		ready = slices.Delete(ready, i, i+1)
 		w.flights = append(w.flights, &flight{lease: l, key: name, rev: w.key(name).rev})
 		if l.Again != w.key(name).dead {
@@ -175,20 +183,30 @@ func (w *world) ready() (names []string) {
 // inOrder checks promise 9: name is handed out first of what is ready.
 func (w *world) inOrder(name string, ready []string) {
 	k := w.key(name)
+	stocked := slices.ContainsFunc(ready, func(name string) bool { return w.keys[name].pending && w.keys[name].urgency() > 0 })
 	for _, other := range ready {
 		o := w.key(other)
 		switch {
+		case !w.proven && !k.dead && stocked && w.requests%2 == 0:
+			if k.urgency() == 0 || o.urgency() > 0 && o.pending && o.outdoes(k) {
+				w.Fatalf("request %d: nothing is acknowledged yet, and %s goes before what has stock, %s", w.requests, name, other)
+			}
 		case o.dead:
 		case k.dead:
 			w.Fatalf("the dead letter %s goes before %s", name, other)
-		case w.requests%4 == 3:
+		case w.proven && w.requests%4 == 3:
 			if o.since < k.since {
 				w.Fatalf("request %d: %s is not the oldest, %s is older", w.requests, name, other)
 			}
-		case o.urgency() < k.urgency() || o.urgency() == k.urgency() && o.since < k.since:
+		case o.outdoes(k):
 			w.Fatalf("request %d: %s goes before %s", w.requests, name, other)
 		}
 	}
+}
+
+// outdoes reports whether k goes before o.
+func (k *modelKey) outdoes(o *modelKey) bool {
+	return k.urgency() < o.urgency() || k.urgency() == o.urgency() && k.since < o.since
 }
 
 func (k *modelKey) urgency() int {

@@ -73,6 +73,8 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"retry dead":  func(*rapid.T) { w.retryDead() },
 		"discard":     func(*rapid.T) { w.discard() },
 		"resend some": func(*rapid.T) { w.resendSome() },
+		"canary":      func(*rapid.T) { w.canary() },
+		"wait again":  func(*rapid.T) { w.waitAgain() },
 	})
 	w.drainAll()
 }
@@ -96,6 +98,7 @@ type world struct {
 	ranks    map[uint64]int // how often each was given
 	moment   int            // counts what gives keys a new age
 	requests int            // handed out
+	proven   bool           // the API has acknowledged something since the ledger was forgotten last
 	exports  int
 
 	delivered, unchanged, duplicates int64
@@ -111,6 +114,8 @@ type modelKey struct {
 	since                  int // moment
 	due                    time.Time
 	tries                  int // refusals in a row
+	refused                time.Time
+	sings                  bool // confirm is a canary's: there is no quiet time before it
 	doubts                 []doubt
 	perhaps                bool // a crash may have left the outbox in doubt where there is none
 	discarded              bool // its dead letter was, and nothing has been wanted since
@@ -135,6 +140,8 @@ type flight struct {
 	taken    bool
 	rev      int
 	quantity int64
+	idle     bool // a canary for which nothing waited
+	idleRev  int
 }
 
 type zombie struct {
@@ -223,6 +230,7 @@ func (w *world) nothingComes() {
 // forgetLedger makes every last wanted quantity pending again.
 func (w *world) forgetLedger() {
 	w.moment++
+	w.proven = false
 	for _, k := range w.keys {
 		k.perhaps = k.perhaps || len(k.doubts) > 0
 		if k.last() != nil {
@@ -250,7 +258,7 @@ func (w *world) wait(k *modelKey) {
 	if !k.pending {
 		k.since = w.moment
 	}
-	k.pending, k.dead, k.confirm, k.tries = true, false, false, 0
+	k.pending, k.dead, k.confirm, k.sings, k.tries = true, false, false, false, 0
 }
 
 // unanswered lets a request that nobody answered be applied at once, late, or never.

@@ -96,6 +96,8 @@ type state struct {
 	Created     time.Time `json:"created"`  // when the data folder began
 	LastAck     time.Time `json:"last_ack"` // when the API acknowledged something last
 	Clock       time.Time `json:"clock"`    // of the last Turn that wrote
+
+	Forgotten bool `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
 }
 
 // sizes decide how work is cut; tests make them small.
@@ -277,7 +279,8 @@ func (o *Outbox) recover() error {
 	}
 	if d := o.opts.Destination; d != "" && d != o.state.Destination {
 		err := o.update(func(t *txn) error {
-			t.state.Destination, t.state.Resending, t.state.Resent = d, true, nil
+			t.state.Destination, t.state.Forgotten = d, true
+			t.state.Resending, t.state.Resent = true, nil
 			return nil
 		})
 		if err != nil {

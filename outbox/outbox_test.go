@@ -233,6 +233,8 @@ func TestDeadLettersWaitTwiceAsLongEachTime(t *testing.T) {
 func TestEveryFourthRequestGoesToTheOldest(t *testing.T) { // promise 9
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
+	outboxtest.Take(t, box, reading("first"), noon, row("91", 5), row("92", 5), row("93", 5), row("94", 5))
+	resolve(t, box, noon, outbox.Result{Outcome: outbox.Acknowledged}, lease(t, box, 4, noon)...)
 	outboxtest.Take(t, box, reading("old"), noon, row("1", 5), row("2", 5))
 	var zeros []outboxtest.Row
 	for i := range 20 {

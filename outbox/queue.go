@@ -110,12 +110,16 @@ type Lease struct {
 	Key      []byte // inventory's encoded key
 	Attempts uint64 // that failed in a row before
 	Again    bool   // a dead letter tried once more
+	Known    bool   // the API has acknowledged something for the key before
+	Canary   bool   // Outbox.Canary has handed it out
+	Ledger   bool   // such a one with its ledger quantity, for nothing waited
 
 	disk     []byte // hash8 + key
 	block    uint64 // the row of leases that holds it
 	rev      uint64 // of quantity
 	quantity int64
 	sent     bool // Take was called: its request may have left
+	idle     bool // with Ledger: still nothing waits
 }
 
 // errNothing ends a transaction that has nothing to write.
@@ -123,6 +127,8 @@ var errNothing = errors.New("nothing to write")
 
 // Turn is the drain's whole dealing with the file, one transaction: it resolves the leases that were answered and hands
 // out up to n new ones (at most MaxLease), what could oversell first and every fourth time the oldest of all (promise 9).
+// Until the API has acknowledged something, updates with stock alternate with those to zero: what is discontinued is at
+// zero, and the API may know none of it.
 // Nothing is handed out while a look is being applied. After an error nothing is resolved: the results are to be given
 // again.
 func (o *Outbox) Turn(results []Result, n int, now time.Time) ([]*Lease, error) {
@@ -271,7 +277,7 @@ func (t *txn) lease(n int) (picked []*Lease, entries int, err error) {
 			taken[string(key)] = true
 			t.state.Turn++
 			picked = append(picked, &Lease{Key: key[8:], disk: key, rev: r.rev, quantity: r.wanted,
-				Attempts: r.attempts, Again: r.is(flagAgain)})
+				Attempts: r.attempts, Again: r.is(flagAgain), Known: r.is(flagAcked)})
 			return nil
 		})
 		if err != nil {
@@ -286,7 +292,7 @@ func (t *txn) lease(n int) (picked []*Lease, entries int, err error) {
 
 // pick says from which class the next one comes; nil when nothing is left. Promise 9.
 func (t *txn) pick(heads []*head, gone *[][]byte) (*head, error) {
-	var first, oldest *head
+	var first, stocked, oldest *head
 	for _, h := range heads[:classDead] {
 		if h.c == nil {
 			continue
@@ -300,11 +306,17 @@ func (t *txn) pick(heads []*head, gone *[][]byte) (*head, error) {
 		if first == nil {
 			first = h
 		}
+		if stocked == nil && h.class != classZero {
+			stocked = h
+		}
 		if oldest == nil || h.at.age < oldest.at.age {
 			oldest = h
 		}
 	}
-	if t.state.Turn%4 == 3 {
+	switch unproven := t.state.unproven(); {
+	case unproven && stocked != nil && t.state.Turn%2 == 0:
+		first = stocked
+	case !unproven && t.state.Turn%4 == 3:
 		first = oldest
 	}
 	if first != nil {

@@ -19,7 +19,7 @@ func (o *Outbox) Resend(ctx context.Context) (n int64, err error) {
 		return 0, err
 	}
 	err = o.update(func(t *txn) error {
-		t.state.Resending, t.state.Resent = true, nil
+		t.state.Resending, t.state.Resent, t.state.Forgotten = true, nil, true
 		return nil
 	})
 	if err != nil {

@@ -122,6 +122,8 @@ func (t *txn) resolveOne(res *Result, now time.Time) error {
 	switch same := r.rev == l.rev; {
 	case res.Outcome == Acknowledged:
 		err = t.acknowledge(l, &r, same, now)
+	case same && l.idle:
+		r.stand()
 	case !same || !r.queued():
 		// A newer quantity came meanwhile, or the key is done: what was answered says nothing of it.
 	case res.Outcome == Refused:
@@ -147,7 +149,7 @@ func (t *txn) resolveOne(res *Result, now time.Time) error {
 // quantity may still land late, the update waits to be sent once more: promise 4 of the contract.
 func (t *txn) acknowledge(l *Lease, r *record, same bool, now time.Time) error {
 	t.state.Delivered++
-	t.state.LastAck = now.UTC()
+	t.state.LastAck, t.state.Forgotten = now.UTC(), false
 	r.set(flagAcked | flagAckedAt)
 	r.acked, r.ackedAt = l.quantity, uint64(max(0, now.Unix()))
 	r.retryAt(0, 0)
