@@ -133,7 +133,8 @@ func exceeds(n, all int64, share config.Percent) bool {
 // counted.
 func mayHarm(g config.Guard, stores map[string]*outbox.StoreCounts, stocked int64) bool {
 	for _, c := range stores {
-		if stocked == 0 || c.Zero > 0 && 10*c.Zero >= int64(g.Min) || exceeds(c.New+c.Changed, int64(g.Min), g.Change) {
+		if stocked == 0 || c.Zero > 0 && 10*c.Zero >= int64(g.Min) || exceeds(c.Zero, int64(g.Min), g.Zero) ||
+			exceeds(c.New+c.Changed, int64(g.Min), g.Change) {
 			return true
 		}
 	}
