@@ -48,7 +48,9 @@ type reading struct {
 	dropped bool   // it leaves no trace, or only that it was refused
 	taken   outbox.Taken
 	how     export.Detected
-	fallen  []outbox.Reject // for other rows of the export
+	own     outbox.Reasons  // of the rejects, without those that fell for other rows of the export
+	fallen  []outbox.Reject // those, and
+	spared  int64           // how many more of them are only counted
 	rank    uint64
 	held    *outbox.Held // that is released; nil = it is none
 }
@@ -357,7 +359,7 @@ func (t *taking) commit(ctx context.Context) error {
 	if err := errors.Join(t.settle(), ctx.Err()); err != nil {
 		return err
 	}
-	if err := t.guard(); err != nil {
+	if err := errors.Join(t.guard(), t.listFallen()); err != nil {
 		return err
 	}
 	for x, r := range t.readings {

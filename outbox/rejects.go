@@ -176,6 +176,9 @@ func (in *Intake) Reject(export int, r Reject) error {
 	return nil
 }
 
+// Unlisted notes rejects of an export of the intake that are only counted.
+func (in *Intake) Unlisted(export int, n int64) { in.exports[export].more += n }
+
 // Listed says that an export was read to its end, so that its rejects take the place of those that its file family had.
 // headings are the export's, nil where it has none, and comma what stands between its fields.
 func (in *Intake) Listed(export int, headings []string, comma string) {
