@@ -123,6 +123,7 @@ func (o *Outbox) NewHeldFile() (*os.File, error) {
 // Hold says that an export of the intake, which was dropped, is held, and for what. Its bytes are in file, which must be
 // written whole.
 func (in *Intake) Hold(export int, kind string, figures []Figures, keys *HeldKeys, file *os.File, final bool) error {
+	in.reheld = true // whatever comes of it, Close sweeps
 	if !in.o.opts.NoSync {
 		if err := file.Sync(); err != nil {
 			return err
@@ -263,6 +264,8 @@ func (h *Held) HeldID() string { return strconv.FormatUint(h.ID, 10) }
 // ReleaseHeld lets held exports be read after all, at their own rank; the agent does it. It says how many, and which ids
 // name none; ids nil = all.
 func (o *Outbox) ReleaseHeld(ids []string) (n int64, unknown []string, err error) {
+	o.intake.Lock() // a look may be about to decide on one
+	defer o.intake.Unlock()
 	return o.eachHeld(ids, func(b *bbolt.Bucket, key []byte, h *Held) error {
 		h.Released = true
 		return putJSON(b, key, h)
@@ -271,13 +274,14 @@ func (o *Outbox) ReleaseHeld(ids []string) (n int64, unknown []string, err error
 
 // DiscardHeld forgets held exports, and their bytes. It answers as ReleaseHeld does.
 func (o *Outbox) DiscardHeld(ids []string) (n int64, unknown []string, err error) {
+	o.intake.Lock() // over the sweep too: a look may be about to hold one, and nothing refers to its bytes yet
+	defer o.intake.Unlock()
 	n, unknown, err = o.eachHeld(ids, func(b *bbolt.Bucket, key []byte, _ *Held) error { return b.Delete(key) })
 	return n, unknown, errs(err, o.sweepFolder("held"))
 }
 
+// eachHeld calls act for the held exports that ids name, nil = all. intake is held.
 func (o *Outbox) eachHeld(ids []string, act func(b *bbolt.Bucket, key []byte, h *Held) error) (n int64, unknown []string, err error) {
-	o.intake.Lock() // a look may be about to decide on one
-	defer o.intake.Unlock()
 	held, err := o.Held()
 	if err != nil {
 		return 0, nil, err
