@@ -64,6 +64,26 @@ func (t *taking) guard() error {
 	}
 }
 
+// alike leaves alone the files that are nothing new because they have the bytes of an export that was not taken: they are
+// as that one is, with its id; 0 = it leaves no trace, and they are read again.
+func (t *taking) alike(r *reading, id uint64) {
+	t.done = slices.DeleteFunc(t.done, func(d doneFile) bool { return d.hash == r.hash })
+	for i := range t.readings {
+		f := t.readings[i].file
+		file, same := t.same[f.Name]
+		switch {
+		case !same || file.Hash != r.hash || file.Export != 0:
+		case id != 0:
+			file.Export = id
+			t.same[f.Name] = file
+		default:
+			delete(t.same, f.Name)
+			t.more = true
+			t.s.watcher.Retry(f)
+		}
+	}
+}
+
 // inOrder are the readings in the order of their ranks.
 func (t *taking) inOrder() []int {
 	order := make([]int, len(t.readings))
@@ -161,11 +181,18 @@ func (t *taking) hold(x int, kind, why string, figures []outbox.Figures) error {
 	r := &t.readings[x]
 	t.in.Drop(x)
 	r.dropped = true
+	if !r.taken.Complete {
+		t.again(r.file) // it may still be being written
+		t.alike(r, 0)
+		return nil
+	}
 	keys, file, err := t.keep(r)
 	switch {
 	case errors.Is(err, watcher.ErrChanged), errors.Is(err, errOtherBytes):
 		t.s.a.log.Warn("an export that a guard stopped was gone before it could be kept", "source", t.s.conf.Name, "export", r.file.Name, "err", why)
 		t.more = true
+		t.s.watcher.Retry(r.file)
+		t.alike(r, 0)
 		return nil
 	case err != nil:
 		return err

@@ -4,7 +4,70 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tillpost/agent"
 )
+
+// release releases all that is held.
+func (s *store) release() {
+	s.t.Helper()
+	if acted, err := s.agent.Desk().ReleaseHeld(s.t.Context(), agent.Which{All: true}); err != nil || acted.Done != 1 {
+		s.t.Errorf("got %+v, %v, want one to be released", acted, err)
+	}
+}
+
+// hundred are the quantities of a hundred products.
+func hundred(of func(n int) int) map[string]int64 {
+	want := map[string]int64{}
+	for n := range 100 {
+		want[upcN(n)] = int64(of(n))
+	}
+	return want
+}
+
+func TestAHeldExportStaysWhereAPersonCanLookAtIt(t *testing.T) { // `after`: once the outbox has it all
+	inBubble(t, "  rate: unlimited\n", "    after: delete\n", func(s *store) {
+		s.start()
+		s.write("stock-1.csv", stock(0, 100, all(3)))
+		pass(time.Minute)
+		s.write("stock-2.csv", stock(0, 100, all(0)))
+		s.write("stock-3.csv", stock(0, 100, all(0))) // the same bytes
+		pass(time.Minute)
+		s.held(1)
+		if left := s.folder("in"); len(left) != 2 {
+			s.t.Errorf("the folder holds %v, want what is held", left)
+		}
+		pass(50 * time.Hour) // over the daily look at what seems not to have changed
+		s.held(1)
+		if left := s.folder("in"); len(left) != 2 {
+			s.t.Errorf("after two days the folder holds %v, want what is held", left)
+		}
+		s.end()
+	})
+}
+
+func TestAGuardHoldsNothingThatMayStillBeWritten(t *testing.T) { // promise 6: a last row without a line end
+	inBubble(t, "  rate: unlimited\n", "    settle_last: 10m\n", func(s *store) {
+		s.start()
+		s.write("stock.csv", stock(0, 100, all(35)))
+		pass(time.Minute)
+		s.write("stock.csv", strings.TrimSuffix(stock(0, 100, func(n int) int { return 3 * (n / 99) }), "\n")) // of 35
+		pass(time.Minute)
+		s.remove("stock.csv")
+		pass(time.Hour)
+		s.held(0)
+		s.write("stock.csv", strings.TrimSuffix(stock(0, 100, all(0)), "\n"))
+		pass(9 * time.Minute)
+		s.held(0)
+		pass(5 * time.Minute)
+		s.held(1)
+		s.release()
+		pass(time.Minute)
+		s.held(0)
+		s.want(hundred(all(0)))
+		s.end()
+	})
+}
 
 func TestRejectsAreCountedOnceWhereAGuardHoldsAnotherExport(t *testing.T) {
 	inBubble(t, "  rate: unlimited\n", "    duplicates: reject\n    rescan: 10s\n", func(s *store) {

@@ -302,8 +302,8 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 	case r.refused != "" && !f.Final && !r.ended:
 		r.dropped = true // it may still be being written
 		t.again(f)
-	case r.refused != "" && known.Hash == r.hash:
-		r.dropped = true // refused before
+	case known.Hash == r.hash && t.refusedBefore(r, known):
+		r.dropped = true
 		t.same[f.Name] = file
 	case r.refused != "":
 		r.dropped = true
@@ -334,6 +334,15 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		t.newest = newest{0, r.hash, t.s.digest, r.taken.Complete}
 	}
 	r.taken.Hash = r.hash
+}
+
+// refusedBefore reports whether an export was refused, or held, when it was read last, and is to stay so.
+func (t *taking) refusedBefore(r *reading, known outbox.File) bool {
+	if r.refused != "" {
+		return true
+	}
+	e, err := t.s.a.box.Export(known.Export)
+	return err == nil && e.Held && e.Digest == t.s.digest && known.ModTime.Equal(r.file.ModTime())
 }
 
 // nothingNew notes that an export's bytes were taken before. Where that was without their last row, they wait for it like
@@ -374,6 +383,9 @@ func (t *taking) commit(ctx context.Context) error {
 		err = nil
 	}
 	for x, e := range exports {
+		if e.Held {
+			t.alike(&t.readings[x], e.ID)
+		}
 		if e.ID != 0 {
 			t.tell(&t.readings[x], e)
 		}
