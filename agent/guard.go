@@ -245,12 +245,8 @@ func (t *taking) keep(r *reading) (keys *outbox.HeldKeys, file *os.File, err err
 
 // released reads the held exports of the source that a person has released, at their own ranks.
 func (t *taking) released(ctx context.Context) error {
-	held, err := t.s.a.box.Held()
-	if err != nil {
-		return err
-	}
-	for i := range held {
-		h := &held[i]
+	for i := range t.held {
+		h := &t.held[i]
 		if h.Source != t.s.conf.Name || !h.Released || ctx.Err() != nil {
 			continue
 		}

@@ -46,6 +46,39 @@ func TestAHeldExportStaysWhereAPersonCanLookAtIt(t *testing.T) { // `after`: onc
 	})
 }
 
+func TestTheSameBytesAgainSupersedeWhatIsHeld(t *testing.T) { // promises 2, 6 and 10
+	inBubble(t, "  rate: unlimited\n", "", func(s *store) {
+		s.start()
+		s.write("stock-1.csv", stock(0, 100, all(3)))
+		pass(time.Minute)
+		s.write("stock-2.csv", stock(0, 100, all(0)))
+		pass(time.Minute)
+		s.held(1)
+		pass(50 * time.Hour)
+		s.held(1) // the daily look at stock-1 is no new export
+		s.write("stock-3.csv", stock(0, 100, all(3)))
+		pass(time.Minute)
+		s.held(0)
+		s.want(hundred(all(3)))
+		s.end()
+	})
+}
+
+func TestALateOlderExportSupersedesNothingHeld(t *testing.T) { // promise 8
+	inBubble(t, "  rate: unlimited\n", "", func(s *store) {
+		s.start()
+		s.write("stock-1.csv", stock(0, 100, all(3)))
+		pass(2 * time.Hour)
+		s.write("stock-2.csv", stock(0, 100, all(0)))
+		pass(time.Minute)
+		s.held(1)
+		s.writeAt("stock-0.csv", stock(0, 100, all(4)), time.Now().Add(-3*time.Hour))
+		pass(time.Minute)
+		s.held(1)
+		s.end()
+	})
+}
+
 func TestAGuardHoldsNothingThatMayStillBeWritten(t *testing.T) { // promise 6: a last row without a line end
 	inBubble(t, "  rate: unlimited\n", "    settle_last: 10m\n", func(s *store) {
 		s.start()

@@ -26,6 +26,7 @@ type taking struct {
 	newest newest        // of the source: as recorded, then as read in this look
 	record outbox.Export // of the newest export as recorded; zero = there is none
 
+	held     []outbox.Held          // when the look began
 	readings []reading              // by their numbers in the intake
 	same     map[string]outbox.File // nothing new, but seen in another state
 	done     []doneFile             // to be put away
@@ -72,7 +73,8 @@ func (t *taking) begin() error {
 		return err
 	}
 	t.newest = newest{last.Newest, last.Hash, last.Digest, t.record.Complete}
-	return nil
+	t.held, err = box.Held()
+	return err
 }
 
 // read reads one export into the intake, unless it is known. What concerns the export alone is dealt with here; an
@@ -314,8 +316,8 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		t.same[f.Name] = file
 		t.again(f)
 	case completes:
-	case r.hash == t.newest.hash && t.s.digest == t.newest.digest:
-		// The same bytes again, and no other export of the source since. Promise 6.
+	case r.hash == t.newest.hash && t.s.digest == t.newest.digest && (known.Hash == r.hash && known.ModTime.Equal(f.ModTime()) || !t.holds()):
+		// The same bytes again, and no other export of the source since, not even one that is held. Promise 6.
 		r.dropped = true
 		file.Export, file.Complete = t.newest.id, t.newest.complete
 		t.nothingNew(f, file)
@@ -343,6 +345,11 @@ func (t *taking) refusedBefore(r *reading, known outbox.File) bool {
 	}
 	e, err := t.s.a.box.Export(known.Export)
 	return err == nil && e.Held && e.Digest == t.s.digest && known.ModTime.Equal(r.file.ModTime())
+}
+
+// holds reports whether an export of the source was held when the look began: then the same bytes as before it are news.
+func (t *taking) holds() bool {
+	return slices.ContainsFunc(t.held, func(h outbox.Held) bool { return h.Source == t.s.conf.Name })
 }
 
 // nothingNew notes that an export's bytes were taken before. Where that was without their last row, they wait for it like

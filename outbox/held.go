@@ -185,11 +185,11 @@ func (in *Intake) keepHeld(t *txn, exports []Export) error {
 	return nil
 }
 
-// supersedes reports whether an export names at least half the keys of the one that was held of its family.
+// supersedes reports whether an export names at least half the keys of the one that was held of its family before it.
 func (in *Intake) supersedes(export int) bool {
 	x := in.exports[export]
 	for _, s := range in.old {
-		if s.held > 0 && s.by == nil && s.source == x.Source && s.family == x.Family {
+		if s.held > 0 && s.by == nil && s.source == x.Source && s.family == x.Family && s.heldRank < x.rank {
 			return 2*s.named[export] >= s.held
 		}
 	}
@@ -218,16 +218,16 @@ func (in *Intake) heldSets() (list []*namedSet, err error) {
 	if err != nil {
 		return nil, err
 	}
-	set := func(file, source, family string, keys int64, by *incoming) *namedSet {
-		return &namedSet{path: filepath.Join(in.o.dir, "held", file), source: source, family: family, held: keys, named: map[int]int64{}, by: by}
+	set := func(file, source, family string, keys int64, rank uint64, by *incoming) *namedSet {
+		return &namedSet{path: filepath.Join(in.o.dir, "held", file), source: source, family: family, held: keys, heldRank: rank, named: map[int]int64{}, by: by}
 	}
 	var all []*namedSet
 	for _, h := range held {
-		all = append(all, set(h.Set, h.Source, h.Family, h.Keys, nil))
+		all = append(all, set(h.Set, h.Source, h.Family, h.Keys, h.Rank, nil))
 	}
 	for _, x := range in.exports {
 		if x.hold != nil {
-			all = append(all, set(x.hold.Set, x.Source, x.Family, x.hold.Keys, x))
+			all = append(all, set(x.hold.Set, x.Source, x.Family, x.hold.Keys, x.rank, x))
 		}
 	}
 	for _, s := range all {
