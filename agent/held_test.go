@@ -102,6 +102,48 @@ func TestAGuardHoldsNothingThatMayStillBeWritten(t *testing.T) { // promise 6: a
 	})
 }
 
+func TestAReleaseForgetsNoLastRowOfWhatLiesThereNow(t *testing.T) { // promise 1
+	inBubble(t, "  rate: unlimited\n", "    settle_last: 10m\n", func(s *store) {
+		s.start()
+		s.write("stock.csv", stock(0, 100, all(3)))
+		pass(time.Minute)
+		s.write("stock.csv", stock(0, 100, all(0)))
+		pass(time.Minute)
+		s.held(1)
+		s.write("stock.csv", "UPC,On Hand\n"+upcN(0)+",5\n"+upcN(1)+",7") // its last row waits
+		pass(time.Minute)
+		s.held(1)
+		s.release()
+		pass(time.Hour)
+		s.held(0)
+		s.want(hundred(func(n int) int { return []int{5, 7, 0}[min(n, 2)] }))
+		s.end()
+	})
+}
+
+func TestWhatIsReleasedIsNotTheNewestExport(t *testing.T) { // promise 2
+	inBubble(t, "  rate: unlimited\n", "    guard: {change: off}\n", func(s *store) {
+		s.start()
+		s.write("stock.csv", stock(0, 100, all(3)))
+		pass(time.Minute)
+		s.write("stock.csv", stock(0, 100, all(0)))
+		pass(time.Minute)
+		s.held(1)
+		s.write("stock.csv", stock(0, 40, all(5)))
+		pass(time.Minute)
+		s.release()
+		pass(time.Minute)
+		s.want(hundred(func(n int) int { return 5 * (1 - min(1, n/40)) }))
+		s.write("stock.csv", stock(0, 100, all(0))) // the same bytes as what was released, and newer than all
+		pass(time.Minute)
+		s.held(1)
+		s.release()
+		pass(time.Minute)
+		s.want(hundred(all(0)))
+		s.end()
+	})
+}
+
 func TestRejectsAreCountedOnceWhereAGuardHoldsAnotherExport(t *testing.T) {
 	inBubble(t, "  rate: unlimited\n", "    duplicates: reject\n    rescan: 10s\n", func(s *store) {
 		s.start()
