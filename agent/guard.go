@@ -29,6 +29,28 @@ const (
 // hold are held together.
 const guardPasses = 10
 
+// stillReleased drops what a person has discarded since it was read, and settles the rest anew. No command can change
+// what is held while the intake is settled.
+func (t *taking) stillReleased() error {
+	held, err := t.s.a.box.Held()
+	if err != nil {
+		return err
+	}
+	gone := false
+	for x := range t.readings {
+		r := &t.readings[x]
+		if r.held == nil || r.dropped || slices.ContainsFunc(held, func(h outbox.Held) bool { return h.ID == r.held.ID }) {
+			continue
+		}
+		t.in.Drop(x)
+		r.dropped, gone = true, true
+	}
+	if !gone {
+		return nil
+	}
+	return t.settle()
+}
+
 // guard drops what could do harm, and settles the rest anew, for what comes after a held export is compared with what was
 // before it. Promise 10 of the contract.
 func (t *taking) guard() error {
@@ -251,15 +273,19 @@ func (t *taking) released(ctx context.Context) error {
 			continue
 		}
 		r := reading{held: h, rank: h.Rank, file: watcher.File{Name: h.Name, Final: true}}
-		x, err := t.openHeld(&r)
+		known, err := t.s.a.box.File(h.Source, h.Name)
+		if err != nil && !errors.Is(err, outbox.ErrUnknown) {
+			return err
+		}
+		x, err := t.openHeld(&r, known.Stat)
 		if full, ok := errors.AsType[*outbox.FullError](err); ok {
 			return full
 		}
 		if err != nil {
 			t.in.Drop(x)
 			r.dropped = true
-			t.s.a.log.Error("a held export that was released cannot be read back; it is discarded", "source", h.Source, "export", h.Name, "err", err)
-			if _, _, err := t.s.a.box.DiscardHeld([]string{h.HeldID()}); err != nil {
+			t.s.a.log.Error("a held export that was released cannot be read; it stays held", "source", h.Source, "export", h.Name, "id", h.HeldID(), "err", err)
+			if err := t.s.a.box.HoldOn(h.HeldID()); err != nil {
 				return err
 			}
 		}
@@ -269,14 +295,10 @@ func (t *taking) released(ctx context.Context) error {
 }
 
 // openHeld reads a held export into the intake.
-func (t *taking) openHeld(r *reading) (x int, err error) {
+func (t *taking) openHeld(r *reading, stat string) (x int, err error) {
 	h, s := r.held, t.s
-	known, err := s.a.box.File(s.conf.Name, h.Name)
-	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
-		return 0, err
-	}
 	x = t.in.Begin(outbox.Reading{Source: h.Source, Name: h.Name, Family: h.Family, Size: h.Size, ModTime: h.ModTime, Arrived: h.Arrived,
-		Stat: known.Stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: h.Rank, Releases: h.ID}, t.now)
+		Stat: stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: h.Rank, Releases: h.ID}, t.now)
 	f, err := os.Open(s.a.box.HeldPath(*h))
 	if err != nil {
 		return x, err

@@ -144,6 +144,35 @@ func TestWhatIsReleasedIsNotTheNewestExport(t *testing.T) { // promise 2
 	})
 }
 
+func TestWhatCannotBeReadOnItsReleaseStaysHeld(t *testing.T) {
+	inBubble(t, "  rate: unlimited\n", "", func(s *store) {
+		s.start()
+		s.write("stock.csv", stock(0, 100, all(3)))
+		pass(time.Minute)
+		s.write("stock.csv", stock(0, 100, all(0)))
+		pass(time.Minute)
+		s.held(1)
+		s.remove("stock.csv")
+		s.end()
+		s.reconfigure(`    defaults: {store: "3"}`, `    defaults: {store: "3"}`+"\n    columns: {quantity: Stock}")
+		s.start()
+		s.release()
+		pass(time.Hour)
+		s.held(1)
+		if n := s.lines("a held export that was released cannot be read"); n != 1 {
+			s.t.Errorf("it was logged %d times, want once", n)
+		}
+		s.end()
+		s.reconfigure("columns: {quantity: Stock}", "columns: {quantity: On Hand}")
+		s.start()
+		s.release()
+		pass(time.Minute)
+		s.held(0)
+		s.want(hundred(all(0)))
+		s.end()
+	})
+}
+
 func TestRejectsAreCountedOnceWhereAGuardHoldsAnotherExport(t *testing.T) {
 	inBubble(t, "  rate: unlimited\n", "    duplicates: reject\n    rescan: 10s\n", func(s *store) {
 		s.start()

@@ -375,7 +375,7 @@ func (t *taking) commit(ctx context.Context) error {
 	if err := errors.Join(t.settle(), ctx.Err()); err != nil {
 		return err
 	}
-	if err := errors.Join(t.guard(), t.listFallen()); err != nil {
+	if err := errors.Join(t.stillReleased(), t.guard(), t.listFallen()); err != nil {
 		return err
 	}
 	for x, r := range t.readings {

@@ -272,6 +272,17 @@ func (o *Outbox) ReleaseHeld(ids []string) (n int64, unknown []string, err error
 	})
 }
 
+// HoldOn takes back the release of an export: it cannot be read now.
+func (o *Outbox) HoldOn(id string) error {
+	o.intake.Lock()
+	defer o.intake.Unlock()
+	_, _, err := o.eachHeld([]string{id}, func(b *bbolt.Bucket, key []byte, h *Held) error {
+		h.Released = false
+		return putJSON(b, key, h)
+	})
+	return err
+}
+
 // DiscardHeld forgets held exports, and their bytes. It answers as ReleaseHeld does.
 func (o *Outbox) DiscardHeld(ids []string) (n int64, unknown []string, err error) {
 	o.intake.Lock() // over the sweep too: a look may be about to hold one, and nothing refers to its bytes yet
