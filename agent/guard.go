@@ -123,10 +123,12 @@ func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, e
 	if !mayHarm(g, stores, stocked) {
 		return "", "", nil, nil
 	}
-	known, err := t.s.a.box.KnownKeys(t.s.conf.Name)
-	if err != nil {
-		return "", "", nil, err
+	if t.known == nil { // once a look: every record is looked at, and none changes while the intake is settled
+		if t.known, err = t.s.a.box.KnownKeys(t.s.conf.Name); err != nil {
+			return "", "", nil, err
+		}
 	}
+	known := t.known
 	if len(known) == 0 {
 		if stocked == 0 && g.Zero != config.Off {
 			return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, known), nil

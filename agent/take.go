@@ -26,11 +26,12 @@ type taking struct {
 	newest newest        // of the source: as recorded, then as read in this look
 	record outbox.Export // of the newest export as recorded; zero = there is none
 
-	held     []outbox.Held          // when the look began
-	readings []reading              // by their numbers in the intake
-	same     map[string]outbox.File // nothing new, but seen in another state
-	done     []doneFile             // to be put away
-	more     bool                   // something is to be come back to
+	held     []outbox.Held                // when the look began
+	known    map[string]*outbox.StoreKeys // by store: the source's keys, once a guard has asked for them
+	readings []reading                    // by their numbers in the intake
+	same     map[string]outbox.File       // nothing new, but seen in another state
+	done     []doneFile                   // to be put away
+	more     bool                         // something is to be come back to
 }
 
 // newest is what an export with the same bytes is compared with.
