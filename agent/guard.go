@@ -29,6 +29,28 @@ const (
 // hold are held together.
 const guardPasses = 10
 
+// stillReleased drops what a person has discarded since it was read, and settles the rest anew. No command can change
+// what is held while the intake is settled.
+func (t *taking) stillReleased() error {
+	held, err := t.s.a.box.Held()
+	if err != nil {
+		return err
+	}
+	gone := false
+	for x := range t.readings {
+		r := &t.readings[x]
+		if r.held == nil || r.dropped || slices.ContainsFunc(held, func(h outbox.Held) bool { return h.ID == r.held.ID }) {
+			continue
+		}
+		t.in.Drop(x)
+		r.dropped, gone = true, true
+	}
+	if !gone {
+		return nil
+	}
+	return t.settle()
+}
+
 // guard drops what could do harm, and settles the rest anew, for what comes after a held export is compared with what was
 // before it. Promise 10 of the contract.
 func (t *taking) guard() error {
@@ -64,6 +86,26 @@ func (t *taking) guard() error {
 	}
 }
 
+// alike leaves alone the files that are nothing new because they have the bytes of an export that was not taken: they are
+// as that one is, with its id; 0 = it leaves no trace, and they are read again.
+func (t *taking) alike(r *reading, id uint64) {
+	t.done = slices.DeleteFunc(t.done, func(d doneFile) bool { return d.hash == r.hash })
+	for i := range t.readings {
+		f := t.readings[i].file
+		file, same := t.same[f.Name]
+		switch {
+		case !same || file.Hash != r.hash || file.Export != 0:
+		case id != 0:
+			file.Export = id
+			t.same[f.Name] = file
+		default:
+			delete(t.same, f.Name)
+			t.more = true
+			t.s.watcher.Retry(f)
+		}
+	}
+}
+
 // inOrder are the readings in the order of their ranks.
 func (t *taking) inOrder() []int {
 	order := make([]int, len(t.readings))
@@ -81,10 +123,12 @@ func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, e
 	if !mayHarm(g, stores, stocked) {
 		return "", "", nil, nil
 	}
-	known, err := t.s.a.box.KnownKeys(t.s.conf.Name)
-	if err != nil {
-		return "", "", nil, err
+	if t.known == nil { // once a look: every record is looked at, and none changes while the intake is settled
+		if t.known, err = t.s.a.box.KnownKeys(t.s.conf.Name); err != nil {
+			return "", "", nil, err
+		}
 	}
+	known := t.known
 	if len(known) == 0 {
 		if stocked == 0 && g.Zero != config.Off {
 			return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, known), nil
@@ -133,7 +177,8 @@ func exceeds(n, all int64, share config.Percent) bool {
 // counted.
 func mayHarm(g config.Guard, stores map[string]*outbox.StoreCounts, stocked int64) bool {
 	for _, c := range stores {
-		if stocked == 0 || c.Zero > 0 && 10*c.Zero >= int64(g.Min) || exceeds(c.New+c.Changed, int64(g.Min), g.Change) {
+		if stocked == 0 || c.Zero > 0 && 10*c.Zero >= int64(g.Min) || exceeds(c.Zero, int64(g.Min), g.Zero) ||
+			exceeds(c.New+c.Changed, int64(g.Min), g.Change) {
 			return true
 		}
 	}
@@ -160,11 +205,18 @@ func (t *taking) hold(x int, kind, why string, figures []outbox.Figures) error {
 	r := &t.readings[x]
 	t.in.Drop(x)
 	r.dropped = true
+	if !r.taken.Complete {
+		t.again(r.file) // it may still be being written
+		t.alike(r, 0)
+		return nil
+	}
 	keys, file, err := t.keep(r)
 	switch {
 	case errors.Is(err, watcher.ErrChanged), errors.Is(err, errOtherBytes):
 		t.s.a.log.Warn("an export that a guard stopped was gone before it could be kept", "source", t.s.conf.Name, "export", r.file.Name, "err", why)
 		t.more = true
+		t.s.watcher.Retry(r.file)
+		t.alike(r, 0)
 		return nil
 	case err != nil:
 		return err
@@ -217,25 +269,25 @@ func (t *taking) keep(r *reading) (keys *outbox.HeldKeys, file *os.File, err err
 
 // released reads the held exports of the source that a person has released, at their own ranks.
 func (t *taking) released(ctx context.Context) error {
-	held, err := t.s.a.box.Held()
-	if err != nil {
-		return err
-	}
-	for i := range held {
-		h := &held[i]
+	for i := range t.held {
+		h := &t.held[i]
 		if h.Source != t.s.conf.Name || !h.Released || ctx.Err() != nil {
 			continue
 		}
 		r := reading{held: h, rank: h.Rank, file: watcher.File{Name: h.Name, Final: true}}
-		x, err := t.openHeld(&r)
+		known, err := t.s.a.box.File(h.Source, h.Name)
+		if err != nil && !errors.Is(err, outbox.ErrUnknown) {
+			return err
+		}
+		x, err := t.openHeld(&r, known.Stat)
 		if full, ok := errors.AsType[*outbox.FullError](err); ok {
 			return full
 		}
 		if err != nil {
 			t.in.Drop(x)
 			r.dropped = true
-			t.s.a.log.Error("a held export that was released cannot be read back; it is discarded", "source", h.Source, "export", h.Name, "err", err)
-			if _, _, err := t.s.a.box.DiscardHeld([]string{h.HeldID()}); err != nil {
+			t.s.a.log.Error("a held export that was released cannot be read; it stays held", "source", h.Source, "export", h.Name, "id", h.HeldID(), "err", err)
+			if err := t.s.a.box.HoldOn(h.HeldID()); err != nil {
 				return err
 			}
 		}
@@ -245,14 +297,10 @@ func (t *taking) released(ctx context.Context) error {
 }
 
 // openHeld reads a held export into the intake.
-func (t *taking) openHeld(r *reading) (x int, err error) {
+func (t *taking) openHeld(r *reading, stat string) (x int, err error) {
 	h, s := r.held, t.s
-	known, err := s.a.box.File(s.conf.Name, h.Name)
-	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
-		return 0, err
-	}
 	x = t.in.Begin(outbox.Reading{Source: h.Source, Name: h.Name, Family: h.Family, Size: h.Size, ModTime: h.ModTime, Arrived: h.Arrived,
-		Stat: known.Stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: h.Rank, Releases: h.ID}, t.now)
+		Stat: stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: h.Rank, Releases: h.ID}, t.now)
 	f, err := os.Open(s.a.box.HeldPath(*h))
 	if err != nil {
 		return x, err

@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,10 +39,20 @@ func (s *source) redactAll(texts []string) []string {
 	return out
 }
 
-// settle settles the rows of the look, and notes those that fall because of others.
+// mostFallen is how many rows of an export that fall because of others are listed.
+const mostFallen = 100_000
+
+// settle settles the rows of the look anew, and finds those that fall because of others.
 func (t *taking) settle() error {
 	for x := range t.readings {
-		t.readings[x].fallen = nil
+		r := &t.readings[x]
+		if r.dropped {
+			continue // what fell is known from before
+		}
+		if r.own == nil {
+			r.own = maps.Clone(r.taken.Reasons)
+		}
+		r.taken.Reasons, r.fallen, r.spared = maps.Clone(r.own), nil, 0
 	}
 	_, err := t.in.Settle(func(f outbox.Fallen) {
 		r := &t.readings[f.Export]
@@ -49,15 +61,20 @@ func (t *taking) settle() error {
 			code, reason = export.RejectSum, "the rows for its product and store cannot be added up: one of them has no quantity, or the sum is too large"
 		}
 		r.taken.Reasons[code] += f.Rows
-		if f.Key != nil {
-			r.fallen = append(r.fallen, outbox.Reject{Line: f.Line, Code: code, Reason: reason, Key: f.Key, Record: r.record(f.Key)})
+		if f.Key == nil || len(r.fallen) == mostFallen {
+			r.spared += f.Rows
+			return
 		}
+		r.fallen = append(r.fallen, outbox.Reject{Line: f.Line, Code: code, Reason: reason, Key: bytes.Clone(f.Key), Record: r.record(f.Key)})
 	})
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// listFallen lists the rows that fell when the look was settled last.
+func (t *taking) listFallen() error {
 	for x := range t.readings {
 		r := &t.readings[x]
+		t.in.Unlisted(x, r.spared)
 		slices.SortFunc(r.fallen, func(a, b outbox.Reject) int { return cmp.Compare(a.Line, b.Line) })
 		for _, reject := range r.fallen {
 			if err := t.in.Reject(x, reject); err != nil {

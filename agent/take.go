@@ -26,10 +26,12 @@ type taking struct {
 	newest newest        // of the source: as recorded, then as read in this look
 	record outbox.Export // of the newest export as recorded; zero = there is none
 
-	readings []reading              // by their numbers in the intake
-	same     map[string]outbox.File // nothing new, but seen in another state
-	done     []doneFile             // to be put away
-	more     bool                   // something is to be come back to
+	held     []outbox.Held                // when the look began
+	known    map[string]*outbox.StoreKeys // by store: the source's keys, once a guard has asked for them
+	readings []reading                    // by their numbers in the intake
+	same     map[string]outbox.File       // nothing new, but seen in another state
+	done     []doneFile                   // to be put away
+	more     bool                         // something is to be come back to
 }
 
 // newest is what an export with the same bytes is compared with.
@@ -48,7 +50,9 @@ type reading struct {
 	dropped bool   // it leaves no trace, or only that it was refused
 	taken   outbox.Taken
 	how     export.Detected
-	fallen  []outbox.Reject // for other rows of the export
+	own     outbox.Reasons  // of the rejects, without those that fell for other rows of the export
+	fallen  []outbox.Reject // those, and
+	spared  int64           // how many more of them are only counted
 	rank    uint64
 	held    *outbox.Held // that is released; nil = it is none
 }
@@ -70,7 +74,8 @@ func (t *taking) begin() error {
 		return err
 	}
 	t.newest = newest{last.Newest, last.Hash, last.Digest, t.record.Complete}
-	return nil
+	t.held, err = box.Held()
+	return err
 }
 
 // read reads one export into the intake, unless it is known. What concerns the export alone is dealt with here; an
@@ -300,8 +305,8 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 	case r.refused != "" && !f.Final && !r.ended:
 		r.dropped = true // it may still be being written
 		t.again(f)
-	case r.refused != "" && known.Hash == r.hash:
-		r.dropped = true // refused before
+	case known.Hash == r.hash && t.refusedBefore(r, known):
+		r.dropped = true
 		t.same[f.Name] = file
 	case r.refused != "":
 		r.dropped = true
@@ -312,8 +317,8 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		t.same[f.Name] = file
 		t.again(f)
 	case completes:
-	case r.hash == t.newest.hash && t.s.digest == t.newest.digest:
-		// The same bytes again, and no other export of the source since. Promise 6.
+	case r.hash == t.newest.hash && t.s.digest == t.newest.digest && (known.Hash == r.hash && known.ModTime.Equal(f.ModTime()) || !t.holds()):
+		// The same bytes again, and no other export of the source since, not even one that is held. Promise 6.
 		r.dropped = true
 		file.Export, file.Complete = t.newest.id, t.newest.complete
 		t.nothingNew(f, file)
@@ -332,6 +337,20 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		t.newest = newest{0, r.hash, t.s.digest, r.taken.Complete}
 	}
 	r.taken.Hash = r.hash
+}
+
+// refusedBefore reports whether an export was refused, or held, when it was read last, and is to stay so.
+func (t *taking) refusedBefore(r *reading, known outbox.File) bool {
+	if r.refused != "" {
+		return true
+	}
+	e, err := t.s.a.box.Export(known.Export)
+	return err == nil && e.Held && e.Digest == t.s.digest && known.ModTime.Equal(r.file.ModTime())
+}
+
+// holds reports whether an export of the source was held when the look began: then the same bytes as before it are news.
+func (t *taking) holds() bool {
+	return slices.ContainsFunc(t.held, func(h outbox.Held) bool { return h.Source == t.s.conf.Name })
 }
 
 // nothingNew notes that an export's bytes were taken before. Where that was without their last row, they wait for it like
@@ -357,7 +376,7 @@ func (t *taking) commit(ctx context.Context) error {
 	if err := errors.Join(t.settle(), ctx.Err()); err != nil {
 		return err
 	}
-	if err := t.guard(); err != nil {
+	if err := errors.Join(t.stillReleased(), t.guard(), t.listFallen()); err != nil {
 		return err
 	}
 	for x, r := range t.readings {
@@ -372,6 +391,9 @@ func (t *taking) commit(ctx context.Context) error {
 		err = nil
 	}
 	for x, e := range exports {
+		if e.Held {
+			t.alike(&t.readings[x], e.ID)
+		}
 		if e.ID != 0 {
 			t.tell(&t.readings[x], e)
 		}

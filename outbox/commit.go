@@ -129,7 +129,15 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 		exports[i], refs[i] = e, exportRef{e.ID, s.Number}
 		s.Last = max(s.Last, e.ID)
 		if e.Refused == "" && (x.Completes == nil || s.Newest == e.ID) { // a last row makes no export the newest again
-			s.Newest, s.Hash, s.Digest = e.ID, e.Hash, e.Digest
+			older, err := t.older(e.Rank, s.Newest)
+			if err != nil {
+				return 0, nil, err
+			}
+			if older {
+				s.Hash = "" // the newest's bytes, and its own, are news from now on
+			} else {
+				s.Newest, s.Hash, s.Digest = e.ID, e.Hash, e.Digest
+			}
 		}
 		if sets[i].File != "" {
 			if s.Sets == nil {
@@ -141,10 +149,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 		t.state.Rejects += x.taken.Reasons.Total()
 		t.state.Reasons = t.state.Reasons.plus(x.taken.Reasons)
 		t.state.Duplicates += x.counts.Duplicates
-		f := File{Stat: x.Stat, Hash: e.Hash, Export: e.ID, Complete: e.Complete, ModTime: x.ModTime, At: now.UTC()}
-		err := errs(putJSON(t.tx.Bucket(bucketExports), id8(e.ID), e),
-			putJSON(t.tx.Bucket(bucketFiles), fileKey(x.Source, x.Name), f))
-		if err != nil {
+		if err := errs(putJSON(t.tx.Bucket(bucketExports), id8(e.ID), e), x.keepFile(t, e, now)); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -170,6 +175,32 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 		record.Exports, record.Sources = append(record.Exports, r.id), append(record.Sources, r.source)
 	}
 	return id, exports, putJSON(t.tx.Bucket(bucketIntakes), id8(id), record)
+}
+
+// older reports whether a rank is less than that of an export, which may be forgotten.
+func (t *txn) older(rank, export uint64) (bool, error) {
+	var e Export
+	err := getJSON(t.tx.Bucket(bucketExports), id8(export), &e)
+	if errors.Is(err, ErrUnknown) {
+		err = nil
+	}
+	return rank < e.Rank, err
+}
+
+// keepFile writes down that the export's file was read. Under the name of a released one may lie another by now.
+func (x *incoming) keepFile(t *txn, e Export, now time.Time) error {
+	b, key := t.tx.Bucket(bucketFiles), fileKey(x.Source, x.Name)
+	if x.Releases != 0 {
+		var was File
+		err := getJSON(b, key, &was)
+		if errors.Is(err, ErrUnknown) || err == nil && was.Export != x.Releases {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return putJSON(b, key, File{Stat: x.Stat, Hash: e.Hash, Export: e.ID, Complete: e.Complete, ModTime: x.ModTime, At: now.UTC()})
 }
 
 // putSources writes the sources of the intake, without the sets that were evicted.

@@ -123,6 +123,7 @@ func (o *Outbox) NewHeldFile() (*os.File, error) {
 // Hold says that an export of the intake, which was dropped, is held, and for what. Its bytes are in file, which must be
 // written whole.
 func (in *Intake) Hold(export int, kind string, figures []Figures, keys *HeldKeys, file *os.File, final bool) error {
+	in.reheld = true // whatever comes of it, Close sweeps
 	if !in.o.opts.NoSync {
 		if err := file.Sync(); err != nil {
 			return err
@@ -184,11 +185,11 @@ func (in *Intake) keepHeld(t *txn, exports []Export) error {
 	return nil
 }
 
-// supersedes reports whether an export names at least half the keys of the one that was held of its family.
+// supersedes reports whether an export names at least half the keys of the one that was held of its family before it.
 func (in *Intake) supersedes(export int) bool {
 	x := in.exports[export]
 	for _, s := range in.old {
-		if s.held > 0 && s.by == nil && s.source == x.Source && s.family == x.Family {
+		if s.held > 0 && s.by == nil && s.source == x.Source && s.family == x.Family && s.heldRank < x.rank {
 			return 2*s.named[export] >= s.held
 		}
 	}
@@ -217,16 +218,16 @@ func (in *Intake) heldSets() (list []*namedSet, err error) {
 	if err != nil {
 		return nil, err
 	}
-	set := func(file, source, family string, keys int64, by *incoming) *namedSet {
-		return &namedSet{path: filepath.Join(in.o.dir, "held", file), source: source, family: family, held: keys, named: map[int]int64{}, by: by}
+	set := func(file, source, family string, keys int64, rank uint64, by *incoming) *namedSet {
+		return &namedSet{path: filepath.Join(in.o.dir, "held", file), source: source, family: family, held: keys, heldRank: rank, named: map[int]int64{}, by: by}
 	}
 	var all []*namedSet
 	for _, h := range held {
-		all = append(all, set(h.Set, h.Source, h.Family, h.Keys, nil))
+		all = append(all, set(h.Set, h.Source, h.Family, h.Keys, h.Rank, nil))
 	}
 	for _, x := range in.exports {
 		if x.hold != nil {
-			all = append(all, set(x.hold.Set, x.Source, x.Family, x.hold.Keys, x))
+			all = append(all, set(x.hold.Set, x.Source, x.Family, x.hold.Keys, x.rank, x))
 		}
 	}
 	for _, s := range all {
@@ -263,21 +264,35 @@ func (h *Held) HeldID() string { return strconv.FormatUint(h.ID, 10) }
 // ReleaseHeld lets held exports be read after all, at their own rank; the agent does it. It says how many, and which ids
 // name none; ids nil = all.
 func (o *Outbox) ReleaseHeld(ids []string) (n int64, unknown []string, err error) {
+	o.intake.Lock() // a look may be about to decide on one
+	defer o.intake.Unlock()
 	return o.eachHeld(ids, func(b *bbolt.Bucket, key []byte, h *Held) error {
 		h.Released = true
 		return putJSON(b, key, h)
 	})
 }
 
+// HoldOn takes back the release of an export: it cannot be read now.
+func (o *Outbox) HoldOn(id string) error {
+	o.intake.Lock()
+	defer o.intake.Unlock()
+	_, _, err := o.eachHeld([]string{id}, func(b *bbolt.Bucket, key []byte, h *Held) error {
+		h.Released = false
+		return putJSON(b, key, h)
+	})
+	return err
+}
+
 // DiscardHeld forgets held exports, and their bytes. It answers as ReleaseHeld does.
 func (o *Outbox) DiscardHeld(ids []string) (n int64, unknown []string, err error) {
+	o.intake.Lock() // over the sweep too: a look may be about to hold one, and nothing refers to its bytes yet
+	defer o.intake.Unlock()
 	n, unknown, err = o.eachHeld(ids, func(b *bbolt.Bucket, key []byte, _ *Held) error { return b.Delete(key) })
 	return n, unknown, errs(err, o.sweepFolder("held"))
 }
 
+// eachHeld calls act for the held exports that ids name, nil = all. intake is held.
 func (o *Outbox) eachHeld(ids []string, act func(b *bbolt.Bucket, key []byte, h *Held) error) (n int64, unknown []string, err error) {
-	o.intake.Lock() // a look may be about to decide on one
-	defer o.intake.Unlock()
 	held, err := o.Held()
 	if err != nil {
 		return 0, nil, err

@@ -194,15 +194,16 @@ func (s *setWriter) abort() {
 
 // namedSet is an existing set.
 type namedSet struct {
-	path    string
-	source  string
-	family  string
-	rank    uint64
-	goes    bool          // replaced or evicted: its keys' records must take over its rank
-	evicted bool          // one too many of its source
-	held    int64         // of a held export: how many keys it has; 0 = it is a named set
-	named   map[int]int64 // then: how many of them an export of the intake names
-	by      *incoming     // then: the export, where the intake is about to hold it
+	path     string
+	source   string
+	family   string
+	rank     uint64
+	goes     bool          // replaced or evicted: its keys' records must take over its rank
+	evicted  bool          // one too many of its source
+	held     int64         // of a held export: how many keys it has; 0 = it is a named set
+	heldRank uint64        // of a held export; rank is 0, for it covers nothing
+	named    map[int]int64 // then: how many of them an export of the intake names
+	by       *incoming     // then: the export, where the intake is about to hold it
 	*setReader
 }
 

@@ -176,6 +176,9 @@ func (in *Intake) Reject(export int, r Reject) error {
 	return nil
 }
 
+// Unlisted notes rejects of an export of the intake that are only counted.
+func (in *Intake) Unlisted(export int, n int64) { in.exports[export].more += n }
+
 // Listed says that an export was read to its end, so that its rejects take the place of those that its file family had.
 // headings are the export's, nil where it has none, and comma what stands between its fields.
 func (in *Intake) Listed(export int, headings []string, comma string) {
@@ -510,6 +513,9 @@ func (o *Outbox) ListedFor(source string) (reports []Report, err error) {
 	return reports, nil
 }
 
+// mostPage is from how many bytes on a page of rejects is full.
+const mostPage = 4 << 20
+
 // Rejects gives up to n of what is listed now, in the order of sources, families and lists. after is "" for the first
 // page, then what the page before answered as next; next is "" after the last page. A list that was replaced meanwhile is
 // passed over.
@@ -518,7 +524,7 @@ func (o *Outbox) Rejects(after string, n int) (page []Reject, next string, err e
 	if err != nil {
 		return nil, "", err
 	}
-	from, begun := strings.Split(after, "\x00"), after == ""
+	from, begun, size := strings.Split(after, "\x00"), after == "", int64(0)
 	for _, name := range slices.Sorted(maps.Keys(sources)) {
 		lists := sources[name].Lists
 		for _, family := range slices.Sorted(maps.Keys(lists)) {
@@ -543,7 +549,8 @@ func (o *Outbox) Rejects(after string, n int) (page []Reject, next string, err e
 					return nil, "", err
 				}
 				page = append(page, r.Reject)
-				if len(page) == n {
+				size, offset = size+r.next-offset, r.next
+				if len(page) == n || size > mostPage {
 					return page, strings.Join([]string{name, family, ref.File, strconv.FormatInt(r.next, 10)}, "\x00"), nil
 				}
 			}

@@ -366,3 +366,29 @@ func TestEverythingKnownOfAKeyIsFound(t *testing.T) {
 		t.Errorf("another source: got %v", err)
 	}
 }
+
+func TestAPageOfRejectsHasAFewMegabytes(t *testing.T) { // else a running agent's answer is cut
+	t.Parallel()
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{NoSync: true})
+	one := bad{name: "stock.csv", source: "main"}
+	for n := range 600 {
+		one.rejects = append(one.rejects, fmt.Sprintf("%d:%d%s", n+2, n, strings.Repeat("\x01", 16<<10)))
+	}
+	takeBad(t, box, time.Now(), one)
+	all := 0
+	for after := ""; ; {
+		page, next, err := box.Rejects(after, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all += len(page); len(page) > 300 {
+			t.Errorf("a page has %d rejects of 16 KiB", len(page))
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	if all != 600 {
+		t.Errorf("got %d rejects, want 600", all)
+	}
+}
