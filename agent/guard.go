@@ -359,7 +359,7 @@ func (d *boxDesk) ReleaseHeld(_ context.Context, which Which) (out Acted, err er
 	d.changed("held release", out.Done)
 	if d.agent != nil {
 		for _, s := range d.agent.sources {
-			s.watcher.Wake()
+			s.watcher.Tell()
 		}
 	}
 	return out, err

@@ -129,7 +129,7 @@ func TestAHeldExportIsReleasedAtItsOwnRank(t *testing.T) {
 		if acted, err := desk.ReleaseHeld(t.Context(), agent.Which{IDs: []string{list[0].ID}}); err != nil || acted.Done != 1 {
 			t.Fatalf("got %+v, %v", acted, err)
 		}
-		pass(time.Minute)
+		pass(2 * time.Second) // it does not wait for the next rescan
 		s.held(0)
 		want := map[string]int64{}
 		for n := range 100 {

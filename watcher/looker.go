@@ -48,6 +48,7 @@ func (l *looker) look() (Look, bool) {
 	now := time.Now()
 	l.table.apply(l.w.takeAsks(), now)
 	look := Look{At: now}
+	asked := l.w.tell.Swap(false)
 	s := &scan{w: l.w, table: l.table}
 	if l.notify != nil {
 		l.notify.begin()
@@ -68,7 +69,7 @@ func (l *looker) look() (Look, bool) {
 
 	l.end = time.Now()
 	l.gap = max(minGap, gapFactor*l.end.Sub(now))
-	tell := !l.any || len(look.Files) > 0 || len(look.Skipped) > 0 ||
+	tell := asked || !l.any || len(look.Files) > 0 || len(look.Skipped) > 0 ||
 		look.Missing != l.told.Missing || look.Blind != l.told.Blind ||
 		look.Pending == 0 && l.pending > 0 || now.Sub(l.told.At) >= l.w.opts.Rescan
 	l.pending, l.missing = look.Pending, look.Missing != ""

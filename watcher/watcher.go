@@ -25,6 +25,7 @@ import (
 	"iter"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,6 +48,7 @@ type Watcher struct {
 	names *names
 	wake  chan struct{} // holds one: look now
 	nudge chan struct{} // holds one: there are asks
+	tell  atomic.Bool   // the next look is yielded whatever it finds
 
 	mu     sync.Mutex
 	asks   []ask           // for the loop, which alone owns the table
@@ -113,7 +115,8 @@ type Skip struct {
 }
 
 // Looks looks until ctx ends, and waits between the looks. It yields the first look, every one that found something (files,
-// something to skip, a change of Missing or Blind, the last pending file gone), and one at least every Rescan.
+// something to skip, a change of Missing or Blind, the last pending file gone) or that Tell asked for, and one at least every
+// Rescan.
 //
 // The loop's body is the consumer: no look happens while it runs. A new call starts from nothing and tells all again.
 func (w *Watcher) Looks(ctx context.Context) iter.Seq[Look] {
@@ -133,6 +136,12 @@ func (w *Watcher) Looks(ctx context.Context) iter.Seq[Look] {
 
 // Wake asks for a look now.
 func (w *Watcher) Wake() { signal(w.wake) }
+
+// Tell asks for a look now that is yielded though it finds nothing: the consumer has something of its own to do.
+func (w *Watcher) Tell() {
+	w.tell.Store(true)
+	w.Wake()
+}
 
 // Again asks for f once more, with Final set, as soon as it has lain still for SettleLast: its reader took all but the last
 // row. A file that is already Final, or has changed since, needs no Again and is not told again for it.

@@ -294,6 +294,23 @@ func TestAWakeLooksAtOnceButNotInAStorm(t *testing.T) {
 	})
 }
 
+func TestALookThatIsAskedForIsToldThoughItFindsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWatcher(t, options(t.TempDir()))
+		look := puller(t, w)
+		look()
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		w.Tell()
+		if l := look(); len(l.Files) != 0 || time.Since(began) != 0 {
+			t.Errorf("got %d files after %v, want none, at once", len(l.Files), time.Since(began))
+		}
+		if look(); time.Since(began) != 30*time.Second {
+			t.Errorf("the next look is told after %v, want the rescan", time.Since(began))
+		}
+	})
+}
+
 func TestThePendingFileThatVanishesIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		folder := t.TempDir()
