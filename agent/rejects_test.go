@@ -184,3 +184,15 @@ func TestReportsOfLongAgoGo(t *testing.T) {
 		s.end()
 	})
 }
+
+func TestAReportHoldsNothingThatATerminalObeys(t *testing.T) {
+	inBubble(t, "", "", func(s *store) {
+		s.start()
+		s.write("stock.csv", "UPC,On Hand,Note\n"+upcA+",1,\n"+upcB+",x,\x1b]0;evil\x07\u009b2J\x7f\n")
+		pass(time.Minute)
+		if got := s.report("stock.csv"); got == "" || strings.ContainsAny(got, "\x1b\x07\x7f\u009b") {
+			s.t.Errorf("got %q", got)
+		}
+		s.end()
+	})
+}

@@ -31,6 +31,18 @@ func (o *Outbox) Writes() int {
 	return id
 }
 
+// FormatOnDisk is the format number that the file has.
+func (o *Outbox) FormatOnDisk() (n uint32) {
+	_ = o.db.View(func(tx *bbolt.Tx) error {
+		v, err := unseal(keyFormat, tx.Bucket(bucketMeta).Get(keyFormat))
+		if err == nil {
+			n = binary.BigEndian.Uint32(v)
+		}
+		return err
+	})
+	return n
+}
+
 // SetFormat writes another format number into the file.
 func (o *Outbox) SetFormat(n uint32) error {
 	return o.Raw(func(tx *bbolt.Tx) error {

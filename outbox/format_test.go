@@ -86,6 +86,9 @@ func TestAnOutboxOfEachFormatIsUnderstood(t *testing.T) {
 // understood checks that what makeFormat has left is there.
 func understood(t *testing.T, dir string, format int) {
 	box := outboxtest.Open(t, dir, outbox.Options{Destination: "https://api.example", Confirm: time.Hour, DeadRetry: time.Hour})
+	if n := box.FormatOnDisk(); n != newestFormat { // an older tillpost must not read what this one writes
+		t.Errorf("the file says format %d, want %d", n, newestFormat)
+	}
 	want := map[string]string{
 		"acked":    "wanted 4, acked 4",
 		"falls":    "wanted 1, acked 5, pending",

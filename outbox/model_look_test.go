@@ -133,6 +133,7 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 	counts := make([]outbox.Counts, len(list))
 	before := map[string]*int64{}
 	changed := map[string]uint64{}
+	gone := map[string]bool{} // keys whose dead letter was discarded
 	for _, i := range order {
 		x, c := &list[i], &counts[i]
 		if x.dropped {
@@ -146,7 +147,7 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 			}
 			k := w.key(key)
 			if _, seen := before[key]; !seen {
-				before[key] = k.last()
+				before[key], gone[key] = k.last(), k.discarded
 			}
 			if w.one(k, x, figure, c) {
 				changed[key] = records[i].ID
@@ -156,9 +157,12 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 		w.duplicates += c.Duplicates
 	}
 	for key, export := range changed {
-		if k := w.keys[key]; !k.discarded && !same(k.last(), before[key]) {
+		switch k := w.keys[key]; {
+		case !same(k.last(), before[key]):
 			k.export = export
 			w.wait(k)
+		case gone[key]: // one export said something else, and a newer one of the look what the ledger says
+			k.wanted, k.discarded = nil, true
 		}
 	}
 	return counts
