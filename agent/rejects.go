@@ -267,18 +267,22 @@ func writeRejects(to io.Writer, r outbox.Report, plain bool) error {
 	return w.Error()
 }
 
-// defuse makes a cell harmless that a spreadsheet would take for a formula, or a terminal for a command.
+// defuse makes a cell harmless that a spreadsheet would take for a formula, or a terminal for a command. One of another
+// country parts the cells at another character: what follows any of them begins a cell too.
 func defuse(cell string) string {
-	cell = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) && c != '\t' && c != '\n' && c != '\r' {
-			return unicode.ReplacementChar
+	var b strings.Builder
+	begins := true
+	for _, c := range cell {
+		if begins && strings.ContainsRune("=+-@\t\r", c) {
+			b.WriteByte('\'')
 		}
-		return c
-	}, cell)
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
+		begins = strings.ContainsRune(";,|\t\n\r", c)
+		if unicode.IsControl(c) && c != '\t' && c != '\n' && c != '\r' {
+			c = unicode.ReplacementChar
+		}
+		b.WriteRune(c)
 	}
-	return cell
+	return b.String()
 }
 
 // pruneReports removes the reports of exports of which nothing is listed any more, once they are old.

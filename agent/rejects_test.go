@@ -75,6 +75,18 @@ func TestAnExportOfWhichEveryRowIsRejectedHasItsReport(t *testing.T) {
 	})
 }
 
+func TestAFormulaBehindAnotherCountrysSeparatorIsDefusedToo(t *testing.T) { // X5
+	inBubble(t, "", "", func(s *store) {
+		s.start()
+		s.write("stock.csv", "UPC,On Hand,Note\n"+upcA+",1,\n"+upcB+",x,a;=cmd|'/C calc'!A0\n")
+		pass(time.Minute)
+		if got := s.report("stock.csv"); !strings.Contains(got, "a;'=cmd") {
+			s.t.Errorf("got the report %q", got)
+		}
+		s.end()
+	})
+}
+
 func TestRowsThatFallToOthersAreListed(t *testing.T) {
 	inBubble(t, "", "    duplicates: reject\n", func(s *store) {
 		s.start()

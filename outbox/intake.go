@@ -187,10 +187,11 @@ func (in *Intake) Close() error {
 		x.rejects.abort()
 	}
 	var swept error
-	if in.relisted {
+	uncertain := in.o.uncertain() // then what the file refers to is known at the next opening, which sweeps
+	if in.relisted && !uncertain {
 		swept = in.o.sweepFolder("listed")
 	}
-	if in.reheld {
+	if in.reheld && !uncertain {
 		swept = errors.Join(swept, in.o.sweepFolder("held"))
 	}
 	if in.locked {

@@ -72,6 +72,13 @@ func (o *Outbox) update(fn func(*txn) error) error {
 	return nil
 }
 
+// uncertain reports whether a commit failed and nobody knows whether it counts.
+func (o *Outbox) uncertain() bool {
+	o.write.Lock()
+	defer o.write.Unlock()
+	return o.broken != nil
+}
+
 // FullError says that the disk has no room for what must be written. Nothing was changed, and deliveries may go on.
 type FullError struct {
 	Dir string
