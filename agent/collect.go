@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillpost/config"
@@ -44,7 +45,7 @@ type source struct {
 	changing   fileTrouble // with exports that change while they are read
 	away       fileTrouble // with putting them away
 	listing    fileTrouble // with writing down rejects
-	relist     bool        // some could not be written down
+	relist     atomic.Bool // some could not be written down, or another source has taken their name
 	begun      bool        // what an earlier life could not write down has been looked for
 
 	mu    sync.Mutex // guards what follows

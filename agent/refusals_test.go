@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tillpost/agent"
 )
 
 // rowsOf are rows of n products from the i-th on, each with the quantity.
@@ -209,13 +211,18 @@ func TestAForbiddenKeyThatWaitsAloneIsToldFromABadToken(t *testing.T) { // I14
 				pass(time.Minute)
 				inject(t, s.api, fault+",code="+upcA)
 				s.drop("stock-2.csv", upcA+",11", upcB+",7")
-				pass(time.Minute)
-				st := s.status()
+				var st agent.Status
+				for range 120 { // each try of the key pauses sending until a canary has told
+					pass(time.Second)
+					if st = s.status(); st.State == "running" && (fault != "403" && st.Pending == 1 || st.Dead == 1 && st.Pending == 0) {
+						break
+					}
+				}
 				if st.State != "running" || fault == "403" && (st.Dead != 1 || st.Pending != 0) || fault != "403" && st.Pending != 1 {
 					s.t.Errorf("got %+v", st)
 				}
 				s.drop("stock-3.csv", upcA+",11", upcB+",6")
-				pass(10 * time.Second)
+				pass(time.Minute)
 				s.want(map[string]int64{upcA: 12, upcB: 6})
 				s.end()
 			})

@@ -114,11 +114,12 @@ const (
 // report writes down what is listed for an export, and logs what is new of it.
 func (s *source) report(r outbox.Report, now time.Time) {
 	if err := s.writeReport(r); err != nil {
-		s.relist = true
+		s.relist.Store(true)
 		s.listing.fail(r.Export(), "rejects cannot be written down; it is tried again", err)
 		return
 	}
 	s.listing.well(r.Export())
+	s.displace(r.Export())
 	for reject, err := range r.All() {
 		if err != nil {
 			return // it was read a moment ago; the outbox's check tells of damage
@@ -129,9 +130,19 @@ func (s *source) report(r outbox.Report, now time.Time) {
 	}
 }
 
+// displace lets the sources after this one write down anew what they had under the name that is this one's now: see
+// reportPath.
+func (s *source) displace(name string) {
+	for _, other := range s.a.sources[slices.Index(s.a.sources, s)+1:] {
+		if _, err := s.a.box.File(other.conf.Name, name); err == nil {
+			other.relist.Store(true)
+		}
+	}
+}
+
 // reportAgain writes down what could not be written before, or in another life.
 func (s *source) reportAgain() {
-	if s.begun && !s.relist {
+	if s.begun && !s.relist.Load() {
 		return
 	}
 	reports, err := s.a.box.ListedFor(s.conf.Name)
@@ -140,14 +151,14 @@ func (s *source) reportAgain() {
 		return
 	}
 	s.listing.well("")
-	missing := !s.relist // those only
-	s.begun, s.relist = true, false
+	missing := !s.relist.Swap(false) // those only
+	s.begun = true
 	for _, r := range reports {
 		if _, err := os.Stat(s.reportPath(r.Export())); err == nil && missing {
 			continue
 		}
 		if err := s.writeReport(r); err != nil {
-			s.relist = true
+			s.relist.Store(true)
 			s.listing.fail(r.Export(), "rejects cannot be written down; it is tried again", err)
 			continue
 		}

@@ -146,6 +146,16 @@ func TestTwoSourcesWithExportsOfOneNameHaveTwoReports(t *testing.T) {
 		if a, b := s.report("stock.csv"), s.report("stock.csv.second"); !strings.Contains(a, ",x,") || !strings.Contains(b, ",y,") {
 			s.t.Errorf("got the reports %q and %q", a, b)
 		}
+		// The later source may be the first to have such a name.
+		s.write("../in2/other.csv", "UPC,On Hand\n"+upcA+",2\n"+upcB+",y\n")
+		pass(time.Minute)
+		s.write("other.csv", "UPC,On Hand\n"+upcA+",2\n"+upcB+",x\n")
+		pass(time.Minute)
+		s.write("../in2/more.csv", "UPC,On Hand\n"+upcA+",1\n")
+		pass(time.Minute)
+		if a, b := s.report("other.csv"), s.report("other.csv.second"); !strings.Contains(a, ",x,") || !strings.Contains(b, ",y,") {
+			s.t.Errorf("got the reports %q and %q", a, b)
+		}
 		s.end()
 	})
 }

@@ -26,7 +26,7 @@ func TestDemoPlaysItsDayAndLeavesNothing(t *testing.T) {
 		"3 rows set aside; 12 updates of the good rows delivered in ",
 		`"8.49632E+11" is a code that a spreadsheet has destroyed`,
 		`line 1 has the headings "Store",`,
-		"says of the API: slowed down: Service Unavailable",
+		": Service Unavailable",
 		"says of the API: token not accepted: Invalid bearer token",
 		"are still in its folder on the disk, while nothing runs.",
 		"sent a second time: ",
