@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,6 +78,9 @@ func (p *preview) setUp(cmd *cobra.Command, path, source string, files []string)
 		if err != nil {
 			return err
 		}
+		if c != nil && sameFile(file, c.API.TokenFile) { // promise 11: an export's headings are shown
+			return wrongUse(cmd, "%s is the token's file, and no export", file)
+		}
 		if p.store != "" {
 			s.Defaults = maps.Clone(s.Defaults)
 			if s.Defaults == nil {
@@ -90,6 +94,13 @@ func (p *preview) setUp(cmd *cobra.Command, path, source string, files []string)
 		p.openLedger(cmd.Context(), c)
 	}
 	return nil
+}
+
+// sameFile reports whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
 }
 
 // previewConfig is the config, or nil where nobody has named one and there is none.
