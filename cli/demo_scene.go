@@ -126,7 +126,9 @@ func (d *demo) look(ctx context.Context) error {
 		select {
 		case <-d.agent.ended:
 			return d.agent.died()
-		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(stopTime): // one that is stopped answers no more, and takes its time
 			return err
 		}
 	}
