@@ -30,7 +30,21 @@ func TestTheOutboxIsVerifiedByTheRunningAgentAndFromTheFile(t *testing.T) {
 	s := newStore(t, "", "")
 	s.drop("stock.csv", upcA+",5")
 	end := s.live()
-	s.eventually(func() bool { v := s.verified(); return v.Keys == 1 && len(v.Broken) == 0 })
+	s.eventually(func() bool { // all is delivered, so that nothing is written any more
+		d, err := agent.OpenDesk(t.Context(), s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		st, err := d.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Delivered == 1 && st.Pending == 0 && st.InFlight == 0
+	})
+	if v := s.verified(); v.Keys != 1 || len(v.Broken) != 0 {
+		t.Fatalf("got %+v, want one key and nothing damaged", v)
+	}
 	// The key of its record is made another one's, behind its back.
 	path := filepath.Join(s.config.DataDir, "outbox.db")
 	data, err := os.ReadFile(path)
