@@ -178,6 +178,7 @@ func TestADayWithoutTheAPIEndsWithOneRequestAKey(t *testing.T) { // A12, I1, I5,
 					s.drop("stock.csv", rows...)
 					pass(time.Minute)
 				}
+				pass(2 * time.Minute) // the last of them has been read
 				if st := s.status(); st.Dead != 0 || st.Pending != n {
 					t.Errorf("after the day: got %+v", st)
 				}
