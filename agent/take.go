@@ -384,6 +384,7 @@ func (t *taking) commit(ctx context.Context) error {
 			t.in.Finish(x, r.taken)
 		}
 	}
+	handed := t.in.Handovers()
 	exports, err := t.in.Commit(ctx, t.now)
 	if _, full := errors.AsType[*outbox.FullError](err); full && len(exports) > 0 {
 		t.s.a.unapplied.Store(true) // they are taken; the rest of them is applied once there is room
@@ -401,7 +402,10 @@ func (t *taking) commit(ctx context.Context) error {
 			t.s.report(report, t.now)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.s.a.flaps.count(handed, t.now)
 }
 
 // tell logs what came of an export, and puts it on the list for what comes after.
@@ -417,6 +421,9 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 	}
 	log.Info("export taken", "rows", e.Rows, "new", e.New, "changed", e.Changed, "to_zero", e.Zero, "unchanged", e.Unchanged,
 		"older", e.Older, "rejects", e.Rejects, "complete", e.Complete, "took", time.Since(t.now).Round(time.Millisecond))
+	if r.held == nil {
+		t.s.dated(e, t.now)
+	}
 	if !e.Complete {
 		t.again(r.file)
 		return
