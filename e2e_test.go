@@ -187,8 +187,9 @@ func (s *shop) launch() {
 }
 
 // stop stops the agent as a service manager does; it must end with 0.
-func (s *shop) stop() {
+func (s *shop) stop() *os.ProcessState {
 	s.t.Helper()
+	cmd := s.cmd
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		s.t.Fatal(err)
 	}
@@ -201,6 +202,7 @@ func (s *shop) stop() {
 		s.t.Fatal("the agent does not stop")
 	}
 	s.cmd = nil
+	return cmd.ProcessState
 }
 
 // kill ends the agent as a power cut does, but for the disk.

@@ -315,18 +315,6 @@ func TestAnExportThatVanishesIsTold(t *testing.T) { // W23
 	})
 }
 
-func TestAnExportOfTheFutureStopsNoLaterOne(t *testing.T) { // I7, C1
-	inBubble(t, "", "", func(s *store) {
-		s.start()
-		s.writeAt("stock-1.csv", "UPC,On Hand\n"+upcA+",1\n", time.Now().AddDate(37, 0, 0))
-		pass(time.Minute)
-		s.drop("stock-2.csv", upcA+",2")
-		pass(time.Minute)
-		s.want(map[string]int64{upcA: 2})
-		s.end()
-	})
-}
-
 func TestThousandsOfExportsInOneLookAreTaken(t *testing.T) { // W1
 	const n = 1000
 	inBubble(t, "  rate: unlimited\n", "", func(s *store) {

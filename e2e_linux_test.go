@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -170,4 +172,146 @@ func (s *shop) archived() (n int) {
 		s.t.Fatal(err)
 	}
 	return n
+}
+
+// TestSparseExportsOfTenGigabytesAreRefusedAtOnce: they cost next to no disk, and must cost next to no time or memory.
+func TestSparseExportsOfTenGigabytesAreRefusedAtOnce(t *testing.T) { // W21
+	t.Parallel()
+	s := newShop(t, "", "    guard: off\n")
+	names := []string{"nothing.csv", "rows.csv", "row.csv", "between.csv"}
+	for name, text := range map[string]string{
+		"nothing.csv": "",                                 // all of it zeros
+		"rows.csv":    csvText(row(0, 1), row(1, 2)),      // then zeros
+		"row.csv":     csvText(row(0, 1)) + upc(1) + ",2", // that may go on
+		"between.csv": csvText(row(0, 1)),                 // zeros, and then a row
+	} {
+		s.write(name+".tmp", text)
+		if err := os.Truncate(s.path("in/"+name+".tmp"), 10<<30); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.OpenFile(s.path("in/between.csv.tmp"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("\n" + row(2, 3) + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	for _, name := range names {
+		if err := os.Rename(s.path("in/"+name+".tmp"), s.path("in/"+name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.drop("good.csv", row(3, 4))
+	peak := 0
+	s.eventually("all of them are refused", func() bool {
+		peak = max(peak, anonymous(t, s.cmd.Process.Pid))
+		return strings.Count(s.log.String(), "export refused") == len(names)
+	})
+	s.ends(map[string]int64{upc(3): 4})
+	state := s.stop()
+	t.Logf("anonymous memory at the peak: %d MiB; processor time: %v", peak>>20, state.UserTime()+state.SystemTime())
+	if took := state.UserTime() + state.SystemTime(); took > 4*time.Second { // a second each
+		t.Errorf("the agent took %v of the processor", took)
+	}
+	if peak > 64<<20 {
+		t.Errorf("got %d MiB of anonymous memory, want at most 64", peak>>20)
+	}
+}
+
+// TestAnotherUserReadsNothingAndCommandsNothing: also where the data folder was made for all to look into.
+func TestAnotherUserReadsNothingAndCommandsNothing(t *testing.T) { // X2
+	if os.Getuid() != 0 {
+		t.Skip("only root can be another user")
+	}
+	t.Parallel()
+	s := newShop(t, "", "    after: archive\n    guard: {zero: 1%, min: 1}\n")
+	for _, path := range []string{filepath.Dir(s.dir), s.dir, s.path("data"), s.path("in"), s.path("tillpost.yaml")} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(s.path("tillpost.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.path("tillpost.yaml"), append(text, "log: {file: data/logs/till.log}\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.api.SetDown(503)
+	s.start()
+	s.drop("stock-1.csv", row(0, 5), row(1, 6), "bad,row")
+	s.eventually("the export is taken", func() bool { return s.status()["rejects"] == 1.0 })
+	s.drop("stock-2.csv", row(0, 0), row(1, 0))
+	s.eventually("an export is held", func() bool { return s.status()["held"] == 1.0 })
+
+	another := func(command string, args ...string) (output string, ok bool) {
+		t.Helper()
+		cmd := exec.Command(command, args...)
+		cmd.Dir = "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, err := cmd.CombinedOutput()
+		if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+			t.Fatal(err)
+		}
+		return string(out), err == nil
+	}
+	if out, ok := another("cat", s.path("tillpost.yaml")); !ok {
+		t.Fatalf("the other user does not even get there: %s", out)
+	}
+	var files int
+	for _, root := range []string{"token", "data"} {
+		err := filepath.WalkDir(s.path(root), func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			files++
+			if out, ok := another("cat", path); ok {
+				t.Errorf("the other user reads %s: %.100q", path, out)
+			}
+			if out, ok := another("sh", "-c", "echo >> "+path); ok {
+				t.Errorf("the other user writes to %s: %s", path, out)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, need := range []string{"data/outbox.db", "data/agent.json", "data/logs/till.log", "data/rejects/stock-1.csv.rejects.csv", "data/archive/main/stock-1.csv"} {
+		if _, err := os.Stat(s.path(need)); err != nil {
+			t.Errorf("what was to be tried is not there: %v", err)
+		}
+	}
+	if held, _ := os.ReadDir(s.path("data/held")); len(held) == 0 || files < 8 {
+		t.Errorf("%d files were tried", files)
+	}
+	card, err := os.ReadFile(s.path("data/agent.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at struct{ Address, Key string }
+	if err := json.Unmarshal(card, &at); err != nil {
+		t.Fatal(err)
+	}
+	talk := func(key string) string {
+		host, port, _ := strings.Cut(at.Address, ":")
+		out, _ := another("bash", "-c", fmt.Sprintf(`exec 3<>/dev/tcp/%s/%s; printf 'POST /pause HTTP/1.1\r\nHost: %s\r\n%sContent-Length: 4\r\nConnection: close\r\n\r\ntrue' >&3; cat <&3`,
+			host, port, at.Address, key))
+		return out
+	}
+	if out := talk(""); !strings.HasPrefix(out, "HTTP/1.1 403 ") {
+		t.Errorf("without the key the listener answers %q", out)
+	}
+	if st := s.status(); st["state"] != "running" {
+		t.Errorf("the other user has paused the agent: %v", st["state"])
+	}
+	if out := talk("X-Tillpost-Key: " + at.Key + "\\r\\n"); !strings.HasPrefix(out, "HTTP/1.1 200 ") { // so it is the key that is lacking
+		t.Errorf("with the key the listener answers %q", out)
+	}
+	s.stop()
 }
