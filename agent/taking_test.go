@@ -376,6 +376,9 @@ func TestAMissingFolderIsToldAndWaitedFor(t *testing.T) { // W3
 		if st := s.status(); st.Sources[0].State != "folder missing" || st.Sources[0].Problem == "" {
 			s.t.Errorf("got %+v", st.Sources[0])
 		}
+		if s.want(map[string]int64{upcA: 12}); s.requests() != 1 { // a missing folder says nothing of any quantity
+			s.t.Errorf("got %d requests, want 1", s.requests())
+		}
 		if err := os.Rename(in+"-gone", in); err != nil {
 			s.t.Fatal(err)
 		}
