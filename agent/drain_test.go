@@ -148,6 +148,69 @@ func TestTheRateIsKeptOverPausesAndRestarts(t *testing.T) { // A14, R4, R8
 	})
 }
 
+// TestACrashLoopGetsNoBurstForEachStart: an agent that dies and starts again twice a second.
+func TestACrashLoopGetsNoBurstForEachStart(t *testing.T) { // A14, P4, R8
+	inBubble(t, "  rate: 1/s\n  burst: 10\n", "", func(s *store) {
+		s.drop("stock.csv", manyRows(150)...)
+		s.start()
+		pass(33 * time.Second) // the export is taken, and the bucket spent
+		before := s.requests()
+		const lives = 60
+		for range lives {
+			pass(500 * time.Millisecond)
+			s.end()
+			s.start()
+		}
+		if n := s.requests() - before; n > lives/2+1 {
+			s.t.Errorf("got %d requests in %d lives of half a second, want the rate of one a second", n, lives)
+		}
+		s.end()
+	})
+}
+
+func TestWhatCouldOversellGoesFirst(t *testing.T) { // promise 9, I14
+	inBubble(t, "  rate: 1/s\n  burst: 1\n  concurrency: 1\n  dead_retry: 1h\n", "    rescan: 1s\n    settle: 0s\n    guard: off\n", func(s *store) {
+		s.drop("stock.csv", rowsOf(0, 30, 5)...)
+		inject(s.t, s.api, "422,code="+upcN(29))
+		s.start()
+		pass(10 * time.Minute)
+		if st := s.status(); st.Delivered != 29 || st.Dead != 1 {
+			s.t.Fatalf("got %+v", st)
+		}
+		s.line.cut.Store(true)
+		for i, q := range []int{9, 3, 0} { // more first, so that it is the oldest, then less, then nothing
+			s.drop("stock.csv", rowsOf(10*i, 9, q)...)
+			pass(20 * time.Minute)
+		}
+		pass(2 * time.Hour) // the dead letter is to be tried again
+		s.line.cut.Store(false)
+		before := s.requests()
+		pass(5 * time.Minute)
+		order := ""
+		for _, r := range s.api.Journal()[before:] {
+			order += map[int64]string{0: "z", 3: "f", 9: "m", 5: "d"}[r.Quantity]
+		}
+		at := strings.Index(order, "m") // the turn of the oldest
+		if at < 0 || at > 3 {
+			s.t.Fatalf("got %s, want the oldest among the first four", order)
+		}
+		var others string
+		for i, c := range order {
+			if i%4 == at {
+				if i < 24 && c != 'm' {
+					s.t.Errorf("got %s, want every fourth to be the oldest", order)
+				}
+			} else {
+				others += string(c)
+			}
+		}
+		if strings.TrimLeft(strings.TrimLeft(strings.TrimLeft(others, "z"), "f"), "md") != "" || len(order) != 28 || !strings.HasSuffix(order, "d") {
+			s.t.Errorf("got %s, want nothing first, then less, then more, and the dead letter last", order)
+		}
+		s.end()
+	})
+}
+
 // TestABadProductDoesNotHoldUpTheOthers: each of these says that the whole API is not well, and is about one key alone.
 func TestABadProductDoesNotHoldUpTheOthers(t *testing.T) { // I14
 	for _, fault := range []string{"401", "403", "html", "portal", "302", "503", "503,retry-after=3600", "429,retry-after=600", "hang", "close", "500"} {
