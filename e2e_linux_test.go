@@ -70,9 +70,26 @@ type gate struct {
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.arrived <- struct{}{}
-	<-g.through
-	g.Handler.ServeHTTP(w, r)
+	select {
+	case g.arrived <- struct{}{}:
+	case <-r.Context().Done(): // the test is over
+		return
+	}
+	select {
+	case <-g.through:
+		g.Handler.ServeHTTP(w, r)
+	case <-r.Context().Done():
+	}
+}
+
+// wait waits for a request at the gate.
+func (g *gate) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-g.arrived:
+	case <-time.After(patience):
+		t.Fatal("no request comes")
+	}
 }
 
 // TestKilledBetweenTheAnswerAndItsCommit: the API has acknowledged an update, and the agent is killed when it begins to
@@ -87,7 +104,7 @@ func TestKilledBetweenTheAnswerAndItsCommit(t *testing.T) { // P2, I12
 	for i, call := range []string{"pwrite64", "fdatasync", "pwrite64", "fdatasync"} {
 		s.start()
 		s.drop("stock.csv", row(i, 5)) // a product that nothing is in doubt about
-		<-g.arrived
+		g.wait(t)
 		died := s.killAt(call, "data/outbox.db")
 		g.through <- struct{}{}
 		died()
@@ -99,7 +116,7 @@ func TestKilledBetweenTheAnswerAndItsCommit(t *testing.T) { // P2, I12
 			t.Errorf("%s: after the kill: got %v pending, %v delivered", call, st["pending"], st["delivered"])
 		}
 		s.start()
-		<-g.arrived
+		g.wait(t)
 		g.through <- struct{}{}
 		s.ends(want)
 		if n := s.requests(); n != 2*uint64(i+1) {

@@ -161,6 +161,10 @@ func TestAnExportOfTheFutureIsToldAndStopsNoLaterOne(t *testing.T) { // W11, I7
 		if n := s.lines(told); n != 1 || s.lines("level=WARN") != 1 || s.lines("its time is 2037-") == 0 {
 			s.t.Errorf("it was told %d times, want once, with its time", n)
 		}
+		pass(time.Hour)
+		s.writeAt("late.csv", "UPC,On Hand\n"+upcA+",7\n", time.Now().Add(-10*time.Minute)) // later than those came
+		pass(time.Minute)
+		s.want(map[string]int64{upcA: 7, upcB: 1})
 		s.drop("stock-3.csv", upcA+",3")
 		pass(time.Minute)
 		s.want(map[string]int64{upcA: 3, upcB: 1})
