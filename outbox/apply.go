@@ -81,7 +81,7 @@ func (t *txn) release(key []byte, r *record) (leased bool) {
 	k, rev, quantity := string(key), r.rev, r.wanted
 	t.after = append(t.after, func() {
 		if l := t.o.leases[k]; l != nil && !l.sent {
-			l.rev, l.quantity, l.idle = rev, quantity, false
+			l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false
 		}
 	})
 	return true
