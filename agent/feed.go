@@ -3,6 +3,7 @@ package agent
 import (
 	"sync"
 
+	"tillpost/export"
 	"tillpost/outbox"
 )
 
@@ -26,7 +27,8 @@ type batch struct {
 type fedRow struct {
 	line    uint64
 	figure  int64
-	end     int // of its key in keys
+	end     int // of its key in keys, and
+	other   int // of the other key that it could be identified by, which comes behind
 	counted bool
 	void    bool // no update: see outbox.Intake.Void
 }
@@ -37,20 +39,22 @@ func newFeed(in *outbox.Intake) *feed {
 	return &feed{in: in, now: &batch{}}
 }
 
-// add takes a row; key may be used again.
-func (f *feed) add(line uint64, key []byte, figure int64, counted bool) {
-	f.put(key, fedRow{line: line, figure: figure, counted: counted})
+// add takes a row; its keys may be used again.
+func (f *feed) add(row export.Row, counted bool) {
+	f.put(row.Key, row.Other, fedRow{line: uint64(row.Line), figure: row.Figure, counted: counted})
 }
 
 // void takes a row that names a key and is a reject.
 func (f *feed) void(line uint64, key []byte) {
-	f.put(key, fedRow{line: line, void: true})
+	f.put(key, nil, fedRow{line: line, void: true})
 }
 
-func (f *feed) put(key []byte, r fedRow) {
+func (f *feed) put(key, other []byte, r fedRow) {
 	b := f.now
 	b.keys = append(b.keys, key...)
 	r.end = len(b.keys)
+	b.keys = append(b.keys, other...)
+	r.other = len(b.keys)
 	b.rows = append(b.rows, r)
 	if len(b.rows) == batchRows {
 		f.pass()
@@ -92,13 +96,13 @@ func (f *feed) close() error {
 func (b *batch) handOver(in *outbox.Intake) error {
 	at := 0
 	for _, r := range b.rows {
-		key := b.keys[at:r.end]
-		at = r.end
+		key, other := b.keys[at:r.end], b.keys[r.end:r.other]
+		at = r.other
 		var err error
 		if r.void {
 			err = in.Void(r.line, key)
 		} else {
-			err = in.Add(r.line, key, r.figure, r.counted)
+			err = in.AddAs(r.line, key, other, r.figure, r.counted)
 		}
 		if err != nil {
 			return err

@@ -242,6 +242,9 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 		return err
 	}
 	r.how, r.taken.Reasons = rows.Detected(), outbox.Reasons{}
+	if rows.Whole, err = t.s.a.box.KnowsSKUs(); err != nil {
+		return err
+	}
 	held, last := int64(0), int64(0) // the rows at the end that may be cut: those that wait, and those that count
 	for row, err := range rows.All() {
 		if err != nil {
@@ -277,7 +280,10 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 		if row.Unterminated {
 			last++
 		}
-		to.add(uint64(row.Line), row.Key, row.Figure, counted && !row.Unterminated)
+		if row.Blank {
+			continue
+		}
+		to.add(row, counted && !row.Unterminated)
 	}
 	t.in.Listed(x, t.s.redactAll(r.how.Headings), r.how.Delimiter)
 	sum := rows.Summary()

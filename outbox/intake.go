@@ -146,11 +146,7 @@ func rankOf(modTime, now time.Time) uint64 {
 // Add adds a row of the export that was begun last. key is inventory's encoded key and may be reused; figure is the
 // POS's. counted says that the row was counted in an earlier reading of the same export.
 func (in *Intake) Add(line uint64, key []byte, figure int64, counted bool) error {
-	n := len(in.exports) - 1
-	if !validKey(key) {
-		return fmt.Errorf("line %d of %s: %x is not an encoded key", line, in.exports[n].Name, key)
-	}
-	return in.add(n, line, key, figure, counted, false)
+	return in.put(spilled{line: line, key: key, figure: figure, counted: counted})
 }
 
 // Void says that a row of the export that was begun last names a key and is no update: its figure cannot be read. Where
@@ -160,14 +156,20 @@ func (in *Intake) Void(line uint64, key []byte) error {
 	if in.exports[n].Settle != inventory.DuplicatesSum || !validKey(key) {
 		return nil
 	}
-	return in.add(n, line, key, 0, true, true)
+	return in.put(spilled{line: line, key: key, counted: true, void: true})
 }
 
-func (in *Intake) add(n int, line uint64, key []byte, figure int64, counted, void bool) error {
+// put spills a row of the export that was begun last.
+func (in *Intake) put(r spilled) error {
+	r.export = uint64(len(in.exports) - 1)
+	x := in.exports[r.export]
+	if !validKey(r.key) || r.other != nil && !validKey(r.other) {
+		return fmt.Errorf("line %d of %s: %x is not an encoded key", r.line, x.Name, r.key)
+	}
 	in.settled = false
-	in.exports[n].rows++
-	if err := in.spill.add(uint64(n), line, key, figure, counted, void); err != nil {
-		return diskError(in.o.dir, fmt.Errorf("spill rows of %s: %w", in.exports[n].Name, err))
+	x.rows++
+	if err := in.spill.add(&r); err != nil {
+		return diskError(in.o.dir, fmt.Errorf("spill rows of %s: %w", x.Name, err))
 	}
 	return nil
 }
@@ -257,24 +259,49 @@ type extent struct {
 	sum    uint32 // CRC-32C
 }
 
-// add appends a row: export, line (uvarints), figure (varint), counted and void (bits of 1 byte), key (uvarint length,
-// bytes).
-func (s *spill) add(export, line uint64, key []byte, figure int64, counted, void bool) error {
-	b := binary.AppendUvarint(s.record[:0], export)
-	b = binary.AppendUvarint(b, line)
-	b = binary.AppendVarint(b, figure)
+// spilled is a row on its way into the spill.
+type spilled struct {
+	export  uint64
+	line    uint64
+	figure  int64
+	counted bool
+	void    bool
+	key     []byte
+	other   []byte // the key that it takes over; nil = none
+}
+
+// The flags of a spilled row.
+const (
+	spillCounted = 1 << iota
+	spillVoid
+	spillOther
+)
+
+// add appends a row: export, line (uvarints), figure (varint), flags (1 byte), key (uvarint length, bytes) and, where
+// flagged, the other key.
+func (s *spill) add(r *spilled) error {
+	b := binary.AppendUvarint(s.record[:0], r.export)
+	b = binary.AppendUvarint(b, r.line)
+	b = binary.AppendVarint(b, r.figure)
 	flags := byte(0)
-	if counted {
-		flags |= 1
+	if r.counted {
+		flags |= spillCounted
 	}
-	if void {
-		flags |= 2
+	if r.void {
+		flags |= spillVoid
+	}
+	if r.other != nil {
+		flags |= spillOther
 	}
 	b = append(b, flags)
-	b = binary.AppendUvarint(b, uint64(len(key)))
-	b = append(b, key...)
+	b = binary.AppendUvarint(b, uint64(len(r.key)))
+	b = append(b, r.key...)
+	if r.other != nil {
+		b = binary.AppendUvarint(b, uint64(len(r.other)))
+		b = append(b, r.other...)
+	}
 	s.record = b
-	p := &s.parts[hashOf(key)>>56]
+	p := &s.parts[hashOf(r.key)>>56]
 	if len(p.block)+len(b) > s.most && len(p.block) > 0 {
 		if err := s.store(p); err != nil {
 			return err
@@ -310,6 +337,7 @@ type row struct {
 	counted bool // in an earlier reading
 	void    bool // fell to `duplicates: reject`, or cannot be added up
 	key     []byte
+	other   []byte // the key that it takes over; nil = none
 }
 
 // partitionRows holds one partition's rows in memory; its slices are used again for the next partition.
@@ -371,13 +399,16 @@ func (p *partitionRows) parse(block []byte, order []int) error {
 		r := row{export: int(d.uvarint()), line: d.uvarint(), figure: d.varint()}
 		flags := d.bytes(1)
 		r.key = d.bytes(d.uvarint())
+		if !d.bad && flags[0]&spillOther != 0 {
+			r.other = d.bytes(d.uvarint())
+		}
 		if d.bad {
 			return errSpill
 		}
 		if order[r.export] < 0 {
 			continue
 		}
-		r.counted, r.void = flags[0]&1 != 0, flags[0]&2 != 0
+		r.counted, r.void = flags[0]&spillCounted != 0, flags[0]&spillVoid != 0
 		r.hash = hashOf(r.key)
 		p.rows = append(p.rows, r)
 	}
@@ -430,8 +461,13 @@ func (p *partitionRows) shrink() {
 	buf := make([]byte, 0, len(p.buf))
 	for i := range p.rows {
 		at := len(buf)
-		buf = append(buf, p.rows[i].key...)
-		p.rows[i].key = buf[at:len(buf):len(buf)]
+		r := &p.rows[i]
+		buf = append(buf, r.key...)
+		r.key = buf[at:len(buf):len(buf)]
+		if at = len(buf); r.other != nil {
+			buf = append(buf, r.other...)
+			r.other = buf[at:len(buf):len(buf)]
+		}
 	}
 	p.buf = buf
 }

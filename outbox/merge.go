@@ -218,6 +218,9 @@ func (m *merge) settle(part *partitionRows, first, later *row) {
 		part.settled[first.export]++
 	}
 	counted := first.counted && later.counted
+	if later.other != nil {
+		first.other = later.other
+	}
 	switch x.Reading.Settle {
 	case inventory.DuplicatesLast:
 		first.line, first.figure = later.line, later.figure
@@ -390,6 +393,9 @@ func (m *merge) key(hash uint64, rows []row) error {
 		}
 		counts := x.counts
 		if x.see(r, q, &now) {
+			if by != nil && r.other == nil {
+				r.other = by.other
+			}
 			by = r
 		}
 		if !r.counted {
@@ -397,6 +403,8 @@ func (m *merge) key(hash uint64, rows []row) error {
 		}
 	}
 	switch {
+	case by != nil && by.other != nil:
+		return m.in.deltas.heir(by.export, by.line, now.wanted, now.rank, key, by.other)
 	case by != nil && (!before.known || now.wanted != before.wanted):
 		return m.in.deltas.want(by.export, by.line, now.wanted, now.rank, key)
 	case now.rank > covered:
@@ -416,7 +424,7 @@ type view struct {
 // the contract). It reports whether the export has set the quantity.
 func (x *incoming) see(r *row, q int64, v *view) bool {
 	older := x.rank < v.rank || x.rank == v.rank && r.counted // what was counted has been taken into account
-	same := v.known && q == v.wanted
+	same := v.known && q == v.wanted && r.other == nil        // what was known under another key is true no longer
 	switch {
 	case same && !r.counted:
 		x.counts.Unchanged++
