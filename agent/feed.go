@@ -30,8 +30,16 @@ type fedRow struct {
 	end     int // of its key in keys, and
 	other   int // of the other key that it could be identified by, which comes behind
 	counted bool
-	void    bool // no update: see outbox.Intake.Void
+	kind    rowKind
 }
+
+type rowKind uint8
+
+const (
+	rowUpdate rowKind = iota
+	rowVoid           // see outbox.Intake.Void
+	rowBlank          // see outbox.Intake.Name
+)
 
 const batchRows = 4096
 
@@ -41,12 +49,16 @@ func newFeed(in *outbox.Intake) *feed {
 
 // add takes a row; its keys may be used again.
 func (f *feed) add(row export.Row, counted bool) {
-	f.put(row.Key, row.Other, fedRow{line: uint64(row.Line), figure: row.Figure, counted: counted})
+	r := fedRow{line: uint64(row.Line), figure: row.Figure, counted: counted}
+	if row.Blank {
+		r.kind = rowBlank
+	}
+	f.put(row.Key, row.Other, r)
 }
 
 // void takes a row that names a key and is a reject.
-func (f *feed) void(line uint64, key []byte) {
-	f.put(key, nil, fedRow{line: line, void: true})
+func (f *feed) void(reject *export.Reject) {
+	f.put(reject.Key, reject.Other, fedRow{line: uint64(reject.Line), kind: rowVoid})
 }
 
 func (f *feed) put(key, other []byte, r fedRow) {
@@ -99,9 +111,12 @@ func (b *batch) handOver(in *outbox.Intake) error {
 		key, other := b.keys[at:r.end], b.keys[r.end:r.other]
 		at = r.other
 		var err error
-		if r.void {
-			err = in.Void(r.line, key)
-		} else {
+		switch r.kind {
+		case rowVoid:
+			err = in.Void(r.line, key, other)
+		case rowBlank:
+			err = in.Name(r.line, key, other)
+		default:
 			err = in.AddAs(r.line, key, other, r.figure, r.counted)
 		}
 		if err != nil {

@@ -17,17 +17,18 @@ func isSKU(key []byte) bool { return key[0] == 's' }
 // AddAs is Add for a row that could be identified by another key as well (empty = by none): where anything is known under
 // that, the row's key takes it over.
 func (in *Intake) AddAs(line uint64, key, other []byte, figure int64, counted bool) error {
-	if len(other) == 0 {
-		return in.Add(line, key, figure, counted)
+	x := in.exports[len(in.exports)-1]
+	r := spilled{line: line, key: key, figure: figure, counted: counted, also: x.lacks.alias(x, key, other)}
+	if len(other) > 0 {
+		inherits, err := in.o.inheritable(other)
+		if err != nil {
+			return err
+		}
+		if inherits {
+			r.other = other
+		}
 	}
-	inherits, err := in.o.inheritable(other)
-	if err != nil {
-		return err
-	}
-	if !inherits {
-		return in.Add(line, key, figure, counted)
-	}
-	return in.put(spilled{line: line, key: key, other: other, figure: figure, counted: counted})
+	return in.put(r)
 }
 
 // KnowsSKUs reports whether anything may be known under a SKU: else no row has anything to take over.
