@@ -64,9 +64,9 @@ func TestAChangedConfigIsTakenUpWhileRunning(t *testing.T) { // the contract's c
 // TestAChangeOfTheConfigLosesAndRepeatsNoRequest: it comes while requests are on their way, several times.
 func TestAChangeOfTheConfigLosesAndRepeatsNoRequest(t *testing.T) { // I12, I20, the contract's config
 	t.Parallel()
-	s := newStore(t, mockapi.Options{Latency: 40 * time.Millisecond})
+	s := newStore(t, mockapi.Options{Latency: 200 * time.Millisecond})
 	good := read(t, s.config)
-	const rows = 1500
+	const rows = 600
 	var text strings.Builder
 	text.WriteString("Store,UPC,Qty\n")
 	for i := range rows {
@@ -75,10 +75,11 @@ func TestAChangeOfTheConfigLosesAndRepeatsNoRequest(t *testing.T) { // I12, I20,
 	s.write("pos/stock.csv", text.String())
 	_, log, stop := start(t, "run", "--config", s.config)
 	for n, rate := range []string{"300/s", "unlimited"} {
-		eventually(t, "requests are on their way", func() bool { return s.api.Counters().Requests > uint64(n)*50 && s.api.Counters().InFlight > 0 })
+		eventually(t, "requests are on their way", func() bool { return s.api.Counters().Requests > uint64(n)*20 && s.api.Counters().InFlight > 0 })
 		s.write("tillpost.yaml", strings.Replace(good, "rate: unlimited", "burst: 1, rate: "+rate, 1))
 		eventually(t, "the config is taken up", func() bool { return strings.Count(log.String(), "it is taken up") == n+1 })
 	}
+	s.api.SetLatency(0, 0)
 	eventually(t, "all is delivered", func() bool { status, ok := s.status(); return ok && status.Delivered == rows && status.Pending == 0 })
 	if code := stop(); code != statusDone {
 		t.Errorf("run: got %d; its log:\n%s", code, log)
