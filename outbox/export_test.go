@@ -49,3 +49,13 @@ func (o *Outbox) SetFormat(n uint32) error {
 		return tx.Bucket(bucketMeta).Put(keyFormat, seal(keyFormat, binary.BigEndian.AppendUint32(nil, n)))
 	})
 }
+
+// SetMachine makes the file one of another machine.
+func (o *Outbox) SetMachine(hash string) error {
+	return o.update(func(t *txn) error {
+		id := *t.state.Identity
+		id.Machine = hash
+		t.state.Identity = &id
+		return nil
+	})
+}
