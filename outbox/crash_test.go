@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,24 +21,43 @@ import (
 // writerEnv makes the test binary a writer on the outbox in the folder that it names.
 const writerEnv = "TILLPOST_TEST_OUTBOX_WRITER"
 
+// More of the writer's environment: after how many exports it ends (else it is killed), and whether it leaves out fsync.
+const (
+	writerExports = "TILLPOST_TEST_OUTBOX_EXPORTS"
+	writerNoSync  = "TILLPOST_TEST_OUTBOX_NOSYNC"
+)
+
 // writerKeys is how many products each export of the writer names, all with the export's number as their quantity.
 const writerKeys = 60
 
 func writerKey(i int) []byte { return inventory.Key{Store: "3", UPC: fmt.Sprint(1000 + i)}.Encode() }
 
-// write takes exports and acknowledges updates until it is killed, and says what is done once it is.
+// write takes exports and acknowledges updates until it is killed or has taken as many as it is to, and says what is done
+// once it is.
 func write(dir string) {
 	err := func() error {
-		box, err := outbox.Open(dir, outbox.Options{Confirm: time.Millisecond})
+		box, err := outbox.Open(dir, outbox.Options{Destination: asAgent.Destination, Confirm: time.Millisecond, NoSync: os.Getenv(writerNoSync) != ""})
 		if err != nil {
 			return err
+		}
+		if why := box.Opening().Foreign; why != "" {
+			return errors.New(why)
 		}
 		box.SetSizes(50, 20, 64, 32)
 		if _, err := box.Resume(context.Background()); err != nil {
 			return err
 		}
+		most := int64(math.MaxInt64)
+		if text := os.Getenv(writerExports); text != "" {
+			if most, err = strconv.ParseInt(text, 10, 64); err != nil {
+				return err
+			}
+		}
 		var results []outbox.Result
 		for n := next(box); ; n++ {
+			if n > most {
+				return box.Close()
+			}
 			if err := writeExport(box, n); err != nil {
 				return err
 			}
@@ -61,6 +82,9 @@ func write(dir string) {
 			}
 		}
 	}()
+	if err == nil {
+		return
+	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
@@ -107,29 +131,48 @@ func TestAKilledWriterLosesNothing(t *testing.T) {
 		if lost, err := box.Resume(t.Context()); err != nil || len(lost) > 0 {
 			t.Fatalf("resume: lost %v, %v", lost, err)
 		}
-		n := next(box) - 1
-		if n < said["export"] {
-			t.Errorf("the newest export is %d, the writer said %d", n, said["export"])
-		}
-		for i := range writerKeys {
-			k, err := box.Lookup(writerKey(i))
-			if n == 0 && errors.Is(err, outbox.ErrUnknown) {
-				continue
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if *k.Wanted != n {
-				t.Errorf("%v: wanted is %d, others say %d: an export was taken in part", k.Key, *k.Wanted, n)
-			}
-			if acked := said[k.Key.UPC]; acked > 0 && (k.Acked == nil || *k.Acked < acked) {
-				t.Errorf("%v: %d was acknowledged, got %+v", k.Key, acked, k)
-			}
-			if !k.Pending && (k.Acked == nil || *k.Acked != n) {
-				t.Errorf("%v: %d is neither pending nor acknowledged: got %+v", k.Key, n, k)
-			}
+		for _, complaint := range lostOf(box, said) {
+			t.Error(complaint)
 		}
 		outboxtest.Close(t, box)
+	}
+}
+
+// lostOf tells what of what the writer has said is not so: by "export" or UPC, the greatest number that it told of.
+func lostOf(box *outbox.Outbox, said map[string]int64) (complaints []error) {
+	lost := func(format string, args ...any) { complaints = append(complaints, fmt.Errorf(format, args...)) }
+	n := next(box) - 1
+	if n < said["export"] {
+		lost("the newest export is %d, the writer said %d", n, said["export"])
+	}
+	for i := range writerKeys {
+		k, err := box.Lookup(writerKey(i))
+		if n == 0 && errors.Is(err, outbox.ErrUnknown) {
+			continue
+		}
+		if err != nil {
+			lost("%w", err)
+			continue
+		}
+		if *k.Wanted != n {
+			lost("%v: wanted is %d, others say %d: an export was taken in part", k.Key, *k.Wanted, n)
+		}
+		if acked := said[k.Key.UPC]; acked > 0 && (k.Acked == nil || *k.Acked < acked) {
+			lost("%v: %d was acknowledged, got %+v", k.Key, acked, k)
+		}
+		if !k.Pending && (k.Acked == nil || *k.Acked != n) {
+			lost("%v: %d is neither pending nor acknowledged: got %+v", k.Key, n, k)
+		}
+	}
+	return complaints
+}
+
+// listen notes a line of the writer.
+func listen(said map[string]int64, line string) {
+	var what string
+	var n int64
+	if _, err := fmt.Sscan(line, &what, &n); err == nil {
+		said[what] = max(said[what], n)
 	}
 }
 
@@ -152,11 +195,7 @@ func killWriter(t *testing.T, dir string, said map[string]int64) {
 	}
 	left := rand.IntN(300)
 	for lines := bufio.NewScanner(out); lines.Scan(); left-- {
-		var what string
-		var n int64
-		if _, err := fmt.Sscan(lines.Text(), &what, &n); err == nil {
-			said[what] = max(said[what], n)
-		}
+		listen(said, lines.Text())
 		if left == 0 {
 			if err := cmd.Process.Kill(); err != nil {
 				t.Error(err)

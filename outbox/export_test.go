@@ -59,3 +59,12 @@ func (o *Outbox) SetMachine(hash string) error {
 		return nil
 	})
 }
+
+// OfThisTime reports whether an agent would trust the ledger, as far as the file and its mark tell.
+func (o *Outbox) OfThisTime() bool {
+	var id identity
+	if o.state.Identity != nil {
+		id = *o.state.Identity
+	}
+	return id.foreign("", fileID{}, readMark(o.dir)) == ""
+}
