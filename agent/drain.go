@@ -134,8 +134,12 @@ func (d *drain) post(ctx context.Context) {
 			d.answers <- answered{lease: l}
 			continue
 		}
-		sent := time.Now()
-		ans := d.a.client.Post(ctx, inventory.Update{Key: key, Quantity: d.a.box.Take(l)})
+		sent, quantity := time.Now(), d.a.box.Take(l)
+		if d.a.box.Withdrawn(l) {
+			d.answers <- answered{lease: l}
+			continue
+		}
+		ans := d.a.client.Post(ctx, inventory.Update{Key: key, Quantity: quantity})
 		if isAlarm(ans) {
 			d.alarms.Add(1)
 		}

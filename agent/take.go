@@ -54,6 +54,7 @@ type reading struct {
 	fallen  []outbox.Reject // those, and
 	spared  int64           // how many more of them are only counted
 	rank    uint64
+	blind   int64        // rejects that name no product
 	held    *outbox.Held // that is released; nil = it is none
 }
 
@@ -174,7 +175,7 @@ func (t *taking) unread(f watcher.File, err error) {
 func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	f, s := r.file, t.s
 	spec := outbox.Reading{Source: s.conf.Name, Name: f.Name, Family: family(f.Name), Size: f.Size, ModTime: f.ModTime(),
-		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: s.rank(f, t.now)}
+		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing(), Rank: s.rank(f, t.now)}
 	if known.Export != 0 && !known.Complete {
 		// Perhaps these are the bytes of which all but the last row was taken: known once they are read.
 		e, err := s.a.box.Export(known.Export)
@@ -242,6 +243,11 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 		return err
 	}
 	r.how, r.taken.Reasons = rows.Detected(), outbox.Reasons{}
+	if rows.Whole = t.s.zeroesMissing(); !rows.Whole {
+		if rows.Whole, err = t.s.a.box.KnowsSKUs(); err != nil {
+			return err
+		}
+	}
 	held, last := int64(0), int64(0) // the rows at the end that may be cut: those that wait, and those that count
 	for row, err := range rows.All() {
 		if err != nil {
@@ -263,7 +269,9 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 				return err
 			}
 			if reject.Key != nil {
-				to.void(uint64(reject.Line), reject.Key)
+				to.void(reject)
+			} else {
+				r.blind++
 			}
 			if reject.Unterminated {
 				last++
@@ -277,7 +285,7 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 		if row.Unterminated {
 			last++
 		}
-		to.add(uint64(row.Line), row.Key, row.Figure, counted && !row.Unterminated)
+		to.add(row, counted && !row.Unterminated)
 	}
 	t.in.Listed(x, t.s.redactAll(r.how.Headings), r.how.Delimiter)
 	sum := rows.Summary()
@@ -373,6 +381,7 @@ func (t *taking) commit(ctx context.Context) error {
 	if !slices.ContainsFunc(t.readings, func(r reading) bool { return !r.dropped || r.taken.Refused != "" }) {
 		return nil
 	}
+	t.track()
 	if err := errors.Join(t.settle(), ctx.Err()); err != nil {
 		return err
 	}
@@ -415,7 +424,7 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 		log.Error("export refused: nothing of it was taken", "err", e.Refused)
 		return
 	}
-	log.Info("export taken", "rows", e.Rows, "new", e.New, "changed", e.Changed, "to_zero", e.Zero, "unchanged", e.Unchanged,
+	log.Info("export taken", "rows", e.Rows, "new", e.New, "changed", e.Changed, "to_zero", e.Zero, "missing", e.Missing, "unchanged", e.Unchanged,
 		"older", e.Older, "rejects", e.Rejects, "complete", e.Complete, "took", time.Since(t.now).Round(time.Millisecond))
 	if !e.Complete {
 		t.again(r.file)

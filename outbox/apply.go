@@ -6,10 +6,11 @@ type exportRef struct{ id, source uint64 }
 // applyChunk brings a chunk of a delta into the records and the queue.
 func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 	return eachDelta(chunk, func(d deltaRow) error {
-		if !validKey(d.key) || d.kind == deltaWant && d.export >= uint64(len(exports)) {
+		wants := d.kind != deltaTouch
+		if !validKey(d.key) || wants && d.export >= uint64(len(exports)) || d.kind == deltaHeir && !validKey(d.other) {
 			return errDelta
 		}
-		if d.kind == deltaWant {
+		if wants {
 			t.wants++
 		}
 		disk := t.diskKey(d.key)
@@ -20,11 +21,16 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		was := r
 		r.rank = max(r.rank, d.rank)
 		switch {
-		case d.kind == deltaTouch:
+		case !wants:
 			if !ok || r.rank == was.rank {
 				return nil
 			}
-		case !r.is(flagWanted) || r.wanted != d.quantity:
+		case d.kind == deltaHeir || !r.is(flagWanted) || r.wanted != d.quantity:
+			if d.kind == deltaHeir {
+				if err := t.inherit(&r, d.other, d.rank, age); err != nil {
+					return err
+				}
+			}
 			by := exports[d.export]
 			r.wanted, r.export, r.line = d.quantity, by.id, d.line
 			r.set(flagWanted)
@@ -81,7 +87,7 @@ func (t *txn) release(key []byte, r *record) (leased bool) {
 	k, rev, quantity := string(key), r.rev, r.wanted
 	t.after = append(t.after, func() {
 		if l := t.o.leases[k]; l != nil && !l.sent {
-			l.rev, l.quantity, l.idle = rev, quantity, false
+			l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false
 		}
 	})
 	return true

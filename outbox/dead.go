@@ -122,19 +122,7 @@ func (o *Outbox) DiscardDead(ids []string) (n int64, unknown []string, err error
 	if err := o.finish(); err != nil {
 		return 0, nil, err
 	}
-	return o.eachDead(ids, func(t *txn, disk []byte, r *record) error {
-		if err := errs(t.undue(disk, r), t.dead.Delete(disk)); err != nil {
-			return err
-		}
-		if t.leased(disk[8:]) {
-			r.doubtAny() // it may be on its way: whatever is wanted next is news
-		}
-		t.state.Rev++
-		r.rev, r.wanted, r.export, r.line = t.state.Rev, 0, 0, 0
-		r.retryAt(0, 0)
-		r.clear(flagWanted | flagDead | flagUnknown | flagAgain | flagSource)
-		return nil
-	})
+	return o.eachDead(ids, (*txn).withdraw)
 }
 
 // eachDead calls act for the records of the dead letters that ids name, nil = all, and writes them.

@@ -111,7 +111,7 @@ func either[T comparable](found, known T) T {
 	return found
 }
 
-// dropMissing forgets named sets and lists of rejects that were not restored with the file.
+// dropMissing forgets named sets, tracks and lists of rejects that were not restored with the file.
 func (t *txn) dropMissing(dir string) error {
 	b := t.tx.Bucket(bucketSources)
 	sources := map[string]Source{}
@@ -137,6 +137,11 @@ func (t *txn) dropMissing(dir string) error {
 		for family, ref := range s.Lists {
 			if gone("listed", ref.File) {
 				delete(s.Lists, family)
+			}
+		}
+		for family, ref := range s.Tracks {
+			if gone("named", ref.File) {
+				delete(s.Tracks, family)
 			}
 		}
 		if err := putJSON(b, []byte(name), s); err != nil {

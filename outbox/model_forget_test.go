@@ -12,6 +12,7 @@ import (
 // forget lets more than 400 days pass and exports come, and forgets the keys at 0 that none has named since.
 func (w *world) forget() {
 	w.advance(401 * 24 * 3600)
+	w.late = nil // last rows came long ago
 	w.look()
 	if w.half {
 		w.resume()

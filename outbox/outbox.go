@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -132,9 +133,10 @@ type Outbox struct {
 
 	opening Opening // what Open did; not changed after it
 
-	intake sync.Mutex // held while a look is settled, accepted and applied, and by whatever else changes last wanted quantities
-	write  sync.Mutex // held by update, from reading the state until the new one is known
-	broken error      // under write: a commit failed and nobody knows whether it counts
+	intake sync.Mutex                // held while a look is settled, accepted and applied, and by whatever else changes last wanted quantities
+	skus   atomic.Pointer[skuFilter] // nil = it is to be made
+	write  sync.Mutex                // held by update, from reading the state until the new one is known
+	broken error                     // under write: a commit failed and nobody knows whether it counts
 
 	mu     sync.Mutex        // guards what follows
 	rank   uint64            // the greatest given, though perhaps not committed

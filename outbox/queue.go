@@ -120,6 +120,9 @@ type Lease struct {
 	quantity int64
 	sent     bool // Take was called: its request may have left
 	idle     bool // with Ledger: still nothing waits
+
+	withdrawn bool // nobody wants it any more, and it was not sent, and
+	kept      bool // Take has seen that
 }
 
 // errNothing ends a transaction that has nothing to write.
@@ -387,11 +390,12 @@ func (t *txn) leased(key []byte) bool {
 }
 
 // Take is called just before the request of a lease leaves and says what to send: the newest quantity, which may be
-// newer than at the time of the lease. An older one is never sent after it. Promise 3 of the contract.
+// newer than at the time of the lease. An older one is never sent after it. Promise 3 of the contract. See Withdrawn.
 func (o *Outbox) Take(l *Lease) int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	l.sent = true
+	l.kept = l.withdrawn
+	l.sent = !l.kept
 	return l.quantity
 }
 
