@@ -109,7 +109,8 @@ type state struct {
 	LastAck     time.Time `json:"last_ack"` // when the API acknowledged something last
 	Clock       time.Time `json:"clock"`    // of the last Turn that wrote
 
-	Forgotten bool `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
+	Setup     string `json:"setup,omitempty"`     // see SetUp
+	Forgotten bool   `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
 
 	Identity *identity `json:"identity,omitempty"` // of this file, since an agent has opened it first; never changed in place
 }
