@@ -72,6 +72,18 @@ func TestWhatWasDeliveredIsSentAgainWhereTheLedgerIsFromElsewhere(t *testing.T) 
 				reopen(t, dir, asAgent)
 			}
 		}, ""},
+		"nights in which the mark cannot be written": {func(t *testing.T, dir string) {
+			inTheWay := filepath.Join(dir, "outbox.mark.tmp")
+			if err := os.Mkdir(inTheWay, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				reopen(t, dir, asAgent)
+			}
+			if err := os.Remove(inTheWay); err != nil {
+				t.Fatal(err)
+			}
+		}, ""},
 		"the file is one opening older": {func(t *testing.T, dir string) {
 			file := keep(t, dir, "outbox.db")
 			reopen(t, dir, asAgent)
