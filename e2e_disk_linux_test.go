@@ -174,12 +174,7 @@ func TestNothingIsSentWhoseAcknowledgementCannotBeStored(t *testing.T) { // D4, 
 
 func TestASlowDiskParksNothing(t *testing.T) { // D13, I20
 	t.Parallel()
-	if out, err := exec.CommandContext(t.Context(), "strace", "-f", "true").CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("strace: %v\n%s", err, out)
-		}
-		t.Skipf("strace does not work here: %v", err)
-	}
+	needStrace(t)
 	const products, delay = 500, 300 * time.Millisecond
 	s := newShop(t, "", "    guard: \"off\"\n")
 	s.slow = delay
