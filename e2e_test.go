@@ -58,6 +58,7 @@ type shop struct {
 	api    *mockapi.Server
 	server *httptest.Server
 	log    *buffer
+	slow   time.Duration // for which each flush of the agent's takes longer, by strace
 
 	cmd    *exec.Cmd
 	exited chan error
@@ -177,6 +178,12 @@ func (s *shop) start() {
 func (s *shop) launch() {
 	s.t.Helper()
 	s.cmd = s.command("run")
+	if s.slow > 0 { // -D: strace stands beside the agent, not above it
+		slow := fmt.Sprintf("inject=fsync,fdatasync:delay_exit=%d", s.slow.Microseconds())
+		args := []string{"-D", "-f", "-o", filepath.Join(s.t.TempDir(), "strace"), "-e", "trace=fsync,fdatasync", "-e", slow}
+		s.cmd = exec.Command("strace", append(args, s.cmd.Args...)...)
+		s.cmd.Dir = string(filepath.Separator)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

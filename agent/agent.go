@@ -149,6 +149,7 @@ func (a *Agent) open(ctx context.Context) error {
 		return err
 	}
 	a.box, a.started = box, time.Now()
+	a.tellOpening(box.Opening())
 	stats, err := box.Stats()
 	if err != nil {
 		return errors.Join(err, box.Close())

@@ -117,7 +117,7 @@ func (s *source) collect(ctx context.Context) error {
 			return fmt.Errorf("source %s: %w", s.conf.Name, err)
 		}
 		s.reportAgain()
-		s.prune(look.At)
+		s.prune(ctx, look.At)
 		s.a.flaps.look(look.At)
 		s.settle(look, idle)
 		signal(s.a.quiet)
@@ -202,6 +202,9 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	if err := s.a.resume(ctx); err != nil {
 		return false, s.putOff(err, look.Files)
 	}
+	if err := s.a.box.Room(bytesOf(look.Files)); err != nil {
+		return false, s.putOff(err, look.Files)
+	}
 	files, err := s.fresh(look)
 	if err != nil {
 		return false, s.putOff(err, look.Files)
@@ -260,12 +263,23 @@ func (s *source) putOff(err error, files []watcher.File) error {
 	if errors.Is(err, outbox.ErrUncertain) || errors.Is(err, outbox.ErrDamaged) {
 		return err
 	}
+	if full, ok := errors.AsType[*outbox.FullError](err); ok && full.Err != nil {
+		err = full.For(bytesOf(files))
+	}
 	s.trouble.begin("exports cannot be taken in; deliveries go on", err)
 	s.setFull(err.Error())
 	for _, f := range files {
 		s.watcher.Retry(f)
 	}
 	return nil
+}
+
+// bytesOf is how large files are together.
+func bytesOf(files []watcher.File) (n int64) {
+	for _, f := range files {
+		n += f.Size
+	}
+	return n
 }
 
 // day is how far back a source's first look goes for exports that are not the newest of their family. Promise 8.
@@ -360,15 +374,15 @@ func (s *source) forget(now time.Time) {
 	}
 }
 
-// prune empties the archive, and the reports of rejects, of what is too old, once a day.
-func (s *source) prune(now time.Time) {
+// prune empties the archive, the reports of rejects and the outbox of what is too old, once a day.
+func (s *source) prune(ctx context.Context, now time.Time) {
 	if now.Sub(s.pruned) < day {
 		return
 	}
 	s.pruned = now
 	var err error
 	if s == s.a.sources[0] {
-		err = s.a.pruneReports(now)
+		err = errors.Join(s.a.pruneReports(now), s.a.forgetKeys(ctx, now))
 	}
 	if s.conf.After == "archive" {
 		err = errors.Join(err, watcher.PruneArchive(s.archive, s.conf.Archive.Keep, now))

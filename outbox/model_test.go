@@ -76,6 +76,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"resend some": func(*rapid.T) { w.resendSome() },
 		"canary":      func(*rapid.T) { w.canary() },
 		"wait again":  func(*rapid.T) { w.waitAgain() },
+		"forget":      func(*rapid.T) { w.forget() },
 	})
 	w.drainAll()
 }

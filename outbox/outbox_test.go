@@ -21,7 +21,7 @@ func row(upc string, figure int64) outboxtest.Row { return outboxtest.Row{UPC: u
 func reading(name string) outbox.Reading { return outbox.Reading{Name: name} }
 
 // lease takes n leases, which must be there.
-func lease(t *testing.T, box *outbox.Outbox, n int, now time.Time) []*outbox.Lease {
+func lease(t testing.TB, box *outbox.Outbox, n int, now time.Time) []*outbox.Lease {
 	t.Helper()
 	leases, err := box.Turn(nil, n, now)
 	if err != nil {
@@ -34,7 +34,7 @@ func lease(t *testing.T, box *outbox.Outbox, n int, now time.Time) []*outbox.Lea
 }
 
 // resolve resolves leases, all with the same outcome.
-func resolve(t *testing.T, box *outbox.Outbox, now time.Time, result outbox.Result, leases ...*outbox.Lease) {
+func resolve(t testing.TB, box *outbox.Outbox, now time.Time, result outbox.Result, leases ...*outbox.Lease) {
 	t.Helper()
 	var results []outbox.Result
 	for _, l := range leases {
@@ -54,7 +54,7 @@ func none(t *testing.T, box *outbox.Outbox, now time.Time) {
 	}
 }
 
-func stats(t *testing.T, box *outbox.Outbox) outbox.Stats {
+func stats(t testing.TB, box *outbox.Outbox) outbox.Stats {
 	t.Helper()
 	s, err := box.Stats()
 	if err != nil {
