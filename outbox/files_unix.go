@@ -19,3 +19,6 @@ func syncDir(dir string) error {
 
 // isDiskFull reports whether the account's share of the disk is used up.
 func isDiskFull(err error) bool { return errors.Is(err, syscall.EDQUOT) }
+
+// unlock lets go of bbolt's lock on a file, which is otherwise held for as long as any of it is mapped.
+func unlock(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

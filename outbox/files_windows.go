@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/windows"
 )
@@ -14,3 +15,6 @@ func isDiskFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
 		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
 }
+
+// unlock does nothing: Windows lets go of bbolt's lock when the file is closed.
+func unlock(*os.File) {}
