@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -118,12 +119,15 @@ func (s *shop) configure(url, api, source string) {
 	if !strings.Contains(source, "settle_last") {
 		source += "    settle_last: 1s\n"
 	}
+	for name, usual := range map[string]string{"timeout": "2s", "confirm": "4s"} {
+		if !strings.Contains(api, name) {
+			api += "  " + name + ": " + usual + "\n"
+		}
+	}
 	text := fmt.Sprintf(`api:
   url: %s
   token_file: token
   rate: unlimited
-  timeout: 2s
-  confirm: 4s
   retry: {min: 20ms, max: 500ms}
 %sdata_dir: data
 status: {listen: "off"}
@@ -183,8 +187,9 @@ func (s *shop) launch() {
 }
 
 // stop stops the agent as a service manager does; it must end with 0.
-func (s *shop) stop() {
+func (s *shop) stop() *os.ProcessState {
 	s.t.Helper()
+	cmd := s.cmd
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		s.t.Fatal(err)
 	}
@@ -197,6 +202,7 @@ func (s *shop) stop() {
 		s.t.Fatal("the agent does not stop")
 	}
 	s.cmd = nil
+	return cmd.ProcessState
 }
 
 // kill ends the agent as a power cut does, but for the disk.
@@ -309,6 +315,24 @@ func (s *shop) inject(fault string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// post sends a row's update to the API as a request that was long on its way.
+func (s *shop) post(row string) {
+	s.t.Helper()
+	upc, quantity, _ := strings.Cut(row, ",")
+	body := fmt.Sprintf(`{"upc":%q,"store":"3","quantity":%s}`, upc, quantity)
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.server.URL+mockapi.Path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+apiToken)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = answer.Body.Close() // that it was taken shows at the API
 }
 
 func (s *shop) requests() uint64 { return s.api.Counters().Requests }

@@ -36,6 +36,7 @@ type source struct {
 
 	missing      trouble // with reading the folder
 	blind        trouble // with notifications
+	ahead        trouble // with exports that are dated in the future
 	trouble      trouble // with the outbox's disk
 	litter       trouble // with removing temporary files
 	forgetting   trouble // with files that are gone
@@ -46,10 +47,10 @@ type source struct {
 	away         fileTrouble // with putting them away
 	listing      fileTrouble // with writing down rejects
 	relist       atomic.Bool // some could not be written down, or another source has taken their name
+	begun        bool        // what an earlier life could not write down has been looked for
 	first        bool        // the look is the source's first
 	archiveAsked bool        // whether the archive is to be read; then
 	archiveDue   bool        // says so
-	begun        bool        // what an earlier life could not write down has been looked for
 
 	mu    sync.Mutex // guards what follows
 	state sourceState
@@ -91,7 +92,7 @@ func newSource(a *Agent, c config.Source) (*source, error) {
 	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: archiveOf(a.opts.Config, c), ranks: map[string]arrival{}}
 	log := a.log.With("source", c.Name)
 	folder := log.With("folder", c.Folder)
-	s.missing, s.blind = trouble{log: folder}, trouble{log: folder, below: aWarning}
+	s.missing, s.blind, s.ahead = trouble{log: folder}, trouble{log: folder, below: aWarning}, trouble{log: folder, below: aWarning}
 	s.trouble, s.rejects = trouble{log: log}, newTold(a.log)
 	s.litter, s.forgetting, s.pruning = trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}
 	s.changing = fileTrouble{trouble: trouble{log: log, below: forInfo}, over: "no export changes any more while it is read"}
@@ -124,6 +125,7 @@ func (s *source) collect(ctx context.Context) error {
 		}
 		s.reportAgain()
 		s.prune(look.At)
+		s.a.flaps.look(look.At)
 		s.settle(look, idle)
 		signal(s.a.quiet)
 	}
@@ -174,6 +176,16 @@ func (s *source) tell(look watcher.Look) {
 	for _, skip := range look.Skipped {
 		s.a.log.Warn("not an export, left alone", "source", s.conf.Name, "export", skip.Name, "err", skip.Why)
 	}
+}
+
+// dated tells of exports that are dated in the future. They count as of now, so that they stop no later ones (promise 8).
+func (s *source) dated(e outbox.Export, now time.Time) {
+	if e.ModTime.Sub(now) <= time.Minute {
+		s.ahead.end("exports are not dated in the future any more")
+		return
+	}
+	s.ahead.begin("an export is dated in the future and counts as of now; is the clock right on the machine that writes it?",
+		fmt.Errorf("its time is %s", e.ModTime.UTC().Format("2006-01-02 15:04 UTC")), "export", e.Name)
 }
 
 // setFull notes why exports cannot be taken in; "" = they can.

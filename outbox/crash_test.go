@@ -91,7 +91,7 @@ func writeExport(box *outbox.Outbox, n int64) error {
 	return in.Close()
 }
 
-func TestAKilledWriterLosesNothing(t *testing.T) {
+func TestAKilledWriterLosesNothing(t *testing.T) { // P1, I11, I12
 	t.Parallel()
 	dir := t.TempDir()
 	said := map[string]int64{} // by "export" or UPC: the greatest number that the writer has told of

@@ -127,7 +127,7 @@ func TestAQuantityInDoubtIsReplacedByTheOneLastAcknowledged(t *testing.T) { // I
 	}
 }
 
-func TestDoubtOutlivesAnEqualAcknowledgement(t *testing.T) {
+func TestDoubtOutlivesAnEqualAcknowledgement(t *testing.T) { // I5, promise 4
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{Confirm: time.Minute})
 	outboxtest.Take(t, box, reading("a"), noon, row("1", 3))
@@ -179,7 +179,7 @@ func TestALeaseThatWasNotSentTakesTheNewerQuantity(t *testing.T) {
 	}
 }
 
-func TestWhatWasLeasedWhenTheProcessDiedIsInDoubt(t *testing.T) {
+func TestWhatWasLeasedWhenTheProcessDiedIsInDoubt(t *testing.T) { // I4, I5, promise 4
 	t.Parallel()
 	dir := t.TempDir()
 	box, err := outbox.Open(dir, outbox.Options{Confirm: time.Minute})
@@ -252,7 +252,7 @@ func TestEveryFourthRequestGoesToTheOldest(t *testing.T) { // promise 9
 	}
 }
 
-func TestALateOlderExportAddsButNeverOverwrites(t *testing.T) { // promise 8, I6
+func TestALateOlderExportAddsButNeverOverwrites(t *testing.T) { // W9, promise 8, I6
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
 	newest := outbox.Reading{Name: "new", ModTime: noon, Arrived: noon}
@@ -454,7 +454,7 @@ func TestADroppedExportChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAnotherDestinationGetsEveryLastWantedQuantity(t *testing.T) {
+func TestAnotherDestinationGetsEveryLastWantedQuantity(t *testing.T) { // A18, I9
 	t.Parallel()
 	dir := t.TempDir()
 	box, err := outbox.Open(dir, outbox.Options{Destination: "https://a"})
