@@ -44,6 +44,12 @@ type Options struct {
 	Log     *slog.Logger
 	Version string
 
+	// Verify verifies the outbox in a folder, in a process that may die of it; an error says that it is not known how the
+	// outbox is. nil = a damaged one is used until it shows, and is never set aside.
+	Verify func(ctx context.Context, dir string) (outbox.Verdict, error)
+	Kept   *outbox.Kept // what an agent before it in this process knew of the outbox last; nil = there was none
+	Opened func()       // called once the outbox is open; nil = nobody asks
+
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation
 	NoSync    bool              // no fsync: for simulation
@@ -57,6 +63,8 @@ type Agent struct {
 	started time.Time
 
 	box     *outbox.Outbox
+	inUse   atomic.Pointer[outbox.Outbox] // box, for whoever asks from outside of the work
+	proven  bool                          // the outbox is known to be in order, since it was closed last
 	client  *api.Client
 	limiter *rate.Limiter
 	tokens  *tokenKeeper
@@ -131,18 +139,13 @@ func (e *InUseError) Unwrap() error { return outbox.ErrInUse }
 // open opens the outbox for this agent.
 func (a *Agent) open(ctx context.Context) error {
 	c := a.opts.Config
-	opts := outbox.Options{Destination: c.API.URL, Confirm: c.API.Confirm, DeadRetry: c.API.DeadRetry, NoSync: a.opts.NoSync}
-	box, err := outbox.Open(c.DataDir, opts)
-	for range deskTries { // a command may hold the file for a moment, or another agent be about to end
-		if !errors.Is(err, outbox.ErrInUse) || ctx.Err() != nil {
-			break
-		}
-		card, _ := readCard(c.DataDir) // its process id is a help, not a must
-		if d, derr := dial(ctx, c.DataDir); derr == nil {
-			return errors.Join(&InUseError{Dir: c.DataDir, PID: card.PID}, d.Close())
-		}
-		if box, err = outbox.Open(c.DataDir, opts); errors.Is(err, outbox.ErrInUse) {
-			err = &InUseError{Dir: c.DataDir, PID: card.PID}
+	if err := a.Prove(ctx, nil); err != nil {
+		return err
+	}
+	box, err := a.openBox(ctx)
+	if errors.Is(err, outbox.ErrDamaged) {
+		if err = a.Prove(ctx, err); err == nil {
+			box, err = a.openBox(ctx)
 		}
 	}
 	if err != nil {
@@ -169,7 +172,36 @@ func (a *Agent) open(ctx context.Context) error {
 	if a.limiter.Limit() != rate.Inf {
 		a.limiter.AllowN(a.started, a.limiter.Burst())
 	}
+	a.inUse.Store(box)
+	if a.opts.Opened != nil {
+		a.opts.Opened()
+	}
 	return nil
+}
+
+// boxOptions is how this agent uses an outbox.
+func (a *Agent) boxOptions() outbox.Options {
+	c := a.opts.Config
+	return outbox.Options{Destination: c.API.URL, Confirm: c.API.Confirm, DeadRetry: c.API.DeadRetry, NoSync: a.opts.NoSync, Verified: a.proven}
+}
+
+// openBox opens the outbox, once nobody else uses it.
+func (a *Agent) openBox(ctx context.Context) (*outbox.Outbox, error) {
+	c, opts := a.opts.Config, a.boxOptions()
+	box, err := outbox.Open(c.DataDir, opts)
+	for range deskTries { // a command may hold the file for a moment, or another agent be about to end
+		if !errors.Is(err, outbox.ErrInUse) || ctx.Err() != nil {
+			break
+		}
+		card, _ := readCard(c.DataDir) // its process id is a help, not a must
+		if d, derr := dial(ctx, c.DataDir); derr == nil {
+			return nil, errors.Join(&InUseError{Dir: c.DataDir, PID: card.PID}, d.Close())
+		}
+		if box, err = outbox.Open(c.DataDir, opts); errors.Is(err, outbox.ErrInUse) {
+			err = &InUseError{Dir: c.DataDir, PID: card.PID}
+		}
+	}
+	return box, err
 }
 
 // noteSetUp tells the outbox with which config and token it is worked on, and reports whether those are others than

@@ -34,20 +34,23 @@ type source struct {
 
 	ranks map[string]arrival // exports that arrived and are not taken, for what was wrong with them; by name
 
-	missing    trouble // with reading the folder
-	blind      trouble // with notifications
-	ahead      trouble // with exports that are dated in the future
-	trouble    trouble // with the outbox's disk
-	litter     trouble // with removing temporary files
-	forgetting trouble // with files that are gone
-	pruning    trouble // with the archive and the reports of rejects
-	rejects    told
-	reading    fileTrouble // with reading exports
-	changing   fileTrouble // with exports that change while they are read
-	away       fileTrouble // with putting them away
-	listing    fileTrouble // with writing down rejects
-	relist     atomic.Bool // some could not be written down, or another source has taken their name
-	begun      bool        // what an earlier life could not write down has been looked for
+	missing      trouble // with reading the folder
+	blind        trouble // with notifications
+	ahead        trouble // with exports that are dated in the future
+	trouble      trouble // with the outbox's disk
+	litter       trouble // with removing temporary files
+	forgetting   trouble // with files that are gone
+	pruning      trouble // with the archive and the reports of rejects
+	rejects      told
+	reading      fileTrouble // with reading exports
+	changing     fileTrouble // with exports that change while they are read
+	away         fileTrouble // with putting them away
+	listing      fileTrouble // with writing down rejects
+	relist       atomic.Bool // some could not be written down, or another source has taken their name
+	begun        bool        // what an earlier life could not write down has been looked for
+	first        bool        // the look is the source's first
+	archiveAsked bool        // whether the archive is to be read; then
+	archiveDue   bool        // says so
 
 	mu    sync.Mutex // guards what follows
 	state sourceState
@@ -60,12 +63,16 @@ type arrival struct {
 	rank uint64
 }
 
-// rank returns the rank of an export that is read now, perhaps once more.
-func (s *source) rank(f watcher.File, now time.Time) uint64 {
+// rank returns the rank of an export that is read now, perhaps once more, where others are held.
+func (s *source) rank(f watcher.File, held []outbox.Held, now time.Time) uint64 {
 	if a, ok := s.ranks[f.Name]; ok && a.stat == f.Stat {
 		return a.rank
 	}
-	rank := s.a.box.Rank(f.ModTime(), f.Arrived, now)
+	arrived := f.Arrived
+	if s.first && slices.ContainsFunc(held, func(h outbox.Held) bool { return h.Source == s.conf.Name && h.ModTime.After(f.ModTime()) }) {
+		arrived = time.Time{} // it was there before what an outbox before this one has held, and is not fresh
+	}
+	rank := s.a.box.Rank(f.ModTime(), arrived, now)
 	s.ranks[f.Name] = arrival{f.Stat, rank}
 	return rank
 }
@@ -195,7 +202,11 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	if err != nil {
 		return false, s.putOff(err, look.Files)
 	}
-	if len(look.Files) == 0 && !released && !s.a.unapplied.Load() {
+	archived, err := s.needsArchive()
+	if err != nil {
+		return false, s.putOff(err, look.Files)
+	}
+	if len(look.Files) == 0 && !released && !archived && !s.a.unapplied.Load() {
 		return true, nil
 	}
 	defer signal(s.a.wake) // the drain gets nothing while something is applied, and does not look for its end
@@ -217,12 +228,19 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 			s.litter.end("temporary files can be removed again")
 		}
 	}()
+	archived = archived && look.Missing == ""
+	if archived {
+		if err := t.archived(ctx, files); err != nil {
+			return false, s.putOff(err, look.Files)
+		}
+	}
 	if err := t.takeAll(ctx, files); err != nil {
 		return false, s.putOff(err, look.Files)
 	}
 	if ctx.Err() != nil {
 		return false, nil
 	}
+	s.archiveDue = s.archiveDue && !archived
 	if !s.a.unapplied.Load() {
 		s.trouble.end("exports can be taken in again")
 	}
@@ -286,7 +304,8 @@ func bytesOf(files []watcher.File) (n int64) {
 const day = 24 * time.Hour
 
 // fresh answers the files of a look that must be read, in the order of their modification times. At a source's first
-// start that is the newest of each family and those of the last 24 hours; the others are noted as seen.
+// start that is the newest of each family and those of the last 24 hours; the others are noted as seen. What is held, by an
+// outbox before this one, is not the newest: it says nothing of what was wanted.
 func (s *source) fresh(look watcher.Look) ([]watcher.File, error) {
 	files := slices.Clone(look.Files)
 	if len(files) == 0 {
@@ -296,17 +315,25 @@ func (s *source) fresh(look watcher.Look) ([]watcher.File, error) {
 		return cmp.Or(cmp.Compare(a.Modified, b.Modified), cmp.Compare(a.Seq, b.Seq))
 	})
 	_, err := s.a.box.Source(s.conf.Name)
-	if !errors.Is(err, outbox.ErrUnknown) {
+	if s.first = errors.Is(err, outbox.ErrUnknown); !s.first {
 		return files, err
+	}
+	held, err := s.a.box.Held()
+	if err != nil {
+		return nil, err
 	}
 	newest := map[string]int{} // family -> index of its newest
 	for i, f := range files {
-		newest[family(f.Name)] = i
+		if !slices.ContainsFunc(held, func(h outbox.Held) bool {
+			return h.Source == s.conf.Name && h.Name == f.Name && h.ModTime.Equal(f.ModTime())
+		}) {
+			newest[family(f.Name)] = i
+		}
 	}
 	old := map[string]outbox.File{}
 	var wanted []watcher.File
 	for i, f := range files {
-		if newest[family(f.Name)] == i || look.At.Sub(f.ModTime()) <= day {
+		if n, ok := newest[family(f.Name)]; !ok || i >= n || look.At.Sub(f.ModTime()) <= day {
 			wanted = append(wanted, f)
 			continue
 		}

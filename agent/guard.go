@@ -124,6 +124,7 @@ func (t *taking) inOrder() []int {
 func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, err error) {
 	g := t.s.conf.Guard
 	stores, stocked := t.in.StoreCounts(x)
+	twin := slices.IndexFunc(t.held, func(h outbox.Held) bool { return h.Source == t.s.conf.Name && h.Hash == t.readings[x].hash })
 	lacks, counts := t.in.Lacks(x)
 	if !counts {
 		lacks = outbox.Lacks{}
@@ -131,13 +132,16 @@ func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, e
 	if g.Zero == config.Off && g.Change == config.Off && g.Rows == config.Off {
 		return "", "", nil, nil
 	}
-	if !mayHarm(g, stores, stocked, &lacks) {
+	if twin < 0 && !mayHarm(g, stores, stocked, &lacks) {
 		return "", "", nil, nil
 	}
 	if t.known == nil { // once a look: every record is looked at, and none changes while the intake is settled
 		if t.known, err = t.s.a.box.KnownKeys(t.s.conf.Name); err != nil {
 			return "", "", nil, err
 		}
+	}
+	if len(t.known) == 0 && twin >= 0 { // the outbox that could judge it is lost; what it said of these bytes is not
+		return t.held[twin].Kind, t.held[twin].Refused, t.held[twin].Figures, nil
 	}
 	if len(t.known) == 0 && stocked == 0 && g.Zero != config.Off {
 		return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, t.known, nil), nil

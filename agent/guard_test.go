@@ -165,7 +165,7 @@ func TestTheNextGoodExportSupersedesAHeldOne(t *testing.T) {
 				s.write("stock-3.csv", c.next)
 				pass(time.Minute)
 				s.held(c.held)
-				if n := len(s.folder("data/held")); n != int(2*c.held) {
+				if n := len(s.folder("data/held")); n != int(3*c.held) {
 					t.Errorf("the folder holds %v", s.folder("data/held"))
 				}
 				s.end()

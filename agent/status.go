@@ -37,6 +37,8 @@ type Status struct {
 	PID           int            `json:"pid,omitempty"`
 	Version       string         `json:"version,omitempty"`
 	DataDir       string         `json:"data_dir"`
+
+	Rebuilt *outbox.Rebuilt `json:"rebuilt,omitempty"` // in the last 7 days the outbox was made anew, and everything sent again
 }
 
 // FailingUpdate is an update that keeps failing.
@@ -131,6 +133,9 @@ func (a *Agent) Status() (Status, error) {
 	return s, nil
 }
 
+// tellRebuilt is how long the status tells that the outbox was made anew.
+const tellRebuilt = 7 * day
+
 // statusOf is what an outbox alone can tell.
 func statusOf(box *outbox.Outbox) (Status, error) {
 	stats, err := box.Stats()
@@ -155,6 +160,9 @@ func statusOf(box *outbox.Outbox) (Status, error) {
 	}
 	if stats.Paused {
 		s.Why = "paused by command"
+	}
+	if r := stats.Rebuilt; r != nil && time.Since(r.At) < tellRebuilt {
+		s.Rebuilt = r
 	}
 	return s, err
 }

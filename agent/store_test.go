@@ -40,6 +40,8 @@ type store struct {
 	agent *agent.Agent
 	stop  context.CancelFunc
 	done  chan error
+
+	verify func(context.Context, string) (outbox.Verdict, error) // what the agent is started with
 }
 
 type lockedBuffer struct {
@@ -114,7 +116,7 @@ func (s *store) start() {
 	s.t.Helper()
 	a, err := agent.New(agent.Options{Config: s.config, Version: "test", NoNotify: true, NoListen: true, NoSync: true,
 		Log:       slog.New(slog.NewTextHandler(io.MultiWriter(&s.log), nil)),
-		Transport: &s.line,
+		Transport: &s.line, Verify: s.verify,
 		Token: func() (string, error) {
 			s.tokenMu.Lock()
 			defer s.tokenMu.Unlock()

@@ -56,6 +56,8 @@ type reading struct {
 	rank    uint64
 	blind   int64        // rejects that name no product
 	held    *outbox.Held // that is released; nil = it is none
+
+	archived bool // it lies in the archive
 }
 
 // doneFile is an export that the outbox has whole.
@@ -175,7 +177,7 @@ func (t *taking) unread(f watcher.File, err error) {
 func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	f, s := r.file, t.s
 	spec := outbox.Reading{Source: s.conf.Name, Name: f.Name, Family: family(f.Name), Size: f.Size, ModTime: f.ModTime(),
-		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing(), Rank: s.rank(f, t.now)}
+		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing(), Rank: s.rank(f, t.held, t.now)}
 	if known.Export != 0 && !known.Complete {
 		// Perhaps these are the bytes of which all but the last row was taken: known once they are read.
 		e, err := s.a.box.Export(known.Export)
@@ -444,7 +446,7 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 		t.again(r.file)
 		return
 	}
-	if r.held != nil {
+	if r.held != nil || r.archived {
 		return // where it still lies it is put away at the next look that is told of it
 	}
 	t.done = append(t.done, doneFile{r.file, r.hash})

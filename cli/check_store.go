@@ -182,8 +182,19 @@ func (u *checkup) outbox(ctx context.Context) {
 	case len(v.Broken) > 0:
 		u.tell(ctx, "outbox", "", finding{State: itemFailed, Do: hint(outbox.ErrDamaged), Found: "damaged: " + clip(v.Broken[0], 200)})
 	default:
-		u.tell(ctx, "outbox", "", fine("verified: %s known, %s to send, %s", plural(v.Keys, "stock figure"), plural(u.status.Pending, "update"), plural(u.status.Dead, "dead letter")))
+		u.tell(ctx, "outbox", "", u.outboxFound(v.Keys))
 	}
+}
+
+// outboxFound is what is found of an outbox that is in order.
+func (u *checkup) outboxFound(keys int64) finding {
+	text := fmt.Sprintf("verified: %s known, %s to send, %s", plural(keys, "stock figure"), plural(u.status.Pending, "update"), plural(u.status.Dead, "dead letter"))
+	aside, err := outbox.Aside(u.conf.DataDir)
+	if err != nil || len(aside) == 0 {
+		return fine("%s", text)
+	}
+	return warning("look after the disk; once the API holds what it should, delete "+strings.Join(aside, " and "),
+		"%s; one before it was damaged and set aside as %s", text, aside[len(aside)-1])
 }
 
 // reason is why something cannot be done with a file, without its name.

@@ -80,6 +80,9 @@ func (con *console) exit(err error) int {
 }
 
 func exitStatus(err error) int {
+	if e, ok := errors.AsType[*verdictError](err); ok {
+		return e.status
+	}
 	_, usage := errors.AsType[*usageError](err)
 	_, setup := errors.AsType[*setupError](err)
 	switch {
@@ -136,7 +139,7 @@ func (con *console) root() *cobra.Command {
 	root.AddCommand(con.demoCommand(), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
 		con.heldCommand(), con.deadCommand(), con.rejectsCommand(), con.whyCommand(), con.resendCommand(), con.checkCommand(),
 		con.pauseCommand(), con.resumeCommand(), con.mockAPICommand(), con.versionCommand(),
-		con.completionCommand(), con.manCommand())
+		con.completionCommand(), con.manCommand(), con.verifyCommand())
 	root.SetHelpCommand(helpCommand())
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true

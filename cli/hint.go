@@ -70,11 +70,13 @@ func hint(err error) string {
 	case errors.Is(err, outbox.ErrNoOutbox):
 		return "no agent has worked with this config yet; `tillpost run` starts one"
 	case errors.Is(err, outbox.ErrDamaged):
-		return "end the agent, give outbox.db in the data folder another name, and start again: what the exports say that are still in their folders is sent once more"
+		return "start the agent, or restart it: it sets the damaged outbox aside by itself, and sends what the exports say that are still in their folders once more; then look after the disk"
 	case errors.Is(err, outbox.ErrNewer):
 		return "use the tillpost that made it, or a newer one; an older one cannot read it"
-	case errors.Is(err, outbox.ErrUncertain):
+	case errors.Is(err, outbox.ErrUncertain), errors.Is(err, outbox.ErrLost):
 		return "look after the disk, then start again: what counts is found out at the start"
+	case errors.Is(err, syscall.EROFS):
+		return "let the disk of the data folder be written to again: it may be faulty; an agent that runs goes on by itself then, and nothing that was read is lost"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "take another port, or port 0 for one that is free"
 	case errors.Is(err, fs.ErrPermission):

@@ -32,27 +32,35 @@ func (con *console) runConfig(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	a, err := con.newAgent(c)
+	m := &mender{}
+	a, err := con.newAgent(c, life{mender: m})
 	if err != nil {
 		return err
 	}
 	for {
 		w := &configWatch{con: con, path: path, seen: file, running: c, log: a.Log()}
 		next, err := w.run(ctx, a)
-		if next == nil || err != nil || ctx.Err() != nil {
+		mend := m.again(ctx, err, a.Log())
+		if ctx.Err() != nil || !mend && (next == nil || err != nil) {
 			return err
 		}
 		con.endLog(nil)
 		file = w.seen
-		if a, err = con.newAgent(next); err == nil {
-			c = next
-			continue
+		now := life{mender: m, kept: a.Kept()}
+		if next != nil {
+			if a, err = con.newAgent(next, now); err == nil {
+				c = next
+				continue
+			}
+			// It was good a moment ago: its token, or its CA file, has gone meanwhile.
 		}
-		// It was good a moment ago: its token, or its CA file, has gone meanwhile.
-		if a, _ = con.newAgent(c); a == nil {
-			return err
+		again, ferr := con.newAgent(c, now)
+		if ferr != nil {
+			return errors.Join(err, ferr)
 		}
-		a.Log().Error("the changed config cannot be taken up; the one before goes on", "err", errorText(err))
+		if a = again; next != nil {
+			a.Log().Error("the changed config cannot be taken up; the one before goes on", "err", errorText(err))
+		}
 	}
 }
 
@@ -88,6 +96,7 @@ func (f fileState) same(g fileState) bool {
 }
 
 // run runs the agent until ctx ends, it fails, or there is another good config, which it returns once the agent has ended.
+// It also ends it where its outbox was taken away.
 func (w *configWatch) run(ctx context.Context, a *agent.Agent) (next *config.Config, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -96,27 +105,43 @@ func (w *configWatch) run(ctx context.Context, a *agent.Agent) (next *config.Con
 		defer stop(nil) // ends the looks
 		return a.Run(ctx)
 	})
+	var lost error
+	var hangs *time.Timer
 	g.Go(func() error {
-		if next = w.next(ctx); next != nil {
+		if next, lost = w.next(ctx, a.Present); next != nil {
 			stop(errReconfigured)
+		}
+		if lost != nil {
+			// bbolt may keep somebody waiting for ever for what is gone: then whoever started the process starts another.
+			hangs = time.AfterFunc(mendHang, func() { panic(lost) })
+			stop(lost)
 		}
 		return nil
 	})
-	return next, g.Wait()
+	if err = g.Wait(); hangs != nil {
+		hangs.Stop()
+	}
+	if lost != nil && (err == nil || agent.Mendable(err)) {
+		err = lost // the others only follow from it
+	}
+	return next, err
 }
 
-// next waits for another good config; nil when ctx ends.
-func (w *configWatch) next(ctx context.Context) *config.Config {
+// next waits for another good config; nil when ctx ends, or present says why the agent cannot go on.
+func (w *configWatch) next(ctx context.Context, present func() error) (*config.Config, error) {
 	timer := time.NewTimer(configLook)
 	defer timer.Stop()
 	last := w.seen
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return nil, nil
 		case <-timer.C:
 		}
 		timer.Reset(configLook)
+		if err := present(); err != nil {
+			return nil, err
+		}
 		now := statFile(w.path)
 		settled := now.same(last)
 		if last = now; !settled || now.same(w.seen) {
@@ -124,7 +149,7 @@ func (w *configWatch) next(ctx context.Context) *config.Config {
 		}
 		w.seen = now
 		if c := w.take(); c != nil {
-			return c
+			return c, nil
 		}
 	}
 }
@@ -157,7 +182,7 @@ func (w *configWatch) take() *config.Config {
 
 // tryOut makes the agent of a config, and forgets it: then the agent that works until now need not end for nothing.
 func (w *configWatch) tryOut(c *config.Config) error {
-	_, err := agentOf(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	_, err := agentOf(c, slog.New(slog.NewTextHandler(io.Discard, nil)), life{})
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.path, err)
 	}

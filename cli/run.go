@@ -11,6 +11,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/config"
+	"tillpost/outbox"
 )
 
 func (con *console) runCommand() *cobra.Command {
@@ -55,17 +56,28 @@ func onLeash(ctx context.Context, input io.Reader, run func(context.Context) err
 	return run(ctx)
 }
 
-// newAgent makes the agent of a config. Its errors are the config's, or the token's.
-func (con *console) newAgent(c *config.Config) (*agent.Agent, error) {
-	return agentOf(c, con.logger(c.Log)) // the log first, so that whatever keeps the agent from its work is in it
+// life is what an agent is to know of those before it in this process.
+type life struct {
+	kept   *outbox.Kept // what it knew of the outbox
+	mender *mender      // nil = nobody mends
 }
 
-func agentOf(c *config.Config, log *slog.Logger) (*agent.Agent, error) {
+// newAgent makes the agent of a config. Its errors are the config's, or the token's.
+func (con *console) newAgent(c *config.Config, l life) (*agent.Agent, error) {
+	return agentOf(c, con.logger(c.Log), l) // the log first, so that whatever keeps the agent from its work is in it
+}
+
+func agentOf(c *config.Config, log *slog.Logger, l life) (*agent.Agent, error) {
 	tokens := c.TokenSource()
 	if _, err := tokens.Token(); err != nil {
 		return nil, &setupError{err: err, token: true}
 	}
-	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: log, Version: programVersion()})
+	o := agent.Options{Config: c, Token: tokens.Token, Log: log, Version: programVersion(),
+		Verify: verifyOutside, Kept: l.kept}
+	if l.mender != nil {
+		o.Opened = func() { l.mender.opened(log) }
+	}
+	a, err := agent.New(o)
 	if err != nil {
 		return nil, &setupError{err: err}
 	}

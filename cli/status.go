@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/agent"
+	"tillpost/outbox"
 )
 
 func (con *console) statusCommand() *cobra.Command {
@@ -64,8 +65,20 @@ func (con *console) showStatus(s agent.Status, now time.Time) {
 	for _, src := range s.Sources {
 		row("source "+plain(src.Name), "%s", sourceLine(src, now))
 	}
+	if r := s.Rebuilt; r != nil {
+		row("outbox", "%s", rebuiltLine(r, now))
+	}
 	row("data", "%s", plain(s.DataDir))
 	t.flush()
+}
+
+// rebuiltLine tells that the outbox was made anew.
+func rebuiltLine(r *outbox.Rebuilt, now time.Time) string {
+	line := "made anew " + span(now.Sub(r.At)) + " ago, and everything sent again from the exports that were still there; the one before "
+	if r.File == "" {
+		return line + clip(r.Why, 200)
+	}
+	return line + "lies in " + plain(r.File) + " (" + clip(r.Why, 200) + ")"
 }
 
 func agentLine(s agent.Status, now time.Time) string {

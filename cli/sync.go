@@ -58,12 +58,20 @@ type synced struct {
 }
 
 func (con *console) sync(ctx context.Context, c *config.Config, asJSON bool) error {
-	a, err := con.newAgent(c)
+	a, err := con.newAgent(c, life{})
 	if err != nil {
+		return err
+	}
+	if err := a.Prove(ctx, nil); err != nil { // before anything is read from it
 		return err
 	}
 	start := time.Now()
 	before, err := statusNow(ctx, c)
+	if errors.Is(err, outbox.ErrDamaged) {
+		if err = a.Prove(ctx, err); err == nil {
+			before, err = statusNow(ctx, c)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -141,3 +141,27 @@ func BenchmarkDrain(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(len(keys))*float64(b.N)/took.Seconds(), "acks/s")
 }
+
+// BenchmarkVerify verifies the file of an outbox with a million keys that all wait, which is the most that there is to
+// look at.
+func BenchmarkVerify(b *testing.B) {
+	dir := b.TempDir()
+	box, err := outbox.Open(dir, outbox.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchTake(b, box, benchKeys(), "a", time.Now())
+	if err := box.Close(); err != nil {
+		b.Fatal(err)
+	}
+	runtime.GC()
+	for b.Loop() {
+		v, err := outbox.VerifyFile(b.Context(), dir)
+		if err != nil || len(v.Faults) > 0 || v.Keys != benchRows {
+			b.Fatalf("got %+v, %v", v, err)
+		}
+	}
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	b.ReportMetric(float64(mem.HeapSys-mem.HeapReleased)/(1<<20), "MiB")
+}

@@ -56,7 +56,7 @@ func (o *Outbox) findCanary() (disk []byte, err error) {
 	if o.Unproven() {
 		perfect = canaryNew
 	}
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketKeys).Cursor()
 		start := binary.BigEndian.AppendUint64(nil, rand.Uint64())
 		from, to := start, []byte(nil)

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
-
-	"tillpost/inventory"
 )
 
 // maxComplaints is how many broken promises Check tells of.
@@ -35,22 +33,23 @@ func (o *Outbox) verify(ctx context.Context, pages bool) (keys int64, err error)
 	o.write.Lock() // so that the leases in memory are those of the file
 	defer o.write.Unlock()
 	c := &checker{ctx: ctx, o: o}
-	err = guard(func() error {
-		return o.db.View(func(tx *bbolt.Tx) error {
-			c.promises(tx)
-			if !pages {
-				return nil
-			}
-			for err := range tx.Check() {
-				c.add("bbolt: %v", err)
-			}
+	err = o.view(func(tx *bbolt.Tx) error {
+		c.promises(tx)
+		if !pages {
 			return nil
-		})
+		}
+		for err := range tx.Check() {
+			c.add("bbolt: %v", err)
+		}
+		return nil
 	})
 	if ctx.Err() != nil {
 		return c.count, fmt.Errorf("verify the outbox in %s: %w", o.dir, context.Cause(ctx))
 	}
-	return c.count, errors.Join(append(c.complaints, err)...)
+	if err = errors.Join(append(c.complaints, err)...); errors.Is(err, ErrDamaged) {
+		o.file.hurt.Store(true) // the next start looks again, and sets it aside
+	}
+	return c.count, err
 }
 
 // promises looks for each of them.
@@ -78,6 +77,7 @@ func (c *checker) counters() {
 type checker struct {
 	ctx        context.Context // of the one call
 	o          *Outbox
+	file       bool // it is the file alone that is looked at, as a stop of any kind has left it
 	tx         *bbolt.Tx
 	complaints []error
 
@@ -165,42 +165,76 @@ func (c *checker) due() {
 }
 
 func (c *checker) keys() {
+	dead, failed := newAlong(c.tx.Bucket(bucketDead)), newAlong(c.tx.Bucket(bucketFailed))
 	c.each(bucketKeys, func(k, v []byte) error {
 		c.count++
+		hasDead, hasFailed := dead.has(k), failed.has(k)
 		r, err := parseRecord(k, v)
 		if err != nil {
 			return err
 		}
-		if _, err := inventory.DecodeKey(k[8:]); err != nil || binary.BigEndian.Uint64(k) != hashOf(k[8:]) {
+		if !validKey(k[8:]) || binary.BigEndian.Uint64(k) != hashOf(k[8:]) {
 			return ErrDamaged
 		}
 		if r.is(flagPending) && r.is(flagDead) || r.is(flagPending|flagDead) && !r.is(flagWanted) || r.is(flagConfirm) && !r.is(flagPending) {
 			c.add("record %x: flags %b contradict each other", k, r.flags)
 		}
-		_, leased := c.o.leases[string(k[8:])]
 		if due := c.dues[string(k)]; due != r.due {
 			c.add("promise 1: record %x is due at %d, the bucket due says %d", k, r.due, due)
 		}
 		delete(c.dues, string(k))
-		if hash := binary.BigEndian.Uint64(k); r.queued() && !leased && !c.queued[place{r.class(), r.age}][hash] {
+		if hash := binary.BigEndian.Uint64(k); r.queued() && !c.queued[place{r.class(), r.age}][hash] && !c.isLeased(k) {
 			c.add("promise 1: %q waits and stands in no queue", k[8:])
 		}
-		if hasDead := c.tx.Bucket(bucketDead).Get(k) != nil; hasDead != r.is(flagDead) {
+		if hasDead != r.is(flagDead) {
 			c.add("record %x: dead is %t, its dead letter is there: %t", k, r.is(flagDead), hasDead)
 		}
-		if hasFailed := c.tx.Bucket(bucketFailed).Get(k) != nil; hasFailed != r.is(flagFailed) {
+		if hasFailed != r.is(flagFailed) {
 			c.add("record %x: failed is %t, what came of the last try is there: %t", k, r.is(flagFailed), hasFailed)
 		}
-		for flag, n := range map[uint64]*int64{flagPending: &c.pending, flagDead: &c.deads, flagUnknown: &c.unknown, flagConfirm: &c.doubtful} {
-			if r.is(flag) {
-				*n++
-			}
-		}
+		c.pending += r.one(flagPending)
+		c.deads += r.one(flagDead)
+		c.unknown += r.one(flagUnknown)
+		c.doubtful += r.one(flagConfirm)
 		return nil
 	})
 	for k := range c.dues {
 		c.add("promise 1: key %x is due and its record does not say so", k)
 	}
+}
+
+// isLeased reports whether a key is handed out; in a file that nobody has open yet all leases are of a life before.
+func (c *checker) isLeased(disk []byte) bool {
+	_, leased := c.o.leases[string(disk[8:])]
+	return leased || c.file && c.leased[binary.BigEndian.Uint64(disk)]
+}
+
+// one is 1 where the record has the flag, else 0.
+func (r *record) one(flag uint64) int64 {
+	if r.is(flag) {
+		return 1
+	}
+	return 0
+}
+
+// along goes along a bucket while keys are asked for in ascending order.
+type along struct {
+	c   *bbolt.Cursor
+	key []byte
+}
+
+func newAlong(b *bbolt.Bucket) *along {
+	a := &along{c: b.Cursor()}
+	a.key, _ = a.c.First()
+	return a
+}
+
+// has reports whether the bucket has the key.
+func (a *along) has(key []byte) bool {
+	for a.key != nil && bytes.Compare(a.key, key) < 0 {
+		a.key, _ = a.c.Next()
+	}
+	return bytes.Equal(a.key, key)
 }
 
 func (c *checker) dead() {
@@ -223,33 +257,15 @@ func (c *checker) dead() {
 func (c *checker) files() {
 	c.each(bucketSources, func(k, _ []byte) error {
 		var s Source
-		if err := getJSON(c.tx.Bucket(bucketSources), k, &s); err != nil {
+		if err := getJSON(c.tx.Bucket(bucketSources), k, &s); err != nil || c.file {
 			return err
 		}
-		for family, ref := range s.Sets {
-			set := &namedSet{path: filepath.Join(c.o.dir, "named", ref.File)}
-			if err := set.verify(); err != nil {
-				c.add("promise 6: the named set of %s, family %s: %w", k, family, err)
-			}
-		}
-		for family, ref := range s.Lists {
-			n := int64(0)
-			for _, err := range eachListed(ref, c.o.listPath(ref), string(k), 0) {
-				if err != nil {
-					c.add("the rejects of %s, family %s: %w", k, family, err)
-					break
-				}
-				n++
-			}
-			if n != ref.Count {
-				c.add("the rejects of %s, family %s: they are %d, the source says %d", k, family, n, ref.Count)
-			}
-		}
+		c.source(string(k), &s)
 		return nil
 	})
 	c.each(bucketHeld, func(k, _ []byte) error {
 		var h Held
-		if err := getJSON(c.tx.Bucket(bucketHeld), k, &h); err != nil {
+		if err := getJSON(c.tx.Bucket(bucketHeld), k, &h); err != nil || c.file {
 			return err
 		}
 		if _, err := os.Stat(c.o.HeldPath(h)); err != nil {
@@ -260,7 +276,7 @@ func (c *checker) files() {
 	})
 	c.each(bucketIntakes, func(k, _ []byte) error {
 		var in intakeRecord
-		if err := getJSON(c.tx.Bucket(bucketIntakes), k, &in); err != nil {
+		if err := getJSON(c.tx.Bucket(bucketIntakes), k, &in); err != nil || c.file {
 			return err
 		}
 		_, err := os.Stat(filepath.Join(c.o.dir, "spill", in.Delta))
@@ -271,5 +287,28 @@ func (c *checker) files() {
 			_, err := unseal(k, v)
 			return err
 		})
+	}
+}
+
+// source looks at the files that a source's record names.
+func (c *checker) source(name string, s *Source) {
+	for family, ref := range s.Sets {
+		set := &namedSet{path: filepath.Join(c.o.dir, "named", ref.File)}
+		if err := set.verify(); err != nil {
+			c.add("promise 6: the named set of %s, family %s: %w", name, family, err)
+		}
+	}
+	for family, ref := range s.Lists {
+		n := int64(0)
+		for _, err := range eachListed(ref, c.o.listPath(ref), name, 0) {
+			if err != nil {
+				c.add("the rejects of %s, family %s: %w", name, family, err)
+				break
+			}
+			n++
+		}
+		if n != ref.Count {
+			c.add("the rejects of %s, family %s: they are %d, the source says %d", name, family, n, ref.Count)
+		}
 	}
 }

@@ -79,6 +79,9 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 			o.interrupted(err)
 		}
 	}
+	if in.reheld {
+		o.noteHeld()
+	}
 	swept := len(in.old) > 0
 	in.discard() // closes the sets that were read, so that those which go can be removed
 	if swept {
@@ -258,7 +261,7 @@ func (o *Outbox) resume(ctx context.Context) (lost []Export, err error) {
 	defer o.holdBack()()
 	defer func() { o.interrupted(err) }()
 	var ids []uint64
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketIntakes).ForEach(func(k, _ []byte) error {
 			d := decoder{b: k}
 			ids = append(ids, d.uint64())
@@ -285,7 +288,7 @@ func (o *Outbox) resume(ctx context.Context) (lost []Export, err error) {
 // apply brings an accepted delta into the records and the queue, a chunk a transaction, from where it has come to.
 func (o *Outbox) apply(ctx context.Context, id uint64) (err error) {
 	var in intakeRecord
-	if err := o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketIntakes), id8(id), &in) }); err != nil {
+	if err := o.view(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketIntakes), id8(id), &in) }); err != nil {
 		return err
 	}
 	refs := in.refs()
@@ -324,7 +327,7 @@ func (o *Outbox) apply(ctx context.Context, id uint64) (err error) {
 // is held.
 func (o *Outbox) finish() error {
 	left := false
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		k, _ := tx.Bucket(bucketIntakes).Cursor().First()
 		left = k != nil
 		return nil

@@ -28,26 +28,29 @@ type Compaction struct {
 // Only the agent does that. The copy is durable before it takes the file's name; a crash leaves the one or the other
 // under it, and the rest of a copy is removed by the next opening. What keeps it from being smaller, such as a full disk
 // or a virus scanner that holds the file, is no reason not to open it.
-func openCompact(path string, opts Options) (*bbolt.DB, *Compaction, error) {
-	db, err := openFile(path, opts.NoSync)
+func openCompact(path string, opts Options) (*bbolt.DB, *os.File, *Compaction, error) {
+	db, file, err := openFile(path, opts.NoSync)
 	if err != nil || opts.looksOnly() {
-		return db, nil, err
+		return db, file, nil, err
 	}
 	copied := path + ".compact"
 	if err := os.Remove(copied); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return db, &Compaction{Err: err}, nil
+		return db, file, &Compaction{Err: err}, nil
 	}
 	used, free, err := usage(db)
 	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+		return nil, nil, nil, errors.Join(err, release(file))
 	}
 	if free < worthCompacting || free*2 <= used {
-		return db, nil, nil
+		return db, file, nil, nil
 	}
 	c := &Compaction{Before: used}
 	if c.After, c.Err = compactTo(copied, db, used-free, opts.NoSync); c.Err != nil {
 		_ = os.Remove(copied) // else the next opening does
-		return db, c, nil
+		if errors.Is(c.Err, ErrDamaged) {
+			return nil, nil, nil, errors.Join(c.Err, release(file)) // a panic may have left bbolt's locks as they are
+		}
+		return db, file, c, nil
 	}
 	c.Err = replaceOpen(db, copied, path)
 	if c.Err != nil {
@@ -55,8 +58,22 @@ func openCompact(path string, opts Options) (*bbolt.DB, *Compaction, error) {
 	} else if !opts.NoSync {
 		c.Err = syncDir(filepath.Dir(path))
 	}
-	db, err = openFile(path, opts.NoSync)
-	return db, c, err
+	db, file, err = openFile(path, opts.NoSync)
+	return db, file, c, err
+}
+
+// openFile opens the bbolt file that has the name in the end: while its opener waits for the lock another process may put
+// a smaller file in its place.
+func openFile(path string, noSync bool) (*bbolt.DB, *os.File, error) {
+	for {
+		db, file, err := openBolt(path, bbolt.Options{NoSync: noSync, NoGrowSync: noSync})
+		if err != nil || !isMoved(file, path) {
+			return db, file, err
+		}
+		if err := db.Close(); err != nil {
+			return nil, nil, err
+		}
+	}
 }
 
 // usage is how many bytes of the file are in use, those of free pages among them, and how many these are. A file of another
@@ -88,7 +105,7 @@ func compactTo(path string, db *bbolt.DB, need int64, noSync bool) (size int64, 
 	if d, err := DiskOf(dir); err == nil && d.Free < room {
 		return 0, &FullError{Dir: dir, Disk: d, Need: room}
 	}
-	to, err := openFile(path, true) // it counts once it is whole
+	to, _, err := openBolt(path, bbolt.Options{NoSync: true, NoGrowSync: true}) // it counts once it is whole
 	if err != nil {
 		return 0, err
 	}
@@ -108,8 +125,7 @@ func compactTo(path string, db *bbolt.DB, need int64, noSync bool) (size int64, 
 	return size, err
 }
 
-// isMoved reports whether path names another file than the open one: its opener waited for the lock while another process
-// put a smaller file in its place.
+// isMoved reports whether path names another file than the open one.
 func isMoved(open *os.File, path string) bool {
 	here, err := open.Stat()
 	if err != nil {

@@ -35,7 +35,7 @@ func (o *Outbox) DeadLetters(after string, n int) (page []Dead, next string, err
 	if err != nil {
 		return nil, "", fmt.Errorf("page of dead letters %q: %w", after, err)
 	}
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketDead).Cursor()
 		k, _ := c.Seek(from)
 		if k != nil && bytes.Equal(k, from) {

@@ -5,11 +5,14 @@
 //	<dir>/outbox.db        everything below
 //	<dir>/outbox.db.compact a smaller copy, until it takes that name (compact.go)
 //	<dir>/outbox.mark      how often agents have opened the outbox, as the state knows too (identity.go)
+//	<dir>/outbox.open      lies there while the outbox is in use; one that is found at an opening was left by a stop that was none
+//	<dir>/outbox.db.damaged-<UTC time>  what was set aside (rebuild.go), the newest three
 //	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied
 //	<dir>/named/*.set      the keys that a source's newest large export of a file family named (named.go), and what its
 //	                       exports lack (missing.go)
 //	<dir>/listed/*.list    the rejects of a source's newest export of a file family, each once (rejects.go)
-//	<dir>/held/*           the bytes of exports that a guard stopped, *.export, and the keys that they name, *.set
+//	<dir>/held/*           the bytes of exports that a guard stopped, *.export, the keys that they name, *.set, and their record
+//	                       once more, *.held, from which they are held again where outbox.db is lost
 //
 // # Layout, format 2 (integers big-endian; times in nanoseconds since 1970, UTC)
 //
@@ -52,4 +55,13 @@
 //     changed costs no write per row.
 //  7. A ledger that is not from this machine, this file or this time is not trusted: every last wanted quantity is made
 //     pending again. A crash, a power cut or a night like any other is no reason for that.
+//
+// # Damage
+//
+// Each transaction is guarded: a panic of bbolt's, or a read of memory that the file does not have, is ErrDamaged, and ends
+// every use of the file (guard.go). Before each, and by Present, it is seen that the file is no shorter than it was and
+// still lies in its place (ErrLost). Some damage no process outlives that lets bbolt meet it. So after a stop that was none,
+// VerifyFile reads the file in a process of its own, first its pages without bbolt (pages.go), then every value; the agent
+// has Rebuild set a damaged one aside. Open itself looks at the pages then, so that no command goes round in circles. What
+// cannot be read for another reason is never called damaged.
 package outbox

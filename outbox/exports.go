@@ -86,25 +86,25 @@ func fileKey(source, name string) []byte { return []byte(source + "\x00" + name)
 
 // Source returns what is kept of a source; ErrUnknown before its first look was taken.
 func (o *Outbox) Source(name string) (s Source, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketSources), []byte(name), &s) })
+	err = o.view(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketSources), []byte(name), &s) })
 	return s, err
 }
 
 // File returns what was last seen of a file; ErrUnknown where that is nothing.
 func (o *Outbox) File(source, name string) (f File, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketFiles), fileKey(source, name), &f) })
+	err = o.view(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketFiles), fileKey(source, name), &f) })
 	return f, err
 }
 
 // Export returns an export by its id; ErrUnknown where there is none (any more).
 func (o *Outbox) Export(id uint64) (e Export, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketExports), id8(id), &e) })
+	err = o.view(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketExports), id8(id), &e) })
 	return e, err
 }
 
 // LastExport returns the export that was taken or refused last for a source; ErrUnknown where there is none.
 func (o *Outbox) LastExport(source string) (e Export, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		var s Source
 		if err := getJSON(tx.Bucket(bucketSources), []byte(source), &s); err != nil {
 			return err
@@ -188,7 +188,7 @@ func (t *txn) forgetOld(now time.Time) error {
 // gone must not be read when it is back.
 func (o *Outbox) Forget(source string, present func(name string) bool, now time.Time) error {
 	var gone [][]byte
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		prefix := fileKey(source, "")
 		b := tx.Bucket(bucketFiles)
 		c := b.Cursor()
@@ -219,7 +219,7 @@ func (o *Outbox) Forget(source string, present func(name string) bool, now time.
 // namedSets lists the sets of all sources. One whose file is damaged or gone is left out: then a late older export may
 // win over an unchanged row of a newer one, which the next export mends.
 func (o *Outbox) namedSets() (list []*namedSet, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketSources)
 		return b.ForEach(func(k, _ []byte) error {
 			var s Source
@@ -267,7 +267,7 @@ func storable(t time.Time) time.Time {
 // and sets that were replaced.
 func (o *Outbox) sweepFolder(name string) error {
 	used := map[string]bool{}
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		intakes, sources := tx.Bucket(bucketIntakes), tx.Bucket(bucketSources)
 		err := intakes.ForEach(func(k, _ []byte) error {
 			var in intakeRecord
@@ -279,7 +279,7 @@ func (o *Outbox) sweepFolder(name string) error {
 		err = errs(err, held.ForEach(func(k, _ []byte) error {
 			var h Held
 			err := getJSON(held, k, &h)
-			used[h.File], used[h.Set] = true, true
+			used[h.File], used[h.Set], used[h.note()] = true, true, true
 			return err
 		}))
 		if err != nil {
@@ -313,7 +313,7 @@ func (o *Outbox) sweepFolder(name string) error {
 	}
 	for _, e := range entries {
 		switch filepath.Ext(e.Name()) {
-		case ".spill", ".delta", ".set", ".list", ".export":
+		case ".spill", ".delta", ".set", ".list", ".export", noteExt:
 		default:
 			continue
 		}

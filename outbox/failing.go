@@ -28,7 +28,7 @@ type FailingUpdate struct {
 
 // Failing tells of the updates that have failed three times in a row or more, and which of them most often.
 func (o *Outbox) Failing() (f Failing, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		failed := tx.Bucket(bucketFailed)
 		c := failed.Cursor()
 		n := 0

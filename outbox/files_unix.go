@@ -26,3 +26,6 @@ var fullErrors = []error{syscall.ENOSPC, syscall.EDQUOT}
 func replaceOpen(open *bbolt.DB, from, to string) error {
 	return errors.Join(os.Rename(from, to), open.Close())
 }
+
+// unlock lets go of bbolt's lock on a file, which is otherwise held for as long as any of it is mapped.
+func unlock(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -30,3 +30,6 @@ func replaceOpen(open *bbolt.DB, from, to string) error {
 	}
 	return err
 }
+
+// unlock does nothing: Windows lets go of bbolt's lock when the file is closed.
+func unlock(*os.File) {}

@@ -57,7 +57,7 @@ func (o *Outbox) fill(f *Found) error {
 	l := o.leases[string(disk[8:])]
 	f.InFlight = l != nil && l.sent
 	o.mu.Unlock()
-	return o.db.View(func(tx *bbolt.Tx) error {
+	return o.view(func(tx *bbolt.Tx) error {
 		err := getJSON(tx.Bucket(bucketExports), id8(f.Export), &f.Set)
 		if err != nil && !errors.Is(err, ErrUnknown) {
 			return err
@@ -108,7 +108,7 @@ func (o *Outbox) nameExports(list []Found) error {
 		list[i].RankNamed = rank
 		wanted[rank] = append(wanted[rank], i)
 	}
-	return o.db.View(func(tx *bbolt.Tx) error {
+	return o.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketExports)
 		return b.ForEach(func(k, _ []byte) error {
 			var e Export

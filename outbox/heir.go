@@ -44,7 +44,7 @@ func (o *Outbox) inheritable(key []byte) (known bool, err error) {
 		return false, err
 	}
 	disk := diskKey(key)
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		v := tx.Bucket(bucketKeys).Get(disk)
 		if v == nil {
 			return nil
@@ -146,7 +146,7 @@ func (o *Outbox) skuFilter() (*skuFilter, error) {
 		return f, nil
 	}
 	var hashes []uint64
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketKeys).Cursor()
 		for k, _ := c.First(); k != nil; k, _ = c.Next() {
 			if len(k) > 8 && isSKU(k[8:]) {

@@ -77,7 +77,7 @@ func (o *Outbox) KnownKeys(source string) (map[string]*StoreKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stores, o.db.View(func(tx *bbolt.Tx) error {
+	return stores, o.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketKeys).ForEach(func(disk, v []byte) error {
 			r, err := parseRecord(disk, v)
 			if err != nil {
@@ -245,7 +245,7 @@ func (in *Intake) heldSets() (list []*namedSet, err error) {
 
 // Held gives what is held, in the order of sources and families.
 func (o *Outbox) Held() (list []Held, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketHeld)
 		return b.ForEach(func(k, _ []byte) error {
 			var h Held

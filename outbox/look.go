@@ -21,9 +21,10 @@ type Stats struct {
 	InFlight      int       // requests that may be on their way
 	Paused        bool      // by command
 	Destination   string
-	Reasons       Reasons // the rejects over time, by their class
-	Listed        int64   // rejects that are listed
-	Held          int64   // exports that guards hold
+	Reasons       Reasons  // the rejects over time, by their class
+	Listed        int64    // rejects that are listed
+	Held          int64    // exports that guards hold
+	Rebuilt       *Rebuilt // it took the place of one that could not be used any more; nil = it did not
 }
 
 // Stats reads the figures, all of one moment of the file. What is accepted and not applied counts as pending; where such
@@ -32,7 +33,7 @@ type Stats struct {
 func (o *Outbox) Stats() (s Stats, err error) {
 	var st state
 	var unapplied, listed, held int64
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		intakes := tx.Bucket(bucketIntakes)
 		err := intakes.ForEach(func(k, _ []byte) error {
 			var in intakeRecord
@@ -55,7 +56,8 @@ func (o *Outbox) Stats() (s Stats, err error) {
 	if err != nil {
 		return s, err
 	}
-	s = Stats{Counters: st.Counters, Created: st.Created, LastAck: st.LastAck, Paused: st.Paused, Destination: st.Destination, Reasons: st.Reasons, Listed: listed, Held: held}
+	s = Stats{Counters: st.Counters, Created: st.Created, LastAck: st.LastAck, Paused: st.Paused, Destination: st.Destination, Reasons: st.Reasons, Listed: listed, Held: held,
+		Rebuilt: st.Rebuilt}
 	s.Pending += unapplied
 	var leased [][]byte
 	o.mu.Lock()
@@ -83,7 +85,7 @@ func (o *Outbox) oldest(leased [][]byte) (oldest uint64, err error) {
 			oldest = age
 		}
 	}
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketQueue).Cursor()
 		for class := range byte(classDead) {
 			if p, ok := parseQueueKey(first(c.Seek([]byte{class}))); ok && p.class == class {
@@ -152,7 +154,7 @@ type Known struct {
 // Lookup returns what is known of a key; ErrUnknown where that is nothing.
 func (o *Outbox) Lookup(key []byte) (k Known, err error) {
 	disk := diskKey(key)
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		v := tx.Bucket(bucketKeys).Get(disk)
 		if v == nil {
 			return ErrUnknown
@@ -171,7 +173,7 @@ func (o *Outbox) Lookup(key []byte) (k Known, err error) {
 // it is of one moment.
 func (o *Outbox) LastWanted(keys [][]byte) ([]*int64, error) {
 	out := make([]*int64, len(keys))
-	return out, o.db.View(func(tx *bbolt.Tx) error {
+	return out, o.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketKeys)
 		for i, key := range keys {
 			disk := diskKey(key)
@@ -244,7 +246,7 @@ func (o *Outbox) All() iter.Seq2[Known, error] {
 }
 
 func (o *Outbox) page(after []byte) (page []Known, last []byte, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketKeys).Cursor()
 		k, v := c.Seek(after)
 		if k != nil && bytes.Equal(k, after) {
@@ -270,7 +272,7 @@ func (o *Outbox) page(after []byte) (page []Known, last []byte, err error) {
 // DeadLetter returns the dead letter of a key; ErrUnknown where there is none.
 func (o *Outbox) DeadLetter(key []byte) (d DeadLetter, err error) {
 	disk := diskKey(key)
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		d, err = (&txn{dead: tx.Bucket(bucketDead)}).deadLetter(disk)
 		return err
 	})

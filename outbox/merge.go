@@ -277,7 +277,7 @@ func (m *merge) partition(part *partitionRows) error {
 	if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
 		return nil
 	}
-	return m.in.o.db.View(func(tx *bbolt.Tx) error {
+	return m.in.o.view(func(tx *bbolt.Tx) error {
 		m.walk = walker{c: tx.Bucket(bucketKeys).Cursor()}
 		for {
 			hash, ok := m.nextHash(n, rows)

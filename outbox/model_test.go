@@ -190,6 +190,9 @@ func (w *world) crash() {
 	w.must(err)
 	w.must(w.box.Close())
 	w.must(os.WriteFile(w.file(), data, 0o600))
+	if v, err := outbox.VerifyFile(w.Context(), w.dir); err != nil || len(v.Faults) > 0 {
+		w.Fatalf("a crash left a file that is called damaged: %q, %v", v.Faults, err)
+	}
 	for _, f := range w.flights {
 		if f.taken {
 			w.unanswered(f)

@@ -1,19 +1,18 @@
 package outbox
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // format is the layout's number, see the package's comment. Format 1 is read too, and becomes this one when it is opened.
@@ -65,6 +64,8 @@ type Options struct {
 	NoSync bool
 	// MustExist refuses to create the file: ErrNoOutbox.
 	MustExist bool
+	// Verified says that Verify has found the file in order since it was closed last.
+	Verified bool
 }
 
 func (opts *Options) looksOnly() bool { return opts.Destination == "" }
@@ -113,6 +114,7 @@ type state struct {
 	Forgotten bool   `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
 
 	Identity *identity `json:"identity,omitempty"` // of this file, since an agent has opened it first; never changed in place
+	Rebuilt  *Rebuilt  `json:"rebuilt,omitempty"`  // it took the place of one that could not be used any more
 }
 
 // sizes decide how work is cut; tests make them small.
@@ -130,6 +132,7 @@ type Outbox struct {
 	dir   string
 	opts  Options
 	db    *bbolt.DB
+	file  *openedFile
 	sizes sizes
 
 	opening Opening // what Open did; not changed after it
@@ -138,6 +141,7 @@ type Outbox struct {
 	skus   atomic.Pointer[skuFilter] // nil = it is to be made
 	write  sync.Mutex                // held by update, from reading the state until the new one is known
 	broken error                     // under write: a commit failed and nobody knows whether it counts
+	owed   bool                      // it is not known whether the file is in order: the mark stays
 
 	mu     sync.Mutex        // guards what follows
 	rank   uint64            // the greatest given, though perhaps not committed
@@ -161,7 +165,7 @@ func diskKey(key []byte) []byte {
 // Open opens the outbox in the folder dir, or creates it, and brings what a crash left into order. The error wraps
 // ErrInUse while another process holds it, ErrNewer where the file's format is not known, ErrDamaged where it is broken.
 func Open(dir string, opts Options) (_ *Outbox, err error) {
-	path := filepath.Join(dir, "outbox.db")
+	path := filepath.Join(dir, fileName)
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("open the outbox %s: %w", path, err)
@@ -170,112 +174,110 @@ func Open(dir string, opts Options) (_ *Outbox, err error) {
 	if err := prepare(dir, path, opts); err != nil {
 		return nil, err
 	}
-	db, compacted, err := openCompact(path, opts)
+	if Unclean(dir) && !opts.Verified {
+		if err := sound(path); err != nil {
+			return nil, err
+		}
+	}
+	db, file, compacted, err := openCompact(path, opts)
 	if err != nil {
 		return nil, err
 	}
-	o := &Outbox{dir: dir, opts: opts, db: db, opening: Opening{Compaction: compacted}, sizes: usualSizes, leases: map[string]*Lease{}, blocks: map[uint64]int{}}
-	if err := guard(o.recover); err != nil {
-		return nil, errors.Join(err, db.Close())
+	o := &Outbox{dir: dir, opts: opts, db: db, file: &openedFile{file: file, path: path}, opening: Opening{Compaction: compacted}, sizes: usualSizes, leases: map[string]*Lease{}, blocks: map[uint64]int{}}
+	o.owed = Unclean(dir) && !opts.Verified
+	putSign(dir, !opts.NoSync)
+	if err := o.recover(); err != nil {
+		if errors.Is(err, ErrDamaged) {
+			o.file.hurt.Store(true)
+		}
+		return nil, errors.Join(err, o.close())
 	}
 	return o, nil
 }
 
-// guard turns a panic into ErrDamaged: bbolt answers a damaged page with one, or reads where no memory is.
-func guard(fn func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrDamaged, p)
-		}
-	}()
-	return fn()
-}
+// fileName is the bbolt file's, in the outbox's folder.
+const fileName = "outbox.db"
 
-// openFile opens the bbolt file.
-func openFile(path string, noSync bool) (db *bbolt.DB, err error) {
-	var file *os.File
-	err = guard(func() (err error) {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:      time.Second, // without one it waits for ever
-			FreelistType: bbolt.FreelistMapType,
-			NoSync:       noSync,
-			NoGrowSync:   noSync,
-			OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-				file, err = os.OpenFile(name, flag, mode)
-				return file, err
-			},
-		})
+// sound sees that bbolt can read the file at path, which was not closed in order, without going round in circles.
+func sound(path string) error {
+	db, file, err := openToRead(path)
+	if err != nil {
 		return err
-	})
-	switch {
-	case err == nil && isMoved(file, path):
-		if err = db.Close(); err == nil {
-			return openFile(path, noSync)
-		}
-		return nil, err
-	case err == nil:
-		return db, nil
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, ErrInUse
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		err = fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
-	if file != nil {
-		_ = file.Close() // a panic left it open, and locked: the damaged file could not be set aside. Otherwise it is closed
-	}
-	return nil, err
+	faults, err := structure(context.Background(), file)
+	return errs(err, errors.Join(faults...), db.Close())
 }
 
-// prepare makes the folders and, through a temporary file, a first outbox: a power cut during bbolt's own first creation
-// leaves a file that panics at every start.
+// prepare makes a first outbox where there is none.
 func prepare(dir, path string, opts Options) error {
 	_, err := os.Stat(path)
-	if err == nil {
-		return nil
-	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if opts.MustExist {
 		return ErrNoOutbox
 	}
+	return create(dir, path, opts, state{Created: time.Now().UTC(), Destination: opts.Destination}, nil)
+}
+
+// create makes an outbox that begins with a state, through a temporary file: a power cut during bbolt's own first creation
+// leaves a file that panics at every start. away, if any, makes room at path for it; else what lies there stays. Exports
+// that were held before are held again.
+func create(dir, path string, opts Options, first state, away func() error) error {
 	for _, d := range []string{dir, filepath.Join(dir, "spill"), filepath.Join(dir, "named"), filepath.Join(dir, "listed"), filepath.Join(dir, "held")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return err
 		}
 	}
-	lock, err := openFile(path+".tmp", opts.NoSync) // its lock also keeps a second creator out
-	if errors.Is(err, ErrDamaged) {                 // a power cut during an earlier creation
-		if err = os.Remove(path + ".tmp"); err == nil {
-			lock, err = openFile(path+".tmp", opts.NoSync)
+	temp, fast := path+".tmp", bbolt.Options{NoSync: opts.NoSync, NoGrowSync: opts.NoSync}
+	lock, _, err := openBolt(temp, fast) // its lock also keeps a second creator out
+	if errors.Is(err, ErrDamaged) {      // a power cut during an earlier creation
+		if err = os.Remove(temp); err == nil {
+			lock, _, err = openBolt(temp, fast)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(path); err == nil { // another process was faster
+	_, err = os.Stat(path)
+	there := err == nil
+	if there && away == nil { // another process was faster
 		return lock.Close()
 	}
-	err = lock.Update(func(tx *bbolt.Tx) error {
-		for _, name := range allBuckets {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		meta := tx.Bucket(bucketMeta)
-		if err := meta.Put(keyFormat, sealedFormat()); err != nil {
-			return err
-		}
-		return putJSON(meta, keyState, state{Created: time.Now().UTC(), Destination: opts.Destination})
+	err = guard(func() error {
+		return lock.Update(func(tx *bbolt.Tx) error { return begin(tx, dir, first, !there) })
 	})
-	if err := errors.Join(err, lock.Close()); err != nil {
+	if err == nil && away != nil {
+		err = away()
+	}
+	if err := errors.Join(diskError(dir, err), lock.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(path+".tmp", path); err != nil {
+	if err := os.Rename(temp, path); err != nil {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// begin fills a new file. With goOn a state that it has already counts: a crash came before it got its name.
+func begin(tx *bbolt.Tx, dir string, first state, goOn bool) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	if err := meta.Put(keyFormat, sealedFormat()); err != nil {
+		return err
+	}
+	var had state
+	if goOn && getJSON(meta, keyState, &had) == nil {
+		first = had
+	}
+	if err := adoptHeld(tx, dir, &first); err != nil {
+		return err
+	}
+	return putJSON(meta, keyState, first)
 }
 
 // recover checks the format, reads the state, puts leased keys back in doubt and sweeps files that nobody refers to.
@@ -283,7 +285,7 @@ func (o *Outbox) recover() error {
 	if err := o.upgrade(); err != nil {
 		return err
 	}
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		for _, name := range allBuckets {
 			if tx.Bucket(name) == nil {
 				return fmt.Errorf("%w: bucket %s is missing", ErrDamaged, name)
@@ -316,13 +318,14 @@ func (o *Outbox) recover() error {
 	if o.state.Resending {
 		o.unresumed = true
 	}
+	o.noteHeld()
 	return errs(o.sweepFolder("spill"), o.sweepFolder("named"), o.sweepFolder("listed"), o.sweepFolder("held"))
 }
 
 // upgrade makes a file of an older format one of this format, in one transaction. A newer one is left as it is.
 func (o *Outbox) upgrade() error {
 	var n uint32
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
 			return fmt.Errorf("%w: bucket %s is missing", ErrDamaged, bucketMeta)
@@ -340,7 +343,7 @@ func (o *Outbox) upgrade() error {
 	case n > format:
 		return fmt.Errorf("%w: its format is %d, this tillpost knows up to %d", ErrNewer, n, format)
 	}
-	return o.db.Update(func(tx *bbolt.Tx) error {
+	return o.file.run(o.db.Update, func(tx *bbolt.Tx) error {
 		for _, name := range allBuckets {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
@@ -367,10 +370,18 @@ func closeFile(f *os.File, durable bool) error {
 func (o *Outbox) Close() error {
 	o.intake.Lock() // no intake is half way
 	defer o.intake.Unlock()
-	if err := o.db.Close(); err != nil {
+	if err := o.close(); err != nil {
 		return fmt.Errorf("close the outbox in %s: %w", o.dir, err)
 	}
 	return nil
+}
+
+// close closes the file. Where anything was wrong with it, outbox.open stays.
+func (o *Outbox) close() error {
+	if !o.owed && !o.uncertain() && !o.file.hurt.Load() && o.file.present() == nil {
+		dropSign(o.dir)
+	}
+	return o.file.close(o.db)
 }
 
 // Dir is the folder of the outbox.

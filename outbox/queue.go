@@ -403,7 +403,7 @@ func (o *Outbox) Take(l *Lease) int64 {
 // back to its place.
 func (o *Outbox) releaseLeases() error {
 	var rows [][]byte
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketLeases).ForEach(func(k, _ []byte) error {
 			rows = append(rows, bytes.Clone(k))
 			return nil
@@ -447,7 +447,7 @@ func (t *txn) orphan(key []byte, r record) error {
 
 // NextDue says when the first key that waits for its time is due; ok is false where none does.
 func (o *Outbox) NextDue() (at time.Time, ok bool, err error) {
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		k, _ := tx.Bucket(bucketDue).Cursor().First()
 		if len(k) >= 8 {
 			at, ok = time.Unix(0, int64(binary.BigEndian.Uint64(k))), true
@@ -466,7 +466,7 @@ func (o *Outbox) Queued() (queued bool, err error) {
 	if held {
 		return false, nil
 	}
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		k, _ := tx.Bucket(bucketQueue).Cursor().First()
 		queued = k != nil
 		return nil

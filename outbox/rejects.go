@@ -562,7 +562,7 @@ func (o *Outbox) Rejects(after string, n int) (page []Reject, next string, err e
 // allSources are the records of all sources.
 func (o *Outbox) allSources() (sources map[string]Source, err error) {
 	sources = map[string]Source{}
-	err = o.db.View(func(tx *bbolt.Tx) error {
+	err = o.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketSources)
 		return b.ForEach(func(k, _ []byte) error {
 			var s Source

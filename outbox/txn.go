@@ -33,9 +33,12 @@ func (o *Outbox) update(fn func(*txn) error) error {
 	if o.broken != nil {
 		return o.broken
 	}
+	if err := o.file.present(); err != nil {
+		return err
+	}
 	var t *txn
 	committing := false
-	err := o.db.Update(func(tx *bbolt.Tx) error {
+	err := o.file.run(o.db.Update, func(tx *bbolt.Tx) error {
 		o.mu.Lock()
 		before := o.state
 		o.mu.Unlock()

@@ -1,0 +1,97 @@
+//go:build unix
+
+package cli
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tillpost/mockapi"
+)
+
+// Windows lets nobody take away or cut a file that is open.
+
+func TestAnOutboxThatIsTakenAwayWhileRunningIsMadeGood(t *testing.T) { // D8, D10, B4
+	t.Parallel()
+	for _, c := range []struct {
+		name, says string
+		harm       func(s *store, w *tills) error
+		all        bool // everything is sent again
+	}{
+		{"deleted", "the outbox is gone; a new one is made", func(s *store, _ *tills) error { return os.Remove(s.data("outbox.db")) }, true},
+		{"emptied", "the outbox is damaged; it is set aside", func(s *store, _ *tills) error { return os.Truncate(s.data("outbox.db"), 0) }, true},
+		{"cut", "the outbox is damaged; it is set aside", func(s *store, _ *tills) error {
+			return os.Truncate(s.data("outbox.db"), int64(5*os.Getpagesize()))
+		}, true},
+		{"replaced by an older one", "another file lies at", func(s *store, w *tills) error {
+			return errors.Join(os.WriteFile(s.data("new"), w.before, 0o600), os.Rename(s.data("new"), s.data("outbox.db")))
+		}, false},
+		{"its folder removed", "the outbox is gone; a new one is made", func(s *store, _ *tills) error { return os.RemoveAll(filepath.Join(s.dir, "data")) }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newTills(t, 60)
+			s := w.again(t)
+			s.delivers(changed(w), func(log *buffer) {
+				want := changed(w)
+				if err := c.harm(s, w); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "it is told", func() bool { return strings.Contains(log.String(), c.says) })
+				if c.all {
+					want = w.want
+				}
+				s.eventuallyHolds(log, want)
+				text, more := stockOf(61, func(i int) int { return 1 + (i+i%2)%9 + i/60 })
+				s.write("pos/stock-3.csv", text)
+				if !c.all {
+					maps.DeleteFunc(more, func(upc string, q int64) bool { return w.delivered[upc] == q })
+				}
+				s.eventuallyHolds(log, more)
+				eventually(t, "it is told that it goes on", func() bool { return strings.Contains(log.String(), "the outbox is in use again") })
+				if n := strings.Count(log.String(), "the outbox cannot be used; it is opened again until it can"); n != 1 {
+					t.Errorf("it was told %d times, want once; the log:\n%s", n, log)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatIsArchivedIsReadAgainAfterTheDamage(t *testing.T) { // promise 11
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	conf, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("tillpost.yaml", strings.Replace(string(conf), "rescan: 200ms", "rescan: 200ms, after: archive", 1))
+	first, _ := stockOf(40, func(i int) int { return 1 + i%9 })
+	second, want := stockOf(40, func(i int) int { return 2 + i%9 })
+	s.write("pos/stock.csv", first)
+	_, log, stop := start(t, "run", "--config", s.config)
+	archived := func(n int) func() bool {
+		return func() bool {
+			entries, _ := os.ReadDir(s.data("archive/main"))
+			return len(entries) == n
+		}
+	}
+	eventually(t, "the first is put away", archived(1))
+	s.write("pos/stock.csv", second)
+	eventually(t, "the second is put away", archived(2))
+	s.eventuallyHolds(log, want)
+	s.api.Reset()
+	if err := os.Remove(s.data("outbox.db")); err != nil {
+		t.Fatal(err)
+	}
+	s.eventuallyHolds(log, want)
+	if code := stop(); code != statusDone {
+		t.Errorf("run: got %d; its log:\n%s", code, log)
+	}
+	if entries, _ := os.ReadDir(s.data("archive/main")); len(entries) != 2 {
+		t.Errorf("the archive holds %v, want what it held", entries)
+	}
+}
