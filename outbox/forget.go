@@ -89,7 +89,7 @@ func (o *Outbox) eachUnnamed(ctx context.Context, limit uint64, forget func(keys
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		err := o.db.View(func(tx *bbolt.Tx) error { // a page a transaction: a long one would keep bbolt from reusing pages
+		err := o.view(func(tx *bbolt.Tx) error { // a page a transaction: a long one would keep bbolt from reusing pages
 			c := tx.Bucket(bucketKeys).Cursor()
 			k, v := c.Seek(next)
 			for range pageKeys {
