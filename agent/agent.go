@@ -212,6 +212,12 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 		stop(err)
 		return errors.Join(err, g.Wait())
 	}
+	let, err := a.findStale()
+	defer let()
+	if err != nil {
+		stop(err)
+		return errors.Join(err, g.Wait())
+	}
 	for _, s := range a.sources {
 		g.Go(func() error { return s.collect(ctx) })
 	}

@@ -20,9 +20,12 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		was := r
 		r.rank = max(r.rank, d.rank)
 		switch {
+		case d.kind != deltaWant && !ok, d.kind == deltaTouch && r.rank == was.rank:
+			return nil
 		case d.kind == deltaTouch:
-			if !ok || r.rank == was.rank {
-				return nil
+		case d.kind == deltaDrop:
+			if err := t.drop(disk, &r); err != nil {
+				return err
 			}
 		case !r.is(flagWanted) || r.wanted != d.quantity:
 			by := exports[d.export]

@@ -14,9 +14,11 @@ import (
 //
 //	'w'  export (its place in the intake), line (uvarints), quantity (varint), rank (8 bytes), key (uvarint length, bytes)
 //	't'  rank (8 bytes), key: only the rank of who named the key last
+//	'd'  rank (8 bytes), key: nobody wants a quantity of the key any more
 const (
 	deltaWant  = 'w'
 	deltaTouch = 't'
+	deltaDrop  = 'd'
 
 	deltaChunk  = 8192    // rows of a chunk, which is applied in one transaction
 	deltaLength = 8 << 20 // bytes of a chunk at most: rows of the longest keys
@@ -57,6 +59,11 @@ func (d *deltaWriter) want(export int, line uint64, quantity int64, rank uint64,
 
 func (d *deltaWriter) touch(rank uint64, key []byte) error {
 	d.chunk = append(d.chunk, deltaTouch)
+	return d.end(rank, key)
+}
+
+func (d *deltaWriter) drop(rank uint64, key []byte) error {
+	d.chunk = append(d.chunk, deltaDrop)
 	return d.end(rank, key)
 }
 
@@ -147,7 +154,7 @@ func eachDelta(chunk []byte, fn func(deltaRow) error) error {
 		}
 		r.rank = d.uint64()
 		r.key = d.bytes(d.uvarint())
-		if d.bad || r.kind != deltaWant && r.kind != deltaTouch {
+		if d.bad || r.kind != deltaWant && r.kind != deltaTouch && r.kind != deltaDrop {
 			return errDelta
 		}
 		if err := fn(r); err != nil {

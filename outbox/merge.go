@@ -22,6 +22,8 @@ type merge struct {
 	writers  []*setWriter
 	onFallen func(Fallen)
 
+	again rereads
+
 	walk  walker    // over the records
 	known []bandSet // entries of the sets that have the band's hash
 }
@@ -58,7 +60,7 @@ func (in *Intake) Settle(onFallen func(Fallen)) (_ []Counts, err error) {
 	}
 	m := &merge{in: in, onFallen: onFallen}
 	m.orderExports()
-	if err := m.openSets(); err != nil {
+	if err := errs(m.openRereads(), m.openSets()); err != nil {
 		return nil, err
 	}
 	in.deltas = &deltaWriter{dir: in.spill.dir, most: in.o.sizes.chunk, sync: !in.o.opts.NoSync}
@@ -139,7 +141,7 @@ func (m *merge) openSets() error {
 		return err
 	}
 	for _, s := range append(existing, held...) {
-		if s.held > 0 && !sources[s.source] || s.held == 0 && !s.goes && s.rank <= least {
+		if s.held > 0 && !sources[s.source] || s.held == 0 && !s.goes && (s.rank < least || s.rank == least && !m.again.any()) {
 			continue // it knows nothing that the records of these exports' keys need
 		}
 		if s.setReader, err = s.read(); err != nil {
@@ -261,11 +263,14 @@ func (m *merge) partition(part *partitionRows) error {
 			m.onFallen(Fallen{Export: i, Sum: x.Reading.Settle == inventory.DuplicatesSum, Rows: n})
 		}
 	}
-	if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
-		return nil
+	if !m.again.any() {
+		if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
+			return nil
+		}
 	}
 	return m.in.o.db.View(func(tx *bbolt.Tx) error {
 		m.walk = walker{c: tx.Bucket(bucketKeys).Cursor()}
+		m.again.begin(tx, n)
 		for {
 			hash, ok := m.nextHash(n, rows)
 			if !ok {
@@ -283,7 +288,8 @@ func (m *merge) partition(part *partitionRows) error {
 	})
 }
 
-// nextHash is the least hash that rows or a set that goes still have in the partition.
+// nextHash is the least hash that rows or a set that goes still have in the partition, or, where an export is read again,
+// the records.
 func (m *merge) nextHash(n int, rows []row) (hash uint64, ok bool) {
 	if len(rows) > 0 {
 		hash, ok = rows[0].hash, true
@@ -292,6 +298,9 @@ func (m *merge) nextHash(n int, rows []row) (hash uint64, ok bool) {
 		if k, more := s.peek(); more && s.goes && int(k.hash>>56) == n && (!ok || k.hash < hash) {
 			hash, ok = k.hash, true
 		}
+	}
+	if h, more := m.again.peek(n); more && (!ok || h < hash) {
+		hash, ok = h, true
 	}
 	return hash, ok
 }
@@ -320,15 +329,18 @@ func (m *merge) band(hash uint64, rows []row) error {
 			}
 		}
 	}
-	for len(rows) > 0 {
+	for left := rows; len(left) > 0; {
 		n := 1
-		for n < len(rows) && bytes.Equal(rows[n].key, rows[0].key) {
+		for n < len(left) && bytes.Equal(left[n].key, left[0].key) {
 			n++
 		}
-		if err := m.key(hash, rows[:n]); err != nil {
+		if err := m.key(hash, left[:n]); err != nil {
 			return err
 		}
-		rows = rows[n:]
+		left = left[n:]
+	}
+	if err := m.unsaid(hash, rows); err != nil {
+		return err
 	}
 	for i := range m.known {
 		if k := &m.known[i]; k.set.goes && !k.met {
@@ -372,6 +384,10 @@ func (m *merge) key(hash uint64, rows []row) error {
 		}
 	}
 	now := before
+	fallen, said := m.fallen(&rec, before.rank, rows), false
+	if fallen != nil {
+		now.rank = 0 // every export of the intake may speak
+	}
 	var by *row
 	for i := range rows {
 		r := &rows[i]
@@ -389,6 +405,7 @@ func (m *merge) key(hash uint64, rows []row) error {
 			covered = max(covered, x.rank)
 		}
 		counts := x.counts
+		said = true
 		if x.see(r, q, &now) {
 			by = r
 		}
@@ -396,7 +413,10 @@ func (m *merge) key(hash uint64, rows []row) error {
 			x.countStores(key, counts, q)
 		}
 	}
+	now.rank = max(now.rank, before.rank)
 	switch {
+	case fallen != nil && !said:
+		return m.fall(fallen, key, &rec, before.rank)
 	case by != nil && (!before.known || now.wanted != before.wanted):
 		return m.in.deltas.want(by.export, by.line, now.wanted, now.rank, key)
 	case now.rank > covered:
