@@ -221,7 +221,11 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 	for _, s := range a.sources {
 		g.Go(func() error { return s.collect(ctx) })
 	}
-	g.Go(func() error { return newDrain(a).run(ctx) })
+	d := newDrain(a)
+	if a.opts.Config.ResendAll > 0 && done == nil {
+		d.repeatAt = a.started
+	}
+	g.Go(func() error { return d.run(ctx) })
 	if done != nil {
 		g.Go(func() error { return a.watchFor(ctx, done, stop) })
 	}

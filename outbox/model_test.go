@@ -74,6 +74,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"retry dead":  func(*rapid.T) { w.retryDead() },
 		"discard":     func(*rapid.T) { w.discard() },
 		"resend some": func(*rapid.T) { w.resendSome() },
+		"repeat":      func(*rapid.T) { w.repeat() },
 		"canary":      func(*rapid.T) { w.canary() },
 		"wait again":  func(*rapid.T) { w.waitAgain() },
 	})
