@@ -3,6 +3,7 @@ package agent
 import (
 	"sync"
 
+	"tillpost/export"
 	"tillpost/outbox"
 )
 
@@ -26,10 +27,19 @@ type batch struct {
 type fedRow struct {
 	line    uint64
 	figure  int64
-	end     int // of its key in keys
+	end     int // of its key in keys, and
+	other   int // of the other key that it could be identified by, which comes behind
 	counted bool
-	void    bool // no update: see outbox.Intake.Void
+	kind    rowKind
 }
+
+type rowKind uint8
+
+const (
+	rowUpdate rowKind = iota
+	rowVoid           // see outbox.Intake.Void
+	rowBlank          // see outbox.Intake.Name
+)
 
 const batchRows = 4096
 
@@ -37,20 +47,26 @@ func newFeed(in *outbox.Intake) *feed {
 	return &feed{in: in, now: &batch{}}
 }
 
-// add takes a row; key may be used again.
-func (f *feed) add(line uint64, key []byte, figure int64, counted bool) {
-	f.put(key, fedRow{line: line, figure: figure, counted: counted})
+// add takes a row; its keys may be used again.
+func (f *feed) add(row export.Row, counted bool) {
+	r := fedRow{line: uint64(row.Line), figure: row.Figure, counted: counted}
+	if row.Blank {
+		r.kind = rowBlank
+	}
+	f.put(row.Key, row.Other, r)
 }
 
 // void takes a row that names a key and is a reject.
-func (f *feed) void(line uint64, key []byte) {
-	f.put(key, fedRow{line: line, void: true})
+func (f *feed) void(reject *export.Reject) {
+	f.put(reject.Key, reject.Other, fedRow{line: uint64(reject.Line), kind: rowVoid})
 }
 
-func (f *feed) put(key []byte, r fedRow) {
+func (f *feed) put(key, other []byte, r fedRow) {
 	b := f.now
 	b.keys = append(b.keys, key...)
 	r.end = len(b.keys)
+	b.keys = append(b.keys, other...)
+	r.other = len(b.keys)
 	b.rows = append(b.rows, r)
 	if len(b.rows) == batchRows {
 		f.pass()
@@ -92,13 +108,16 @@ func (f *feed) close() error {
 func (b *batch) handOver(in *outbox.Intake) error {
 	at := 0
 	for _, r := range b.rows {
-		key := b.keys[at:r.end]
-		at = r.end
+		key, other := b.keys[at:r.end], b.keys[r.end:r.other]
+		at = r.other
 		var err error
-		if r.void {
-			err = in.Void(r.line, key)
-		} else {
-			err = in.Add(r.line, key, r.figure, r.counted)
+		switch r.kind {
+		case rowVoid:
+			err = in.Void(r.line, key, other)
+		case rowBlank:
+			err = in.Name(r.line, key, other)
+		default:
+			err = in.AddAs(r.line, key, other, r.figure, r.counted)
 		}
 		if err != nil {
 			return err

@@ -23,6 +23,7 @@ const (
 	guardZero   = "zero"   // it would empty too much of a store
 	guardChange = "change" // it would change too much of a store
 	guardFirst  = "first"  // a first export in which every quantity is 0
+	guardRows   = "rows"   // with `missing: zero`, it lacks too much of a store
 )
 
 // guardPasses is how often a look is settled anew because of single exports that are held; then all that guards would
@@ -54,15 +55,18 @@ func (t *taking) stillReleased() error {
 // guard drops what could do harm, and settles the rest anew, for what comes after a held export is compared with what was
 // before it. Promise 10 of the contract.
 func (t *taking) guard() error {
-	g := t.s.conf.Guard
-	if g.Zero == config.Off && g.Change == config.Off {
-		return nil
-	}
 	for pass := 1; ; pass++ {
-		held := false
+		held := false // or what an export lacks does not count any more
 		for _, x := range t.inOrder() {
 			r := &t.readings[x]
-			if r.dropped || r.held != nil && r.held.Released || held && pass < guardPasses {
+			if r.dropped || held && pass < guardPasses {
+				continue
+			}
+			if t.doubtLacks(x) {
+				held = true
+				continue
+			}
+			if r.held != nil && r.held.Released {
 				continue
 			}
 			kind, why, figures, err := t.judgeHarm(x)
@@ -120,7 +124,14 @@ func (t *taking) inOrder() []int {
 func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, err error) {
 	g := t.s.conf.Guard
 	stores, stocked := t.in.StoreCounts(x)
-	if !mayHarm(g, stores, stocked) {
+	lacks, counts := t.in.Lacks(x)
+	if !counts {
+		lacks = outbox.Lacks{}
+	}
+	if g.Zero == config.Off && g.Change == config.Off && g.Rows == config.Off {
+		return "", "", nil, nil
+	}
+	if !mayHarm(g, stores, stocked, &lacks) {
 		return "", "", nil, nil
 	}
 	if t.known == nil { // once a look: every record is looked at, and none changes while the intake is settled
@@ -131,11 +142,16 @@ func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, e
 	known := t.known
 	if len(known) == 0 {
 		if stocked == 0 && g.Zero != config.Off {
-			return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, known), nil
+			return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, known, nil), nil
 		}
 		return "", "", nil, nil
 	}
-	var zero, change []string
+	var zero, change, rows []string
+	for _, store := range slices.Sorted(maps.Keys(lacks.Stores)) {
+		if n, k := lacks.Stores[store], known[store]; k != nil && k.Keys >= int64(g.Min) && exceeds(n, k.Keys, g.Rows) {
+			rows = append(rows, fmt.Sprintf("%d of the %d products of store %s are not in it", n, k.Keys, store))
+		}
+	}
 	for _, store := range slices.Sorted(maps.Keys(stores)) {
 		c, k := stores[store], known[store]
 		if k == nil || k.Keys < int64(g.Min) {
@@ -149,7 +165,9 @@ func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, e
 			change = append(change, fmt.Sprintf("%d quantities of store %s would be new or others, where %d are known", c.New+c.Changed, store, k.Keys))
 		}
 	}
-	switch figures = figuresOf(stores, known); {
+	switch figures = figuresOf(stores, known, lacks.Stores); {
+	case len(rows) > 0:
+		return guardRows, clipList(rows), figures, nil
 	case len(zero) > 0:
 		return guardZero, clipList(zero), figures, nil
 	case len(change) > 0:
@@ -175,7 +193,10 @@ func exceeds(n, all int64, share config.Percent) bool {
 
 // mayHarm reports whether an export changes so much that a guard could hold it, whatever is known: else nothing need be
 // counted.
-func mayHarm(g config.Guard, stores map[string]*outbox.StoreCounts, stocked int64) bool {
+func mayHarm(g config.Guard, stores map[string]*outbox.StoreCounts, stocked int64, lacks *outbox.Lacks) bool {
+	if exceeds(lacks.Lacking(), int64(g.Min), g.Rows) {
+		return true
+	}
 	for _, c := range stores {
 		if stocked == 0 || c.Zero > 0 && 10*c.Zero >= int64(g.Min) || exceeds(c.Zero, int64(g.Min), g.Zero) ||
 			exceeds(c.New+c.Changed, int64(g.Min), g.Change) {
@@ -185,10 +206,15 @@ func mayHarm(g config.Guard, stores map[string]*outbox.StoreCounts, stocked int6
 	return false
 }
 
-func figuresOf(stores map[string]*outbox.StoreCounts, known map[string]*outbox.StoreKeys) (list []outbox.Figures) {
+func figuresOf(stores map[string]*outbox.StoreCounts, known map[string]*outbox.StoreKeys, lacks map[string]int64) (list []outbox.Figures) {
 	const most = 1000
-	for _, store := range slices.Sorted(maps.Keys(stores)) {
-		f := outbox.Figures{Store: store, Zero: stores[store].Zero, Changed: stores[store].New + stores[store].Changed}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(stores)), maps.Keys(lacks))
+	slices.Sort(names)
+	for _, store := range slices.Compact(names) {
+		f := outbox.Figures{Store: store, Missing: lacks[store]}
+		if c := stores[store]; c != nil {
+			f.Zero, f.Changed = c.Zero, c.New+c.Changed
+		}
 		if k := known[store]; k != nil {
 			f.Known, f.Stocked = k.Keys, k.Stocked
 		}
@@ -328,7 +354,7 @@ func (s *source) hasReleased() (bool, error) {
 // HeldExport is an export that a guard stopped, as `held list` tells of it.
 type HeldExport struct {
 	ID       string           `json:"id"`
-	Kind     string           `json:"kind"` // zero, change or first
+	Kind     string           `json:"kind"` // zero, change, rows or first
 	Error    string           `json:"error"`
 	At       time.Time        `json:"at"` // when it was held
 	Source   string           `json:"source"`

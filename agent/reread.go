@@ -159,7 +159,7 @@ func (t *taking) readArchived(e *outbox.Export, path string) error {
 func (t *taking) specOf(e *outbox.Export, stat string) outbox.Reading {
 	s := t.s
 	return outbox.Reading{Source: e.Source, Name: e.Name, Family: e.Family, Size: e.Size, ModTime: e.ModTime, Arrived: e.Arrived,
-		Stat: stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Rank: e.Rank}
+		Stat: stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing(), Rank: e.Rank}
 }
 
 // openAt reads the bytes at path, which must have the hash, into the intake.

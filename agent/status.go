@@ -85,6 +85,7 @@ type ExportInfo struct {
 	Reasons outbox.Reasons `json:"reject_reasons,omitempty"` // of the rejects, by their class
 	Held    bool           `json:"held,omitempty"`           // a guard stopped it; Refused says why
 	Refused string         `json:"refused,omitempty"`
+	Apart   bool           `json:"apart,omitempty"` // `missing: zero` was off for it: it is no full list of what there is
 }
 
 // Status tells how the running agent is.
@@ -185,6 +186,9 @@ func (s *source) status() (SourceStatus, error) {
 	}
 	var err error
 	out.LastExport, err = lastExport(s.a.box, s.conf.Name)
+	if e := out.LastExport; e != nil && e.Apart && out.State == sourceOK {
+		out.State, out.Problem = sourceProblem, "missing: zero is off, for "+e.Name+" names fewer than a tenth of the products of the export before it"
+	}
 	return out, err
 }
 
@@ -196,5 +200,5 @@ func lastExport(box *outbox.Outbox, source string) (*ExportInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ExportInfo{Name: e.Name, At: e.Taken, Rows: e.Rows, Changed: e.New + e.Changed, Rejects: e.Rejects, Reasons: e.Reasons, Held: e.Held, Refused: e.Refused}, nil
+	return &ExportInfo{Name: e.Name, At: e.Taken, Rows: e.Rows, Changed: e.New + e.Changed, Rejects: e.Rejects, Reasons: e.Reasons, Held: e.Held, Refused: e.Refused, Apart: e.Apart}, nil
 }

@@ -3,7 +3,6 @@ package agent
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 
 	"tillpost/export"
 	"tillpost/outbox"
@@ -56,6 +53,7 @@ type reading struct {
 	fallen  []outbox.Reject // those, and
 	spared  int64           // how many more of them are only counted
 	rank    uint64
+	blind   int64            // rejects that name no product
 	held    *outbox.Held     // that is released; nil = it is none
 	again   *outbox.Export   // as it was taken before, in another way; nil = it was not
 	path    string           // where its bytes lie; "" = in the folder
@@ -187,7 +185,7 @@ func (t *taking) unread(f watcher.File, err error) {
 func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	f, s := r.file, t.s
 	spec := outbox.Reading{Source: s.conf.Name, Name: f.Name, Family: family(f.Name), Size: f.Size, ModTime: f.ModTime(),
-		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf)}
+		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing()}
 	if r.again != nil {
 		spec.Rereads, spec.Rank, r.file.Final = r.again, r.again.Rank, f.Final || r.again.Complete
 	} else {
@@ -260,6 +258,11 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 		return err
 	}
 	r.how, r.taken.Reasons = rows.Detected(), outbox.Reasons{}
+	if rows.Whole = t.s.zeroesMissing(); !rows.Whole {
+		if rows.Whole, err = t.s.a.box.KnowsSKUs(); err != nil {
+			return err
+		}
+	}
 	held, last := int64(0), int64(0) // the rows at the end that may be cut: those that wait, and those that count
 	for row, err := range rows.All() {
 		if err != nil {
@@ -281,7 +284,9 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 				return err
 			}
 			if reject.Key != nil {
-				to.void(uint64(reject.Line), reject.Key)
+				to.void(reject)
+			} else {
+				r.blind++
 			}
 			if reject.Unterminated {
 				last++
@@ -295,7 +300,7 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 		if row.Unterminated {
 			last++
 		}
-		to.add(uint64(row.Line), row.Key, row.Figure, counted && !row.Unterminated)
+		to.add(row, counted && !row.Unterminated)
 	}
 	t.in.Listed(x, t.s.redactAll(r.how.Headings), r.how.Delimiter)
 	sum := rows.Summary()
@@ -391,6 +396,7 @@ func (t *taking) commit(ctx context.Context) error {
 	if !slices.ContainsFunc(t.readings, func(r reading) bool { return !r.dropped || r.taken.Refused != "" }) {
 		return nil
 	}
+	t.track()
 	if err := errors.Join(t.settle(), ctx.Err()); err != nil {
 		return err
 	}
@@ -435,7 +441,7 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 		log.Error("export refused: nothing of it was taken", "err", e.Refused)
 		return
 	}
-	log.Info("export taken", "rows", e.Rows, "new", e.New, "changed", e.Changed, "to_zero", e.Zero, "unchanged", e.Unchanged,
+	log.Info("export taken", "rows", e.Rows, "new", e.New, "changed", e.Changed, "to_zero", e.Zero, "missing", e.Missing, "unchanged", e.Unchanged,
 		"older", e.Older, "rejects", e.Rejects, "complete", e.Complete, "took", time.Since(t.now).Round(time.Millisecond))
 	if !e.Complete {
 		t.again(r.file)
@@ -468,34 +474,4 @@ func family(name string) string {
 // statText is a file's identity as the outbox keeps it.
 func statText(s watcher.Stat) string {
 	return fmt.Sprintf("%d %d %d %d %d", s.Size, s.Modified, s.Changed, s.Volume, s.Index)
-}
-
-// contentHash tells two exports apart by their bytes: 128 bits, two differently seeded xxhash64. Nobody gains by forging
-// one who could not as well write the export that he wants.
-type contentHash struct {
-	a, b *xxhash.Digest
-	tail [2]byte
-}
-
-func newContentHash() *contentHash {
-	return &contentHash{a: xxhash.New(), b: xxhash.NewWithSeed(0x7469_6c6c_706f_7374)}
-}
-
-func (h *contentHash) Write(p []byte) (int, error) {
-	switch n := len(p); {
-	case n > 1:
-		h.tail = [2]byte(p[n-2:])
-	case n == 1:
-		h.tail = [2]byte{h.tail[1], p[0]}
-	}
-	_, _ = h.a.Write(p) // never fails, nor does the other
-	return h.b.Write(p)
-}
-
-func (h *contentHash) String() string { return hex.EncodeToString(h.b.Sum(h.a.Sum(nil))) }
-
-// ended reports whether the last character is a line end, in UTF-16 too.
-func (h *contentHash) ended() bool {
-	isEnd := func(c byte) bool { return c == '\n' || c == '\r' }
-	return isEnd(h.tail[1]) || h.tail[1] == 0 && isEnd(h.tail[0])
 }

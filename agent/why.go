@@ -59,6 +59,8 @@ type Mention struct {
 	At     time.Time `json:"at"`             // when the export was taken
 	Line   uint64    `json:"line,omitempty"` // 0 = not known: see Locate
 	Path   string    `json:"path,omitempty"` // where the export still lies, with the line
+	// Missing says that the export does not name the key, nor did those before it: `missing: zero`.
+	Missing bool `json:"missing,omitempty"`
 
 	// What Locate looks for, and takes away.
 	Size int64  `json:"size,omitempty"` // of the export, in bytes
@@ -115,9 +117,9 @@ func storyOf(f *outbox.Found) KeyStory {
 		s.WaitsSince = moment(f.Since)
 	}
 	if s.Set != nil {
-		s.Set.Line = f.Line
+		s.Set.Line, s.Set.Missing = f.Line, f.Line == 0
 		if s.Named != nil && f.Named.ID == f.Set.ID {
-			s.Named.Line = f.Line
+			s.Named.Line, s.Named.Missing = f.Line, f.Line == 0
 		}
 	}
 	switch {

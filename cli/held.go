@@ -9,6 +9,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/config"
+	"tillpost/outbox"
 )
 
 func (con *console) heldCommand() *cobra.Command {
@@ -89,13 +90,21 @@ func (con *console) showFigures(h agent.HeldExport) {
 	const most = 20
 	t := newColumns(con)
 	defer t.flush()
-	t.row("  STORE\tKNOWN\tIN STOCK\tTO ZERO\tNEW OR CHANGED")
-	stores := slices.Clone(h.Stores)
+	head, stores := "  STORE\tKNOWN\tIN STOCK\tTO ZERO\tNEW OR CHANGED", slices.Clone(h.Stores)
+	lacks := slices.ContainsFunc(stores, func(f outbox.Figures) bool { return f.Missing > 0 })
+	if lacks {
+		head += "\tMISSING"
+	}
+	t.row(head)
 	for i, f := range stores {
 		if i == most {
 			t.row(fmt.Sprintf("  and %d stores more", len(stores)-most))
 			break
 		}
-		t.row(fmt.Sprintf("  %s\t%s\t%s\t%s\t%s", clip(f.Store, 20), number(f.Known), number(f.Stocked), number(f.Zero), number(f.Changed)))
+		line := fmt.Sprintf("  %s\t%s\t%s\t%s\t%s", clip(f.Store, 20), number(f.Known), number(f.Stocked), number(f.Zero), number(f.Changed))
+		if lacks {
+			line += "\t" + number(f.Missing)
+		}
+		t.row(line)
 	}
 }

@@ -100,7 +100,11 @@ func (con *console) showStory(k agent.KeyStory, now time.Time) {
 		if e.Path != "" {
 			where = "it lies in " + plain(e.Path)
 		}
-		row("named last by", "%s, taken %s; %s", oneLine(exportAt(e.Source, e.Export, e.Line), 100), clock(e.At), where)
+		what := "named last by"
+		if e.Missing {
+			what = "missing in"
+		}
+		row(what, "%s, taken %s; %s", oneLine(exportAt(e.Source, e.Export, e.Line), 100), clock(e.At), where)
 	}
 	switch {
 	case k.Acknowledged == nil:
@@ -126,7 +130,7 @@ func stateLine(k agent.KeyStory, now time.Time) string {
 	case "delivered":
 		line = "delivered; nothing waits"
 	case "discarded":
-		line = "nothing waits; its dead letter was discarded"
+		line = "nothing waits: its dead letter was discarded, or it is known under another key now"
 	case "dead":
 		line = "dead letter: the API refused it for good"
 		if k.Last != nil {

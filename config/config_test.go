@@ -60,7 +60,7 @@ func TestAConfigThatStatesEveryKeyMeansThat(t *testing.T) {
 			Defaults:   map[string]string{"store": "003", "size": "", "width": "M"},
 			Stores:     map[string]string{"Main Street": "3", "7": "0x1F"},
 			IdentifyBy: "sku", UPC: "as_is", UPCCheckDigit: "missing", SKUNeeds: []string{"width"},
-			Duplicates: "sum", Negative: "keep", Fractions: "reject", Reserve: 2, Missing: "keep", MissingAfter: 2,
+			Duplicates: "sum", Negative: "keep", Fractions: "reject", Reserve: 2, Missing: "zero", MissingAfter: 3,
 		}, byDefault("exports", "/etc/tillpost/exports", "/etc/data")},
 	}
 	want.Sources[1].Guard = Guard{Zero: Off, Change: Off, Rows: Off, Min: 50}
@@ -310,7 +310,7 @@ func TestTheReadingDigestTellsWhatDecidesHowExportsAreRead(t *testing.T) {
 	plain := digest("")
 	for _, keys := range []string{
 		"name: other", "settle: 9s", "rescan: 9s", "after: delete", "archive: {keep: 1d}", "files: ['*.csv']", "guard: off",
-		"sku_needs: [width, size]", "missing: keep", "format: auto", "ready: '{name}.ok'", "recursive: true",
+		"sku_needs: [width, size]", "missing: keep", "missing_after: 2", "format: auto", "ready: '{name}.ok'", "recursive: true",
 	} {
 		if got := digest(keys); got != plain {
 			t.Errorf("%s: got %s, want %s as without it", keys, got, plain)

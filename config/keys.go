@@ -169,7 +169,7 @@ func rowKeys() []key {
 		{path: "sources[].negative", def: "zero", allowed: "zero | keep | reject", meaning: "a quantity below zero", read: oneOf(func(t target) *string { return &t.s.Negative })},
 		{path: "sources[].fractions", def: "floor", allowed: "floor | reject", meaning: "a quantity that is not whole", read: oneOf(func(t target) *string { return &t.s.Fractions })},
 		{path: "sources[].reserve", def: "0", allowed: "a whole number from 0 to 9999999", meaning: "units never shown to the API", read: one(whole(int64(0), 9_999_999), func(t target) *int64 { return &t.s.Reserve })},
-		{path: "sources[].missing", def: "keep", allowed: "keep | zero", meaning: "keys that earlier exports named and this one lacks", now: []string{"keep"}, read: oneOf(func(t target) *string { return &t.s.Missing })},
-		{path: "sources[].missing_after", def: "2", allowed: "a whole number from 1 to 1000", meaning: "for so many exports in a row", now: []string{}, read: one(whole(1, 1000), func(t target) *int { return &t.s.MissingAfter })},
+		{path: "sources[].missing", def: "keep", allowed: "keep | zero", meaning: "keys that earlier exports named and this one lacks", read: oneOf(func(t target) *string { return &t.s.Missing })},
+		{path: "sources[].missing_after", def: "2", allowed: "a whole number from 1 to 1000", meaning: "for so many exports in a row", read: one(whole(1, 1000), func(t target) *int { return &t.s.MissingAfter })},
 	}
 }

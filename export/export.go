@@ -39,6 +39,14 @@ type Row struct {
 	// Key is inventory's encoded key. It is valid until the next row.
 	Key []byte
 
+	// Other is the key that the row could be identified by as well, where Rows.Whole asks for it: that of its SKU, where Key
+	// is that of its UPC. nil = there is none. It is valid until the next row.
+	Other []byte
+
+	// Blank says that the row names a product and says nothing of its quantity: it is no update. There is such a row only
+	// where Rows.Whole asks for it.
+	Blank bool
+
 	// Figure is what the POS says, in units, once fractions are settled; at most inventory.MaxQuantity either way.
 	// Negative figures and the reserve are inventory.Stock's, after duplicates are settled.
 	Figure int64
@@ -59,6 +67,9 @@ type Reject struct {
 	// Key is inventory's encoded key, set where only the quantity is bad: the product is certain, its figure is not, so
 	// that a sum without this row would be a false one. nil where the key is not known. It is valid until the next row.
 	Key []byte
+
+	// Other is as in Row.
+	Other []byte
 }
 
 // The classes of rejects. They are stable: counts are kept by them.
@@ -174,6 +185,10 @@ func (r *Reader) Read(src io.Reader) (*Rows, error) {
 
 // Rows are the rows of one export. They are read once, by one goroutine.
 type Rows struct {
+	// Whole, which is set before All, asks for all that the export says of which products are in it: Row.Other, and rows
+	// that are Row.Blank.
+	Whole bool
+
 	pipeline
 	source   *csvDecoder
 	detected Detected
@@ -192,6 +207,7 @@ func (rows *Rows) Summary() Summary { return rows.summary }
 func (rows *Rows) All() iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		rec := &rows.record
+		rows.others = rows.Whole
 		for {
 			if err := rows.source.next(rec); err != nil {
 				if err != io.EOF {
@@ -217,11 +233,14 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 			switch result {
 			case isUpdate:
 				rows.summary.Updates++
-				if !yield(Row{Line: rec.line, Key: rows.key, Figure: figure, Unterminated: rec.unterminated}, nil) {
+				if !yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Figure: figure, Unterminated: rec.unterminated}, nil) {
 					return
 				}
 			case isSkipped:
 				rows.summary.Skipped++
+				if rows.Whole && rows.names(rec) && !yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Blank: true, Unterminated: rec.unterminated}, nil) {
+					return
+				}
 			case isReject:
 				rows.summary.Rejects++
 				if !yield(Row{}, rows.reject) {

@@ -34,6 +34,8 @@ type pipeline struct {
 
 	record  record
 	key     []byte // of the last update
+	others  bool   // other is wanted
+	other   []byte // the other key of the last update; empty = it has none
 	reject  *Reject
 	refused *Refused
 	text    []byte   // the row's fields that had to be decoded
@@ -77,13 +79,22 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 	return figure, p.product(rec, store)
 }
 
+// names reports whether a record that is no update names a product all the same, and makes its key.
+func (p *pipeline) names(rec *record) bool {
+	if p.table > 0 || rec.fault != noFault || isBlankRecord(rec.raw, p.comma) {
+		return false
+	}
+	reject := p.reject
+	defer func() { p.reject = reject }()
+	store, res := p.store(rec)
+	return res == isUpdate && p.product(rec, store) == isUpdate
+}
+
 // keyed gives the reject of a quantity the row's key, where the row has one.
 func (p *pipeline) keyed(rec *record) {
-	reject := p.reject
-	if store, res := p.store(rec); res == isUpdate && p.product(rec, store) == isUpdate {
-		reject.Key = p.key
+	if reject := p.reject; p.names(rec) {
+		reject.Key, reject.Other = p.key, p.otherKey()
 	}
-	p.reject = reject
 }
 
 // quantity reads a quantity that is more than digits.
@@ -169,9 +180,13 @@ func (p *pipeline) product(rec *record, store []byte) result {
 		}
 		if fault == codeOK {
 			p.key = inventory.AppendUPC(p.key[:0], store, upc)
+			if p.others {
+				p.bySKU(rec, store)
+			}
 			return isUpdate
 		}
 	}
+	p.other = p.other[:0]
 	if l.column[SKU] >= 0 {
 		return p.sku(rec, store, column, fault)
 	}
@@ -240,6 +255,33 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 	}
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
 	return isUpdate
+}
+
+// bySKU makes the key that a row with a UPC would have by its SKU, or none.
+func (p *pipeline) bySKU(rec *record, store []byte) {
+	var codes [fieldCount][]byte
+	p.other = p.other[:0]
+	for f := SKU; f <= Width; f++ {
+		var fault codeFault
+		codes[f], fault = p.optional(rec, p.layout.column[f])
+		switch {
+		case fault == codeOK && !isScientific(codes[f]) && !(f == Size && isDate(codes[f])):
+		case fault == codeBlank && f != SKU && p.given[f]:
+			codes[f] = p.defaults[f]
+		case fault == codeBlank && f != SKU && !p.skuNeeds[f]:
+		default:
+			return
+		}
+	}
+	p.other = inventory.AppendSKU(p.other, store, codes[SKU], codes[Size], codes[Width])
+}
+
+// otherKey is the other key of the last update; nil = it has none.
+func (p *pipeline) otherKey() []byte {
+	if len(p.other) == 0 {
+		return nil
+	}
+	return p.other
 }
 
 // incomplete rejects a row whose SKU has no size or width.

@@ -6,10 +6,11 @@ type exportRef struct{ id, source uint64 }
 // applyChunk brings a chunk of a delta into the records and the queue.
 func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 	return eachDelta(chunk, func(d deltaRow) error {
-		if !validKey(d.key) || d.kind == deltaWant && d.export >= uint64(len(exports)) {
+		wants := d.kind != deltaTouch
+		if !validKey(d.key) || wants && d.export >= uint64(len(exports)) || d.kind == deltaHeir && !validKey(d.other) {
 			return errDelta
 		}
-		if d.kind == deltaWant {
+		if wants {
 			t.wants++
 		}
 		disk := t.diskKey(d.key)
@@ -20,14 +21,19 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		was := r
 		r.rank = max(r.rank, d.rank)
 		switch {
-		case d.kind != deltaWant && !ok, d.kind == deltaTouch && r.rank == was.rank:
+		case !wants && !ok, d.kind == deltaTouch && r.rank == was.rank:
 			return nil
 		case d.kind == deltaTouch:
 		case d.kind == deltaDrop:
 			if err := t.drop(disk, &r); err != nil {
 				return err
 			}
-		case !r.is(flagWanted) || r.wanted != d.quantity:
+		case d.kind == deltaHeir || !r.is(flagWanted) || r.wanted != d.quantity:
+			if d.kind == deltaHeir {
+				if err := t.inherit(&r, d.other, d.rank, age); err != nil {
+					return err
+				}
+			}
 			by := exports[d.export]
 			r.wanted, r.export, r.line = d.quantity, by.id, d.line
 			r.set(flagWanted)

@@ -52,6 +52,10 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 		}
 		sets[i].Rank = x.rank
 	}
+	tracks, err := in.finishTracks()
+	if err != nil {
+		return nil, diskError(o.dir, fmt.Errorf("write down which keys the exports name: %w", err))
+	}
 	in.dropLists()
 	if err := in.lists(now); err != nil {
 		return nil, err
@@ -60,7 +64,7 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 	var exports []Export
 	var id uint64
 	err = o.update(func(t *txn) error {
-		id, exports, err = in.accept(t, delta, sets, now)
+		id, exports, err = in.accept(t, delta, sets, tracks, now)
 		return err
 	})
 	if err == nil || errors.Is(err, ErrUncertain) {
@@ -105,7 +109,7 @@ func (o *Outbox) holdBack() (release func()) {
 }
 
 // accept is the one transaction that takes the exports; a small delta is applied in it.
-func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id uint64, _ []Export, err error) {
+func (in *Intake) accept(t *txn, delta string, sets []SetRef, tracks map[[2]string]Track, now time.Time) (id uint64, _ []Export, err error) {
 	exports := make([]Export, len(in.exports))
 	refs := make([]exportRef, len(in.exports))
 	sources := map[string]*Source{}
@@ -160,7 +164,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, now time.Time) (id
 	if err := in.keepHeld(t, exports); err != nil {
 		return 0, nil, err
 	}
-	if err := in.putSources(t, sources); err != nil {
+	if err := in.putSources(t, sources, tracks); err != nil {
 		return 0, nil, err
 	}
 	if err := t.forgetOld(now); err != nil { // which reads what was just written
@@ -207,13 +211,14 @@ func (x *incoming) keepFile(t *txn, e Export, now time.Time) error {
 }
 
 // putSources writes the sources of the intake, without the sets that were evicted.
-func (in *Intake) putSources(t *txn, sources map[string]*Source) error {
+func (in *Intake) putSources(t *txn, sources map[string]*Source, tracks map[[2]string]Track) error {
 	for _, s := range in.old {
 		if src := sources[s.source]; s.evicted && src != nil {
 			delete(src.Sets, s.family)
 		}
 	}
 	for name, s := range sources {
+		s.keepTracks(name, tracks)
 		if err := putJSON(t.tx.Bucket(bucketSources), []byte(name), s); err != nil {
 			return err
 		}
@@ -224,7 +229,7 @@ func (in *Intake) putSources(t *txn, sources map[string]*Source) error {
 func (x *incoming) record(now time.Time) Export {
 	e := Export{Source: x.Source, Name: x.Name, Family: x.Family, Size: x.Size, ModTime: x.ModTime, Arrived: x.Arrived,
 		Taken: now.UTC(), Rank: x.rank, Hash: x.taken.Hash, Digest: x.Digest, Complete: x.taken.Complete, Refused: x.taken.Refused,
-		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Held: x.hold != nil, Unnamed: x.unnamedAll, Counts: x.counts}
+		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Held: x.hold != nil, Apart: x.lacks.mode == lacksApart, Unnamed: x.unnamedAll, Counts: x.counts}
 	if x.Rereads != nil {
 		e.Rereads = x.Rereads.ID
 	}
@@ -239,6 +244,7 @@ func (x *incoming) record(now time.Time) Export {
 		e.Zero += c.Zero
 		e.Unchanged += c.Unchanged
 		e.Older += c.Older
+		e.Missing += c.Missing
 		e.Duplicates += c.Duplicates
 		e.Rereads, e.Unnamed = c.Rereads, e.Unnamed+c.Unnamed
 	}
@@ -363,6 +369,7 @@ func (o *Outbox) forgetIntake(id uint64) (lost []Export, err error) {
 			}
 			s.Newest, s.Hash = 0, ""
 			delete(s.Sets, e.Family)
+			delete(s.Tracks, e.Family)
 			err = errs(putJSON(t.tx.Bucket(bucketSources), []byte(e.Source), s),
 				t.tx.Bucket(bucketFiles).Delete(fileKey(e.Source, e.Name)))
 			if err != nil {

@@ -13,10 +13,12 @@ import (
 // the payload (4 bytes each), payload. A payload is rows, each a kind (1 byte) and
 //
 //	'w'  export (its place in the intake), line (uvarints), quantity (varint), rank (8 bytes), key (uvarint length, bytes)
+//	'h'  the same, and the other key (uvarint length, bytes) that this one takes over; whatever the quantity was
 //	't'  rank (8 bytes), key: only the rank of who named the key last
 //	'd'  rank (8 bytes), key: nobody wants a quantity of the key any more
 const (
 	deltaWant  = 'w'
+	deltaHeir  = 'h'
 	deltaTouch = 't'
 	deltaDrop  = 'd'
 
@@ -46,15 +48,25 @@ type deltaRow struct {
 	quantity int64
 	rank     uint64
 	key      []byte
+	other    []byte
 }
 
 func (d *deltaWriter) want(export int, line uint64, quantity int64, rank uint64, key []byte) error {
+	d.begin(deltaWant, export, line, quantity)
+	return d.end(rank, key)
+}
+
+func (d *deltaWriter) heir(export int, line uint64, quantity int64, rank uint64, key, other []byte) error {
+	d.begin(deltaHeir, export, line, quantity)
+	return d.end(rank, key, other)
+}
+
+func (d *deltaWriter) begin(kind byte, export int, line uint64, quantity int64) {
 	d.wants++
-	d.chunk = append(d.chunk, deltaWant)
+	d.chunk = append(d.chunk, kind)
 	d.chunk = binary.AppendUvarint(d.chunk, uint64(export))
 	d.chunk = binary.AppendUvarint(d.chunk, line)
 	d.chunk = binary.AppendVarint(d.chunk, quantity)
-	return d.end(rank, key)
 }
 
 func (d *deltaWriter) touch(rank uint64, key []byte) error {
@@ -67,10 +79,12 @@ func (d *deltaWriter) drop(rank uint64, key []byte) error {
 	return d.end(rank, key)
 }
 
-func (d *deltaWriter) end(rank uint64, key []byte) error {
+func (d *deltaWriter) end(rank uint64, keys ...[]byte) error {
 	d.chunk = binary.BigEndian.AppendUint64(d.chunk, rank)
-	d.chunk = binary.AppendUvarint(d.chunk, uint64(len(key)))
-	d.chunk = append(d.chunk, key...)
+	for _, key := range keys {
+		d.chunk = binary.AppendUvarint(d.chunk, uint64(len(key)))
+		d.chunk = append(d.chunk, key...)
+	}
 	if d.rows++; d.rows < d.most && len(d.chunk) < deltaLength/2 {
 		return nil
 	}
@@ -149,12 +163,15 @@ func eachDelta(chunk []byte, fn func(deltaRow) error) error {
 	d := decoder{b: chunk}
 	for len(d.b) > 0 {
 		r := deltaRow{kind: d.bytes(1)[0]}
-		if r.kind == deltaWant {
+		if r.kind == deltaWant || r.kind == deltaHeir {
 			r.export, r.line, r.quantity = d.uvarint(), d.uvarint(), d.varint()
 		}
 		r.rank = d.uint64()
 		r.key = d.bytes(d.uvarint())
-		if d.bad || r.kind != deltaWant && r.kind != deltaTouch && r.kind != deltaDrop {
+		if r.kind == deltaHeir {
+			r.other = d.bytes(d.uvarint())
+		}
+		if d.bad || r.kind != deltaWant && r.kind != deltaHeir && r.kind != deltaTouch && r.kind != deltaDrop {
 			return errDelta
 		}
 		if err := fn(r); err != nil {

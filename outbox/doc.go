@@ -4,7 +4,8 @@
 //
 //	<dir>/outbox.db        everything below
 //	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied
-//	<dir>/named/*.set      the keys that a source's newest large export of a file family named
+//	<dir>/named/*.set      the keys that a source's newest large export of a file family named (named.go), and what its
+//	                       exports lack (missing.go)
 //	<dir>/listed/*.list    the rejects of a source's newest export of a file family, each once (rejects.go)
 //	<dir>/held/*           the bytes of exports that a guard stopped, *.export, and the keys that they name, *.set
 //
@@ -21,7 +22,7 @@
 //	failed  hash8 + key               -> JSON: what came of the last try of an update that is tried again (Failure)
 //	exports id8                       -> JSON: an export taken or refused (Export)
 //	files   source 0 name             -> JSON: what was last seen of a file (File)
-//	sources source                    -> JSON: first start, newest export, named sets, lists of rejects (Source)
+//	sources source                    -> JSON: first start, newest export, named sets, lists of rejects, tracks (Source)
 //	intakes id8                       -> JSON: an accepted look whose changes are not applied yet
 //	held    source 0 family           -> JSON: an export that a guard stopped (Held)
 //

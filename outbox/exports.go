@@ -34,6 +34,7 @@ type Export struct {
 	Held     bool      `json:"held,omitempty"`    // refused by a guard: see Held
 	Rereads  uint64    `json:"rereads,omitempty"` // the export as it was taken before, in another way
 	Unnamed  int64     `json:"unnamed,omitempty"` // keys that the API has and that it does not name any more, read so
+	Apart    bool      `json:"apart,omitempty"`   // what it lacks does not count: see Intake.Apart
 	Counts
 }
 
@@ -49,14 +50,15 @@ type File struct {
 
 // Source is what is kept of a source.
 type Source struct {
-	Number  uint64             `json:"number"`          // that its keys' records name it by; 0 = none yet, as in format 1
-	Started time.Time          `json:"started"`         // its first look was taken
-	Last    uint64             `json:"last"`            // the export taken or refused last
-	Newest  uint64             `json:"newest"`          // the export taken last, and
-	Hash    string             `json:"hash"`            // its bytes, and
-	Digest  string             `json:"digest"`          // how they were read
-	Sets    map[string]SetRef  `json:"sets,omitempty"`  // by family
-	Lists   map[string]ListRef `json:"lists,omitempty"` // by family: its rejects
+	Number  uint64             `json:"number"`           // that its keys' records name it by; 0 = none yet, as in format 1
+	Started time.Time          `json:"started"`          // its first look was taken
+	Last    uint64             `json:"last"`             // the export taken or refused last
+	Newest  uint64             `json:"newest"`           // the export taken last, and
+	Hash    string             `json:"hash"`             // its bytes, and
+	Digest  string             `json:"digest"`           // how they were read
+	Sets    map[string]SetRef  `json:"sets,omitempty"`   // by family
+	Lists   map[string]ListRef `json:"lists,omitempty"`  // by family: its rejects
+	Tracks  map[string]Track   `json:"tracks,omitempty"` // by family: see missing.go
 }
 
 // intakeRecord is an accepted look whose delta is not applied whole yet.
@@ -235,14 +237,24 @@ func (o *Outbox) namedSets() (list []*namedSet, err error) {
 	})
 	whole := list[:0]
 	for _, s := range list {
-		switch err := s.verify(); {
-		case err == nil:
-			whole = append(whole, s)
-		case !errors.Is(err, ErrDamaged) && !errors.Is(err, fs.ErrNotExist):
+		ok, err := isWhole(s)
+		if err != nil {
 			return nil, err // it may be read later: nothing is decided without it
+		}
+		if ok {
+			whole = append(whole, s)
 		}
 	}
 	return whole, err
+}
+
+// isWhole reports whether a set can be read; one that is damaged or gone cannot.
+func isWhole(s *namedSet) (bool, error) {
+	err := s.verify()
+	if errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // storable is a time as it can be stored: what JSON cannot hold becomes the zero time.
@@ -282,6 +294,9 @@ func (o *Outbox) sweepFolder(name string) error {
 				used[ref.File] = true
 			}
 			for _, ref := range s.Lists {
+				used[ref.File] = true
+			}
+			for _, ref := range s.Tracks {
 				used[ref.File] = true
 			}
 			return err

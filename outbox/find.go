@@ -96,7 +96,7 @@ func (o *Outbox) nameExports(list []Found) error {
 				if ref.Rank <= rank {
 					continue
 				}
-				in, err := inSet(filepath.Join(o.dir, "named", ref.File), setKey{hashOf(key), checkOf(key)})
+				in, err := inSet(filepath.Join(o.dir, "named", ref.File), setKey{hash: hashOf(key), check: checkOf(key)})
 				if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, os.ErrNotExist) {
 					return err
 				}
@@ -145,7 +145,7 @@ func (o *Outbox) NamedBy(source string) (func(Known) bool, error) {
 			return true
 		}
 		key := k.Key.Encode()
-		want := setKey{hashOf(key), checkOf(key)}
+		want := setKey{hash: hashOf(key), check: checkOf(key)}
 		for _, set := range sets {
 			if in, err := searchSet(len(set)/setEntry-1, want, func(i int) ([]byte, error) { return set[i*setEntry:], nil }); in && err == nil {
 				return true
@@ -184,7 +184,7 @@ func searchSet(n int, want setKey, entry func(i int) ([]byte, error)) (bool, err
 		if bad = errs(bad, err); bad != nil {
 			return setKey{}
 		}
-		return setKey{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:])}
+		return setKey{hash: binary.BigEndian.Uint64(b), check: binary.BigEndian.Uint32(b[8:])}
 	}
 	n = max(0, n)
 	i := sort.Search(n, func(i int) bool { return !at(i).less(want) })

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,10 +28,11 @@ type Held struct {
 // Figures are what made a guard act in one store.
 type Figures struct {
 	Store   string `json:"store"`
-	Known   int64  `json:"known"`   // keys of the source that are known there
-	Stocked int64  `json:"stocked"` // of those, with more than nothing
-	Zero    int64  `json:"zero"`    // keys that the export would bring from something to nothing
-	Changed int64  `json:"changed"` // keys that it would change, new ones and those to nothing included
+	Known   int64  `json:"known"`             // keys of the source that are known there
+	Stocked int64  `json:"stocked"`           // of those, with more than nothing
+	Zero    int64  `json:"zero"`              // keys that the export would bring from something to nothing
+	Changed int64  `json:"changed"`           // keys that it would change, new ones and those to nothing included
+	Missing int64  `json:"missing,omitempty"` // with `missing: zero`: keys that it lacks
 }
 
 // StoreCounts are what an export says of one store, compared with what was last wanted.
@@ -112,7 +112,9 @@ type HeldKeys struct {
 func (o *Outbox) NewHeldKeys() *HeldKeys { return &HeldKeys{o: o} }
 
 // Add adds an encoded key.
-func (h *HeldKeys) Add(key []byte) { h.keys = append(h.keys, setKey{hashOf(key), checkOf(key)}) }
+func (h *HeldKeys) Add(key []byte) {
+	h.keys = append(h.keys, setKey{hash: hashOf(key), check: checkOf(key)})
+}
 
 // NewHeldFile makes a file for the bytes of a held export. Whoever gets it closes it; it is swept at the next start
 // unless Hold was told of it.
@@ -133,7 +135,7 @@ func (in *Intake) Hold(export int, kind string, figures []Figures, keys *HeldKey
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.check, b.check))
 	})
 	keys.keys = slices.Compact(keys.keys)
-	w, err := newSetWriter(filepath.Join(in.o.dir, "held"), nil, !in.o.opts.NoSync)
+	w, err := newSetWriter(filepath.Join(in.o.dir, "held"), nil, !in.o.opts.NoSync, false)
 	if err != nil {
 		return err
 	}
@@ -235,11 +237,11 @@ func (in *Intake) heldSets() (list []*namedSet, err error) {
 		}
 	}
 	for _, s := range all {
-		switch err := s.verify(); {
-		case err == nil:
-			list = append(list, s)
-		case !errors.Is(err, ErrDamaged) && !errors.Is(err, fs.ErrNotExist):
+		switch ok, err := isWhole(s); {
+		case err != nil:
 			return nil, err
+		case ok:
+			list = append(list, s)
 		}
 	}
 	return list, err

@@ -3,7 +3,6 @@ package outbox
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -24,8 +23,9 @@ type merge struct {
 
 	again rereads
 
-	walk  walker    // over the records
-	known []bandSet // entries of the sets that have the band's hash
+	walk   walker    // over the records
+	known  []bandSet // entries of the sets that have the band's hash
+	events []row     // see withLacks
 }
 
 // Fallen is a row that is an update by itself and falls because of others of its export for the same key.
@@ -60,7 +60,7 @@ func (in *Intake) Settle(onFallen func(Fallen)) (_ []Counts, err error) {
 	}
 	m := &merge{in: in, onFallen: onFallen}
 	m.orderExports()
-	if err := errs(m.openRereads(), m.openSets()); err != nil {
+	if err := errs(m.openRereads(), m.openSets(), m.openTracks()); err != nil {
 		return nil, err
 	}
 	in.deltas = &deltaWriter{dir: in.spill.dir, most: in.o.sizes.chunk, sync: !in.o.opts.NoSync}
@@ -131,7 +131,7 @@ func (m *merge) openSets() error {
 		if i >= 0 {
 			old = existing[i]
 		}
-		if x.set, err = newSetWriter(filepath.Join(in.o.dir, "named"), old, !in.o.opts.NoSync); err != nil {
+		if x.set, err = newSetWriter(filepath.Join(in.o.dir, "named"), old, !in.o.opts.NoSync, false); err != nil {
 			return err
 		}
 		m.writers = append(m.writers, x.set)
@@ -213,44 +213,6 @@ func (m *merge) partitions() (err error) {
 	return err
 }
 
-// settle puts a later row for the same key of the same export into the first. It is called by the loader.
-func (m *merge) settle(part *partitionRows, first, later *row) {
-	x := m.in.exports[first.export]
-	if !later.counted && !first.counted { // else the first was counted as what it was, and the later one will be
-		part.settled[first.export]++
-	}
-	counted := first.counted && later.counted
-	switch x.Reading.Settle {
-	case inventory.DuplicatesLast:
-		first.line, first.figure = later.line, later.figure
-	case inventory.DuplicatesSum:
-		if !first.void && !later.void {
-			first.line = later.line
-			first.figure += later.figure
-			break
-		}
-		fallthrough
-	case inventory.DuplicatesReject:
-		if !first.void && !first.counted {
-			part.fell(first, x.Reading.Settle)
-		}
-		if !later.void && !later.counted {
-			part.fell(later, x.Reading.Settle)
-		}
-		first.void = true
-	}
-	first.counted = counted
-}
-
-// fell notes that a row falls.
-func (p *partitionRows) fell(r *row, rule inventory.Duplicates) {
-	if len(p.fallen) >= maxListed {
-		p.more[r.export]++
-		return
-	}
-	p.fallen = append(p.fallen, Fallen{Export: r.export, Line: r.line, Key: bytes.Clone(r.key), Sum: rule == inventory.DuplicatesSum, Rows: 1})
-}
-
 // partition merges one partition, inside one short reading transaction.
 func (m *merge) partition(part *partitionRows) error {
 	n, rows := part.number, part.rows
@@ -295,7 +257,7 @@ func (m *merge) nextHash(n int, rows []row) (hash uint64, ok bool) {
 		hash, ok = rows[0].hash, true
 	}
 	for _, s := range m.sets {
-		if k, more := s.peek(); more && s.goes && int(k.hash>>56) == n && (!ok || k.hash < hash) {
+		if k, more := s.peek(); more && (s.goes || s.track != nil) && int(k.hash>>56) == n && (!ok || k.hash < hash) {
 			hash, ok = k.hash, true
 		}
 	}
@@ -307,9 +269,9 @@ func (m *merge) nextHash(n int, rows []row) (hash uint64, ok bool) {
 
 // bandSet is an entry of a named set that has the band's hash.
 type bandSet struct {
-	set   *namedSet
-	check uint32
-	met   bool // an export of the intake names the key too
+	set *namedSet
+	setKey
+	met bool // the key is merged
 }
 
 // band merges what has one hash: nearly always one key.
@@ -322,7 +284,7 @@ func (m *merge) band(hash uint64, rows []row) error {
 				break
 			}
 			if k.hash == hash {
-				m.known = append(m.known, bandSet{set: s, check: k.check})
+				m.known = append(m.known, bandSet{set: s, setKey: k})
 			}
 			if err := s.next(); err != nil {
 				return err
@@ -339,6 +301,13 @@ func (m *merge) band(hash uint64, rows []row) error {
 		}
 		left = left[n:]
 	}
+	for i := range m.known {
+		if k := &m.known[i]; k.set.track != nil && !k.met {
+			if err := m.lacking(hash, k.check); err != nil {
+				return err
+			}
+		}
+	}
 	if err := m.unsaid(hash, rows); err != nil {
 		return err
 	}
@@ -347,6 +316,11 @@ func (m *merge) band(hash uint64, rows []row) error {
 			if err := m.leave(hash, k); err != nil {
 				return err
 			}
+		}
+	}
+	for _, t := range m.in.tracks {
+		if err := t.writer.addBand(); err != nil {
+			return err
 		}
 	}
 	for _, w := range m.writers {
@@ -364,6 +338,11 @@ func (m *merge) key(hash uint64, rows []row) error {
 	if err != nil {
 		return err
 	}
+	return m.merged(hash, key, &rec, rows)
+}
+
+// merged merges the rows of one key, which may be none, with its record.
+func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 	check := checkOf(key)
 	before := view{rank: rec.rank}
 	before.wanted, before.known = rec.last()
@@ -384,15 +363,23 @@ func (m *merge) key(hash uint64, rows []row) error {
 		}
 	}
 	now := before
-	fallen, said := m.fallen(&rec, before.rank, rows), false
+	fallen, said := m.fallen(rec, before.rank, rows), false
 	if fallen != nil {
 		now.rank = 0 // every export of the intake may speak
 	}
 	var by *row
+	rows = m.withLacks(check, rows)
 	for i := range rows {
 		r := &rows[i]
 		x := m.in.exports[r.export]
-		if r.void {
+		if r.lacks {
+			if x.lacks.lack(check, storeOf(key), &now) {
+				x.empty(key, &now)
+				by, said = r, true
+			}
+			continue
+		}
+		if x.lacks.named(r.also); r.void || r.names {
 			continue
 		}
 		q := x.Stock.Quantity(r.figure)
@@ -401,22 +388,28 @@ func (m *merge) key(hash uint64, rows []row) error {
 			continue
 		}
 		if x.set != nil {
-			x.set.band = append(x.set.band, setKey{hash, check})
+			x.set.band = append(x.set.band, setKey{hash: hash, check: check})
 			covered = max(covered, x.rank)
 		}
 		counts := x.counts
 		said = true
 		if x.see(r, q, &now) {
+			if by != nil && r.other == nil {
+				r.other = by.other
+			}
 			by = r
 		}
 		if !r.counted {
 			x.countStores(key, counts, q)
 		}
 	}
+	m.keepTracked(hash, check)
 	now.rank = max(now.rank, before.rank)
 	switch {
 	case fallen != nil && !said:
-		return m.fall(fallen, key, &rec, before.rank)
+		return m.fall(fallen, key, rec, before.rank)
+	case by != nil && by.other != nil:
+		return m.in.deltas.heir(by.export, by.line, now.wanted, now.rank, key, by.other)
 	case by != nil && (!before.known || now.wanted != before.wanted):
 		return m.in.deltas.want(by.export, by.line, now.wanted, now.rank, key)
 	case now.rank > covered:
@@ -436,7 +429,7 @@ type view struct {
 // the contract). It reports whether the export has set the quantity.
 func (x *incoming) see(r *row, q int64, v *view) bool {
 	older := x.rank < v.rank || x.rank == v.rank && r.counted // what was counted has been taken into account
-	same := v.known && q == v.wanted
+	same := v.known && q == v.wanted && r.other == nil        // what was known under another key is true no longer
 	switch {
 	case same && !r.counted:
 		x.counts.Unchanged++
@@ -462,6 +455,16 @@ func (x *incoming) see(r *row, q int64, v *view) bool {
 	return true
 }
 
+// empty counts that the export lacks a key once too often, and takes that into the view.
+func (x *incoming) empty(key []byte, v *view) {
+	was := x.counts
+	x.counts.Changed++
+	x.counts.Zero++
+	x.counts.Missing++
+	x.countStores(key, was, 0)
+	v.wanted, v.rank = 0, x.rank
+}
+
 // leave deals with a key that a set which goes has named and no export of the intake names: its record takes over the
 // set's rank, so that a late older export still cannot overwrite what the set's export said.
 func (m *merge) leave(hash uint64, k *bandSet) error {
@@ -477,58 +480,4 @@ func (m *merge) leave(hash uint64, k *bandSet) error {
 		}
 		return m.in.deltas.touch(k.set.rank, key)
 	})
-}
-
-// walker finds records in ascending order, by a step where the next one is near and by a search where it is not.
-type walker struct {
-	c       *bbolt.Cursor
-	k, v    []byte
-	started bool
-	target  []byte
-}
-
-// steps is how far the walker goes before it searches.
-const steps = 8
-
-func (w *walker) seek(target []byte) {
-	if w.started {
-		for range steps {
-			if w.k == nil || bytes.Compare(w.k, target) >= 0 {
-				return
-			}
-			w.k, w.v = w.c.Next()
-		}
-	}
-	w.k, w.v = w.c.Seek(target)
-	w.started = true
-}
-
-// find returns the record of a key, which must come after the one before.
-func (w *walker) find(hash uint64, key []byte) (rec record, ok bool, err error) {
-	w.target = append(binary.BigEndian.AppendUint64(w.target[:0], hash), key...)
-	w.seek(w.target)
-	if !bytes.Equal(w.k, w.target) {
-		return record{}, false, nil
-	}
-	if rec, err = parseRecord(w.k, w.v); err != nil {
-		return record{}, false, fmt.Errorf("record %x: %w", w.k, err)
-	}
-	return rec, true, nil
-}
-
-// each calls fn for every record with the hash.
-func (w *walker) each(hash uint64, fn func(key []byte, rec *record) error) error {
-	w.target = binary.BigEndian.AppendUint64(w.target[:0], hash)
-	w.k, w.v = w.c.Seek(w.target)
-	w.started = true
-	for ; len(w.k) > 8 && bytes.HasPrefix(w.k, w.target); w.k, w.v = w.c.Next() {
-		rec, err := parseRecord(w.k, w.v)
-		if err != nil {
-			return fmt.Errorf("record %x: %w", w.k, err)
-		}
-		if err := fn(w.k[8:], &rec); err != nil {
-			return err
-		}
-	}
-	return nil
 }

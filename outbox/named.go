@@ -13,8 +13,20 @@ import (
 )
 
 // A named set is the keys that one export named: 12 bytes each, the key's hash and its CRC-32C, ascending; then a
-// trailer of 12 bytes: their number and the CRC-32C of all before it.
-const setEntry = 12
+// trailer of 12 bytes: their number and the CRC-32C of all before it. A wide one, see missing.go, has 6 bytes more a key:
+// in how many exports in a row it was missing, and the CRC-32C of the other key that its row could be identified by.
+const (
+	setEntry   = 12
+	wideEntry  = 18
+	setTrailer = 12
+)
+
+func entryOf(wide bool) int64 {
+	if wide {
+		return wideEntry
+	}
+	return setEntry
+}
 
 // maxSets is how many named sets a source keeps, one for each file family.
 const maxSets = 32
@@ -27,8 +39,10 @@ type SetRef struct {
 }
 
 type setKey struct {
-	hash  uint64
-	check uint32
+	hash   uint64
+	check  uint32
+	misses uint16 // of a wide set, and
+	other  uint32 // 0 = there is none
 }
 
 func (a setKey) less(b setKey) bool {
@@ -45,6 +59,7 @@ const setBlock = 4096
 type setWriter struct {
 	dir   string
 	sync  bool
+	wide  bool
 	old   *setReader // nil: none, or it differs
 	file  *os.File
 	path  string // of the new file, until the outbox refers to it
@@ -54,8 +69,8 @@ type setWriter struct {
 	band  []setKey // of the hash that is being merged
 }
 
-func newSetWriter(dir string, old *namedSet, sync bool) (*setWriter, error) {
-	s := &setWriter{dir: dir, sync: sync}
+func newSetWriter(dir string, old *namedSet, sync, wide bool) (*setWriter, error) {
+	s := &setWriter{dir: dir, sync: sync, wide: wide}
 	if old != nil {
 		r, err := old.read()
 		if err != nil {
@@ -104,15 +119,18 @@ func (s *setWriter) begin() error {
 	if err != nil {
 		return err
 	}
-	s.file, s.path, s.block = f, f.Name(), make([]byte, 0, setBlock*setEntry)
+	s.file, s.path, s.block = f, f.Name(), make([]byte, 0, setBlock*entryOf(s.wide))
 	return nil
 }
 
 func (s *setWriter) write(k setKey) error {
 	s.block = binary.BigEndian.AppendUint64(s.block, k.hash)
 	s.block = binary.BigEndian.AppendUint32(s.block, k.check)
+	if s.wide {
+		s.block = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(s.block, k.misses), k.other)
+	}
 	s.n++
-	if len(s.block) < setBlock*setEntry {
+	if int64(len(s.block)) < setBlock*entryOf(s.wide) {
 		return nil
 	}
 	return s.flush()
@@ -200,6 +218,8 @@ type namedSet struct {
 	rank     uint64
 	goes     bool          // replaced or evicted: its keys' records must take over its rank
 	evicted  bool          // one too many of its source
+	wide     bool          // see missing.go; then
+	track    *track        // is what it is of, and rank is 0
 	held     int64         // of a held export: how many keys it has; 0 = it is a named set
 	heldRank uint64        // of a held export; rank is 0, for it covers nothing
 	named    map[int]int64 // then: how many of them an export of the intake names
@@ -226,12 +246,13 @@ func (s *namedSet) read() (*setReader, error) {
 	}
 	r := &setReader{set: s, file: f}
 	info, err := f.Stat()
-	if err == nil && (info.Size() < setEntry || info.Size()%setEntry != 0) {
+	entry := entryOf(s.wide)
+	if err == nil && (info.Size() < setTrailer || (info.Size()-setTrailer)%entry != 0) {
 		err = r.damaged()
 	}
 	if err == nil {
-		r.left = info.Size()/setEntry - 1
-		r.space = make([]byte, setEntry*max(1, min(setBlock, r.left)))
+		r.left = (info.Size() - setTrailer) / entry
+		r.space = make([]byte, entry*max(1, min(setBlock, r.left)))
 		err = r.next()
 	}
 	if err != nil {
@@ -253,18 +274,25 @@ func (r *setReader) next() error {
 			return err
 		}
 	}
-	k := setKey{binary.BigEndian.Uint64(r.block), binary.BigEndian.Uint32(r.block[8:])}
+	k := setKey{hash: binary.BigEndian.Uint64(r.block), check: binary.BigEndian.Uint32(r.block[8:])}
+	if r.set.wide {
+		k.misses, k.other = binary.BigEndian.Uint16(r.block[12:]), binary.BigEndian.Uint32(r.block[14:])
+	}
 	if r.ok && !r.cur.less(k) {
 		return r.damaged()
 	}
-	r.cur, r.ok, r.block = k, true, r.block[setEntry:]
+	r.cur, r.ok, r.block = k, true, r.block[entryOf(r.set.wide):]
 	return nil
 }
 
 // fill reads the next block; at the end none, but the check sum.
 func (r *setReader) fill() error {
 	r.block = nil
-	b := r.space[:setEntry*max(1, min(setBlock, r.left))]
+	entry := entryOf(r.set.wide)
+	b := r.space[:entry*min(setBlock, r.left)]
+	if r.left == 0 {
+		b = r.space[:setTrailer]
+	}
 	if _, err := io.ReadFull(r.file, b); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return r.damaged()
@@ -278,7 +306,7 @@ func (r *setReader) fill() error {
 		return nil
 	}
 	r.sum = crc32.Update(r.sum, castagnoli, b)
-	r.left -= int64(len(b) / setEntry)
+	r.left -= int64(len(b)) / entry
 	r.block = b
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -119,9 +120,10 @@ type Outbox struct {
 	db    *bbolt.DB
 	sizes sizes
 
-	intake sync.Mutex // held while a look is settled, accepted and applied, and by whatever else changes last wanted quantities
-	write  sync.Mutex // held by update, from reading the state until the new one is known
-	broken error      // under write: a commit failed and nobody knows whether it counts
+	intake sync.Mutex                // held while a look is settled, accepted and applied, and by whatever else changes last wanted quantities
+	skus   atomic.Pointer[skuFilter] // nil = it is to be made
+	write  sync.Mutex                // held by update, from reading the state until the new one is known
+	broken error                     // under write: a commit failed and nobody knows whether it counts
 
 	mu     sync.Mutex        // guards what follows
 	rank   uint64            // the greatest given, though perhaps not committed

@@ -54,7 +54,7 @@ func TestASumWithARowThatCannotBeReadIsNone(t *testing.T) {
 			}
 		}
 		if voidFirst {
-			if err := in.Void(2, bad); err != nil {
+			if err := in.Void(2, bad, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -62,7 +62,7 @@ func TestASumWithARowThatCannotBeReadIsNone(t *testing.T) {
 		add(4, good, 5)
 		add(5, good, 6)
 		if !voidFirst {
-			if err := in.Void(6, bad); err != nil {
+			if err := in.Void(6, bad, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -137,14 +137,14 @@ func (m *merge) fallen(rec *record, rank uint64, rows []row) *incoming {
 // names reports whether an export makes an update of the key of the rows.
 func (m *merge) names(x *incoming, rows []row) bool {
 	for i := range rows {
-		if !rows[i].void && m.in.exports[rows[i].export] == x {
+		if !rows[i].void && !rows[i].names && m.in.exports[rows[i].export] == x {
 			return true
 		}
 	}
 	return false
 }
 
-// unsaid deals with the records of one hash whose keys no export of the intake names.
+// unsaid deals with the records of one hash whose keys no export of the intake names and no track knows.
 func (m *merge) unsaid(hash uint64, rows []row) error {
 	for m.again.any() {
 		n, ok := m.again.peek(int(hash >> 56))
@@ -172,9 +172,14 @@ func (m *merge) unsaidRecord(hash uint64, rows []row) error {
 	}
 	rank, check := rec.rank, checkOf(disk[8:])
 	for i := range m.known {
-		if k := &m.known[i]; k.check == check && k.set.held == 0 {
-			rank = max(rank, k.set.rank)
+		k := &m.known[i]
+		if k.check != check || k.set.held > 0 {
+			continue
 		}
+		if k.met {
+			return nil // it is merged: a track knows it
+		}
+		rank = max(rank, k.set.rank)
 	}
 	if x := m.fallen(&rec, rank, nil); x != nil {
 		return m.fall(x, disk[8:], &rec, rank)
