@@ -335,9 +335,7 @@ func (d *drain) order(now time.Time) {
 		d.asked, o.canary = true, true
 	case !d.more && idle:
 		d.unaside(now)
-		if o.repeat = d.repeats(now); o.repeat > 0 {
-			o.n = size
-		}
+		o.n, o.repeat = d.repeats(now, size)
 	}
 	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
 	if o.n > 0 || full || o.revive || !o.again.IsZero() || o.canary || o.repeat > 0 {
@@ -388,9 +386,7 @@ func (d *drain) wakeAt(now, wait time.Time) time.Time {
 	ok, until := d.pace.may(now, d.flying)
 	if ok && !d.turning {
 		earlier(d.due)
-		if now.Before(d.repeatAt) {
-			earlier(d.repeatAt)
-		}
+		earlier(d.nextRepeat(now))
 	}
 	if !ok {
 		earlier(until)

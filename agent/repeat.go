@@ -13,12 +13,20 @@ import (
 // sliceTime is how long the rate needs for a slice.
 const sliceTime = 2 * time.Second
 
-// repeats is how many keys are to be sent once more now; 0 = none. It is asked while nothing waits.
-func (d *drain) repeats(now time.Time) int {
+// repeats is how many keys are to be sent once more now, and of them at once; 0 = none. It is asked while nothing waits.
+func (d *drain) repeats(now time.Time, batch int) (n, slice int) {
 	if d.repeatAt.IsZero() || now.Before(d.repeatAt) || d.pace.state != stateOK {
-		return 0
+		return 0, 0
 	}
-	return int(max(1, min(outbox.MaxLease, math.Ceil(d.a.opts.Config.API.Rate*sliceTime.Seconds()))))
+	return batch, int(max(1, min(outbox.MaxLease, math.Ceil(d.a.opts.Config.API.Rate*sliceTime.Seconds()))))
+}
+
+// nextRepeat is when that is to be asked again, where it is a matter of time; else zero.
+func (d *drain) nextRepeat(now time.Time) time.Time {
+	if now.Before(d.repeatAt) {
+		return d.repeatAt
+	}
+	return time.Time{}
 }
 
 // repeated notes what came of it, and logs where a round begins and ends.
