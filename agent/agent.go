@@ -16,6 +16,8 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,7 +44,6 @@ type Options struct {
 	Log     *slog.Logger
 	Version string
 
-	Reconfigured bool // it takes the place of one with another config: dead letters are tried again
 
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation
@@ -152,10 +153,12 @@ func (a *Agent) open(ctx context.Context) error {
 		return errors.Join(err, box.Close())
 	}
 	a.paused.Store(stats.Paused)
-	if a.opts.Reconfigured {
-		if _, _, err := box.RetryDead(nil, a.started); err != nil {
-			return errors.Join(err, box.Close())
-		}
+	changed, err := a.noteSetUp()
+	if err == nil && changed {
+		_, _, err = box.RetryDead(nil, a.started)
+	}
+	if err != nil {
+		return errors.Join(err, box.Close())
 	}
 	if err := os.Remove(cardPath(c.DataDir)); err != nil && !errors.Is(err, fs.ErrNotExist) { // another life's
 		a.log.Warn("what another run left cannot be removed", "err", err)
@@ -165,6 +168,17 @@ func (a *Agent) open(ctx context.Context) error {
 		a.limiter.AllowN(a.started, a.limiter.Burst())
 	}
 	return nil
+}
+
+// noteSetUp tells the outbox with which config and token it is worked on, and reports whether those are others than
+// before. It keeps 16 bits of them: enough to notice a change, and no help to whoever would like to know the token.
+func (a *Agent) noteSetUp() (changed bool, err error) {
+	token, err := a.tokens.token()
+	if err != nil {
+		return false, err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%+v", token, *a.opts.Config))
+	return a.box.SetUp(hex.EncodeToString(sum[:2]))
 }
 
 // ticket takes one request off the rate limit, or says when there will be one to take. Nothing is reserved meanwhile, so

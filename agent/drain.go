@@ -209,6 +209,9 @@ func (d *drain) reopen(o order, now time.Time) error {
 		return err
 	}
 	if o.revive {
+		if _, err := d.a.noteSetUp(); err != nil {
+			return err
+		}
 		if _, _, err := box.RetryDead(nil, now); err != nil {
 			return err
 		}

@@ -139,13 +139,10 @@ func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, e
 			return "", "", nil, err
 		}
 	}
-	known := t.known
-	if len(known) == 0 {
-		if stocked == 0 && g.Zero != config.Off {
-			return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, known, nil), nil
-		}
-		return "", "", nil, nil
+	if len(t.known) == 0 && stocked == 0 && g.Zero != config.Off {
+		return guardFirst, "it is the source's first export, and every quantity in it is 0", figuresOf(stores, t.known, nil), nil
 	}
+	known := t.knownBefore(x)
 	var zero, change, rows []string
 	for _, store := range slices.Sorted(maps.Keys(lacks.Stores)) {
 		if n, k := lacks.Stores[store], known[store]; k != nil && k.Keys >= int64(g.Min) && exceeds(n, k.Keys, g.Rows) {
@@ -174,6 +171,56 @@ func (t *taking) judgeHarm(x int) (kind, why string, figures []outbox.Figures, e
 		return guardChange, clipList(change) + "; have columns or codes shifted?", figures, nil
 	}
 	return "", "", nil, nil
+}
+
+// knownBefore is what is known of the source's keys once the older exports of the look have spoken. What those know is
+// counted as stock.
+func (t *taking) knownBefore(x int) map[string]*outbox.StoreKeys {
+	known := t.known
+	for _, y := range t.inOrder() {
+		if y == x {
+			break
+		}
+		stores, _ := t.in.StoreCounts(y)
+		for store, c := range stores {
+			if c.New == 0 {
+				continue
+			}
+			k := outbox.StoreKeys{Keys: c.New, Stocked: c.New}
+			if was := known[store]; was != nil {
+				k.Keys, k.Stocked = k.Keys+was.Keys, k.Stocked+was.Stocked
+			}
+			if known = maps.Clone(known); known == nil {
+				known = map[string]*outbox.StoreKeys{}
+			}
+			known[store] = &k
+		}
+	}
+	return known
+}
+
+// tellSuperseded logs which held exports have gone because of newer ones.
+func (t *taking) tellSuperseded(exports []outbox.Export) error {
+	held, err := t.s.a.box.Held()
+	if err != nil {
+		return err
+	}
+	for i := range t.held {
+		h := &t.held[i]
+		if h.Source != t.s.conf.Name || h.Released || slices.ContainsFunc(held, func(o outbox.Held) bool { return o.ID == h.ID }) {
+			continue
+		}
+		by := "" // else a person has discarded it
+		for _, e := range exports {
+			if e.ID != 0 && e.Family == h.Family {
+				by = e.Name
+			}
+		}
+		if by != "" {
+			t.s.a.log.Info("a held export is superseded by a newer one", "source", h.Source, "export", h.Name, "id", h.HeldID(), "by", by)
+		}
+	}
+	return nil
 }
 
 // clipList joins the first of a list.

@@ -196,3 +196,25 @@ func TestWhatComesAfterAHeldExportInOneLookIsComparedWithWhatWasBefore(t *testin
 		s.end()
 	})
 }
+
+// TestTheFirstStartIsGuardedAgainstItsOwnExports: two exports lie there, and the newer would empty half of what the other
+// has just said.
+func TestTheFirstStartIsGuardedAgainstItsOwnExports(t *testing.T) { // promises 8 and 10
+	inBubble(t, "  rate: unlimited\n", "", func(s *store) {
+		s.writeAt("stock-1.csv", stock(0, 100, all(3)), time.Now().Add(-2*time.Hour))
+		s.writeAt("stock-2.csv", stock(0, 100, func(n int) int { return 3 * (n % 5 / 4) }), time.Now().Add(-time.Hour))
+		s.start()
+		pass(time.Minute)
+		if why := s.held(1); !strings.Contains(why, "80 of the 100 products of store 3 would go to 0") {
+			t.Errorf("got %q", why)
+		}
+		s.want(hundred(all(3)))
+		s.write("stock-3.csv", stock(0, 100, func(n int) int { return 3 + n%2 }))
+		pass(time.Minute)
+		s.held(0)
+		if s.lines("a held export is superseded by a newer one") != 1 {
+			t.Error("the log does not say that the held one is superseded")
+		}
+		s.end()
+	})
+}

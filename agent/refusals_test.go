@@ -301,3 +301,38 @@ func TestAChangedTokenSendsDeadLettersAgain(t *testing.T) { // the contract's ro
 		s.end()
 	})
 }
+
+// TestWhatChangedWhileTheAgentWasStoppedRevivesDeadLetters: the token, or anything in the config; a restart alone does not.
+func TestWhatChangedWhileTheAgentWasStoppedRevivesDeadLetters(t *testing.T) { // the contract's table, refused
+	for _, c := range []struct {
+		name string
+		do   func(*store)
+		want uint64 // requests after it
+	}{
+		{"nothing", func(*store) {}, 0},
+		{"token", func(s *store) { s.setToken("another") }, 1},
+		{"config", func(s *store) { s.reconfigure("rescan: 31s", "rescan: 32s") }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, "  dead_retry: 0s\n", "    rescan: 31s\n", func(s *store) {
+				s.api.SetToken("") // whatever it is
+				s.unknownTo([]string{upcA + ",5"})
+				s.drop("stock.csv", upcA+",5", upcB+",6")
+				s.start()
+				pass(time.Hour)
+				if st := s.status(); st.Dead != 1 {
+					t.Fatalf("got %+v, want a dead letter", st)
+				}
+				s.end()
+				c.do(s)
+				before := s.requests()
+				s.start()
+				pass(time.Hour)
+				if n := s.requests() - before; n != c.want {
+					t.Errorf("got %d requests, want %d", n, c.want)
+				}
+				s.end()
+			})
+		})
+	}
+}

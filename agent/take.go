@@ -414,6 +414,9 @@ func (t *taking) commit(ctx context.Context) error {
 		t.s.trouble.begin("the disk is full: what exports change is queued once there is room", err)
 		err = nil
 	}
+	if err == nil {
+		err = t.tellSuperseded(exports)
+	}
 	for x, e := range exports {
 		if e.Held {
 			t.alike(&t.readings[x], e.ID)

@@ -32,7 +32,7 @@ func (con *console) runConfig(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	a, err := con.newAgent(c, false)
+	a, err := con.newAgent(c)
 	if err != nil {
 		return err
 	}
@@ -44,12 +44,12 @@ func (con *console) runConfig(ctx context.Context, path string) error {
 		}
 		con.endLog(nil)
 		file = w.seen
-		if a, err = con.newAgent(next, true); err == nil {
+		if a, err = con.newAgent(next); err == nil {
 			c = next
 			continue
 		}
 		// It was good a moment ago: its token, or its CA file, has gone meanwhile.
-		if a, _ = con.newAgent(c, false); a == nil {
+		if a, _ = con.newAgent(c); a == nil {
 			return err
 		}
 		a.Log().Error("the changed config cannot be taken up; the one before goes on", "err", errorText(err))
@@ -157,7 +157,7 @@ func (w *configWatch) take() *config.Config {
 
 // tryOut makes the agent of a config, and forgets it: then the agent that works until now need not end for nothing.
 func (w *configWatch) tryOut(c *config.Config) error {
-	_, err := agentOf(c, slog.New(slog.NewTextHandler(io.Discard, nil)), false)
+	_, err := agentOf(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.path, err)
 	}

@@ -55,17 +55,17 @@ func onLeash(ctx context.Context, input io.Reader, run func(context.Context) err
 	return run(ctx)
 }
 
-// newAgent makes the agent of a config, which may take another's place. Its errors are the config's, or the token's.
-func (con *console) newAgent(c *config.Config, reconfigured bool) (*agent.Agent, error) {
-	return agentOf(c, con.logger(c.Log), reconfigured) // the log first, so that whatever keeps the agent from its work is in it
+// newAgent makes the agent of a config. Its errors are the config's, or the token's.
+func (con *console) newAgent(c *config.Config) (*agent.Agent, error) {
+	return agentOf(c, con.logger(c.Log)) // the log first, so that whatever keeps the agent from its work is in it
 }
 
-func agentOf(c *config.Config, log *slog.Logger, reconfigured bool) (*agent.Agent, error) {
+func agentOf(c *config.Config, log *slog.Logger) (*agent.Agent, error) {
 	tokens := c.TokenSource()
 	if _, err := tokens.Token(); err != nil {
 		return nil, &setupError{err: err, token: true}
 	}
-	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: log, Version: programVersion(), Reconfigured: reconfigured})
+	a, err := agent.New(agent.Options{Config: c, Token: tokens.Token, Log: log, Version: programVersion()})
 	if err != nil {
 		return nil, &setupError{err: err}
 	}

@@ -58,7 +58,7 @@ type synced struct {
 }
 
 func (con *console) sync(ctx context.Context, c *config.Config, asJSON bool) error {
-	a, err := con.newAgent(c, false)
+	a, err := con.newAgent(c)
 	if err != nil {
 		return err
 	}

@@ -97,12 +97,14 @@ func (m *merge) openSets() error {
 	in := m.in
 	newest := map[[2]string]*incoming{} // by source and family: the large export whose set is kept
 	least, any := ^uint64(0), false
+	tracked := false // then it matters when the keys that an export lacks were named last
 	sources := map[string]bool{}
 	for _, x := range in.exports {
 		if x.dropped {
 			continue
 		}
 		any = true
+		tracked = tracked || x.lacks.mode != lacksIgnored
 		least = min(least, x.rank)
 		sources[x.Source] = true
 		f := [2]string{x.Source, x.Family}
@@ -141,7 +143,7 @@ func (m *merge) openSets() error {
 		return err
 	}
 	for _, s := range append(existing, held...) {
-		if s.held > 0 && !sources[s.source] || s.held == 0 && !s.goes && (s.rank < least || s.rank == least && !m.again.any()) {
+		if s.held > 0 && !sources[s.source] || s.held == 0 && !s.goes && !tracked && (s.rank < least || s.rank == least && !m.again.any()) {
 			continue // it knows nothing that the records of these exports' keys need
 		}
 		if s.setReader, err = s.read(); err != nil {

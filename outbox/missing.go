@@ -184,12 +184,11 @@ func (m *merge) openTracks() error {
 				return err
 			}
 			t = &track{}
-			if old, ok := s.Tracks[x.Family]; ok && (x.rank > old.Rank || x.rank == old.Rank && x.Digest != old.Digest) {
-				if t.old = &old; x.Digest != old.Digest {
-					t.old = nil
-				}
-			} else if ok {
+			switch old, ok := s.Tracks[x.Family]; {
+			case ok && x.rank < old.Rank:
 				continue // a late older one says nothing of what there is now
+			case ok && x.Digest == old.Digest:
+				t.old = &old
 			}
 			if err := m.openTrack(t); err != nil {
 				return err

@@ -22,6 +22,15 @@ type modelExport struct {
 	last    *modelRow // a last row without a line end, which is not taken yet
 }
 
+// tracked reports whether what the export lacks counts.
+func (x *modelExport) tracked() bool { return x.Missing && x.last == nil && !x.dropped }
+
+// modelTrack is what is known of what a family's exports lack.
+type modelTrack struct {
+	rank   uint64         // of the newest of them
+	misses map[string]int // by key
+}
+
 type modelRow struct {
 	key    string
 	figure int64
@@ -49,7 +58,7 @@ func (w *world) look() {
 // lookAgain has exports read again, at times beside new ones.
 func (w *world) lookAgain() {
 	list := w.drawAgain()
-	if len(list) == 0 {
+	if len(list) == 0 || w.after > 0 { // what exports lack is begun anew then, which agent's tests show
 		return
 	}
 	if w.chance("a new one too", 3) {
@@ -72,6 +81,9 @@ func (w *world) takeIn(list []modelExport) {
 		in.Begin(x.Reading, w.now)
 		for line, r := range x.rows {
 			w.must(in.Add(uint64(line+2), modelBytes(r.key), r.figure, false))
+		}
+		if x.tracked() {
+			in.Track(i, w.after, 0)
 		}
 	}
 	for i := range list {
@@ -120,7 +132,7 @@ func (w *world) drawExport() modelExport {
 	x := modelExport{Reading: outbox.Reading{
 		Source: string(rune('a' + w.draw("source", 0, 1))), Family: string(rune('f' + w.draw("family", 0, 1))),
 		Name: fmt.Sprint(w.exports), ModTime: w.now, Arrived: w.now, Settle: inventory.Duplicates(w.draw("duplicates", 0, 2)),
-		Stock: inventory.Stock{Reserve: int64(w.draw("reserve", 0, 1))},
+		Stock: inventory.Stock{Reserve: int64(w.draw("reserve", 0, 1))}, Missing: w.after > 0,
 	}}
 	switch w.draw("written", 0, 3) {
 	case 0: // earlier than it arrived
@@ -186,6 +198,15 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 				changed[key] = records[i].ID
 			}
 		}
+		for _, key := range w.missing(x) {
+			k := w.key(key)
+			if _, seen := before[key]; !seen {
+				before[key], gone[key] = k.last(), k.discarded
+			}
+			if w.empty(k, x, c) {
+				changed[key] = records[i].ID
+			}
+		}
 		w.unchanged += c.Unchanged
 		w.duplicates += c.Duplicates
 	}
@@ -236,6 +257,51 @@ func (w *world) one(k *modelKey, x *modelExport, figure int64, c *outbox.Counts)
 	return true
 }
 
+// missing lets an export count for what it lacks, and returns the keys that it lacks once too often.
+func (w *world) missing(x *modelExport) (gone []string) {
+	f := [2]string{x.Source, x.Family}
+	t := w.tracks[f]
+	if !x.tracked() || t != nil && x.rank < t.rank {
+		return nil
+	}
+	next := &modelTrack{rank: x.rank, misses: map[string]int{}}
+	w.tracks[f] = next
+	named := keysOf(x.rows)
+	for _, key := range named {
+		next.misses[key] = 0
+	}
+	if t == nil {
+		return nil
+	}
+	for key, misses := range t.misses {
+		k := w.keys[key]
+		switch {
+		case slices.Contains(named, key):
+		case k == nil: // it was only in rows that fell
+		case k.named > t.rank: // another export has named it since
+			next.misses[key] = 0
+		case misses+1 >= w.after:
+			gone = append(gone, key)
+		default:
+			next.misses[key] = misses + 1
+		}
+	}
+	return gone
+}
+
+// empty lets an export want a key that it lacks at 0, and reports whether that is another quantity.
+func (w *world) empty(k *modelKey, x *modelExport, c *outbox.Counts) bool {
+	if k.last() == nil || *k.last() == 0 {
+		return false
+	}
+	c.Changed++
+	c.Zero++
+	c.Missing++
+	k.named = x.rank
+	k.wanted, k.discarded = new(int64), false
+	return true
+}
+
 // settled settles the rows of a key in an export.
 func settled(x *modelExport, key string) (figure int64, rows int, void bool) {
 	for _, r := range x.rows {
@@ -278,9 +344,14 @@ func (w *world) complete() {
 	r := x.Reading
 	r.Completes = &u.record
 	in.Begin(r, w.now)
-	x.rows = append(slices.Clone(x.rows), *x.last)
+	last := *x.last
+	x.rows = append(slices.Clone(x.rows), last)
 	for line, row := range x.rows {
 		w.must(in.Add(uint64(line+2), modelBytes(row.key), row.figure, line < len(x.rows)-1))
+	}
+	x.last = nil
+	if x.tracked() {
+		in.Track(0, w.after, 0)
 	}
 	counts, err := in.Settle(nil)
 	w.must(err)
@@ -292,11 +363,17 @@ func (w *world) complete() {
 	}
 	w.moment++
 	var want outbox.Counts
-	k := w.key(x.last.key)
-	figure, _, _ := settled(&x, x.last.key)
+	k := w.key(last.key)
+	figure, _, _ := settled(&x, last.key)
 	if w.one(k, &x, figure, &want) {
 		k.export = u.record.ID
 		w.wait(k)
+	}
+	for _, key := range w.missing(&x) {
+		if k := w.key(key); w.empty(k, &x, &want) {
+			k.export = u.record.ID
+			w.wait(k)
+		}
 	}
 	w.unchanged += want.Unchanged
 	if counts[0] != want {

@@ -55,6 +55,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 			_ = w.box.Close()
 		}
 	}()
+	w.after, w.tracks = w.draw("missing after", 0, 2), map[[2]string]*modelTrack{}
 	w.must(os.WriteFile(w.file(), empty, 0o600))
 	w.open() // and sweep what the sequence before has left
 	t.Repeat(map[string]func(*rapid.T){
@@ -95,6 +96,8 @@ type world struct {
 	flights []*flight
 	taken   map[[2]string]*modelTaken // by source and family
 	late    []*unfinished             // exports whose last row has not been taken yet
+	after   int                       // exports in a row that lack a key, until it is wanted at 0; 0 = never
+	tracks  map[[2]string]*modelTrack
 
 	half     bool // something is accepted and not applied whole
 	rank     uint64

@@ -98,9 +98,9 @@ type state struct {
 	LastAck     time.Time `json:"last_ack"` // when the API acknowledged something last
 	Clock       time.Time `json:"clock"`    // of the last Turn that wrote
 
-	Round Round `json:"round,omitzero"` // of sending everything once more
-
-	Forgotten bool `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
+	Round     Round  `json:"round,omitzero"`      // of sending everything once more
+	Setup     string `json:"setup,omitempty"`     // see SetUp
+	Forgotten bool   `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
 }
 
 // sizes decide how work is cut; tests make them small.

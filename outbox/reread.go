@@ -123,7 +123,7 @@ func (a *rereads) peek(partition int) (hash uint64, ok bool) {
 // fallen answers the export that named a key last, where it is read again and does not name it any more, and one of those
 // read again has set its quantity; nil = there is none. rank is that of the newest export to name the key before.
 func (m *merge) fallen(rec *record, rank uint64, rows []row) *incoming {
-	if !m.again.readings[rec.export] {
+	if !m.again.readings[rec.export] || rec.line == 0 { // line 0: it is at 0 because an export lacked it
 		return nil
 	}
 	for _, x := range m.again.list {
