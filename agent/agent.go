@@ -44,7 +44,6 @@ type Options struct {
 	Log     *slog.Logger
 	Version string
 
-
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation
 	NoSync    bool              // no fsync: for simulation
