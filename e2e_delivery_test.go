@@ -76,6 +76,37 @@ func TestANewerQuantityWhileTheOlderIsOnItsWay(t *testing.T) { // I3
 	s.ends(quantities(6, 1))
 }
 
+// TestWhatWasOnItsWayWhenTheAgentDiedIsConfirmed: 3 is on its way when the agent is killed, and lands after 5 was
+// acknowledged by the next one, which is killed before it has sent 5 once more.
+func TestWhatWasOnItsWayWhenTheAgentDiedIsConfirmed(t *testing.T) { // I4, I5, promise 4
+	t.Parallel()
+	s := newShop(t, "  confirm: 20s\n", "")
+	s.inject("hang,next=1")
+	s.start()
+	s.drop("stock-1.csv", row(0, 3))
+	s.eventually("3 is on its way", func() bool { return s.api.Counters().InFlight == 1 })
+	s.kill()
+	s.drop("stock-2.csv", row(0, 5))
+	s.start()
+	s.eventually("5 is acknowledged", func() bool { return s.status()["to_confirm"] == 1.0 })
+	s.kill()
+	if st := s.status(); st["pending"] != 1.0 || st["to_confirm"] != 1.0 {
+		t.Errorf("after the second kill: got %v pending, %v to confirm; want 5 to wait for its confirmation", st["pending"], st["to_confirm"])
+	}
+	s.post(row(0, 3)) // the network delivers it now
+	if !s.holds(quantities(3)) {
+		t.Fatal("the 3 has not landed")
+	}
+	s.start()
+	s.ends(quantities(5))
+	journal := s.api.Journal()
+	end := journal[len(journal)-3:] // before it 3, perhaps twice: the second agent may have sent it again before it knew of 5
+	if len(journal) > 5 || end[0].Quantity != 5 || end[1].Quantity != 3 || end[2].Quantity != 5 || end[2].At.Sub(end[0].AnsweredAt) < 19*time.Second {
+		t.Errorf("got %+v, want 3, 5, the late 3, and 5 once more after api.confirm", journal)
+	}
+	s.stop()
+}
+
 func TestAStopAndARestartWithTheExportGone(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, "", "")
@@ -95,7 +126,7 @@ func TestAStopAndARestartWithTheExportGone(t *testing.T) {
 	s.ends(quantities(5, 6))
 }
 
-func TestAnOlderExportComesLate(t *testing.T) {
+func TestAnOlderExportComesLate(t *testing.T) { // W9, promise 8
 	t.Parallel()
 	s := newShop(t, "", "")
 	s.start()
@@ -109,7 +140,7 @@ func TestAnOlderExportComesLate(t *testing.T) {
 	s.ends(quantities(5, 6, 7))
 }
 
-func TestASlowlyWrittenExportIsReadWhenItIsWhole(t *testing.T) {
+func TestASlowlyWrittenExportIsReadWhenItIsWhole(t *testing.T) { // W5
 	t.Parallel()
 	s := newShop(t, "", "    settle_last: 20s\n")
 	s.start()
@@ -149,7 +180,7 @@ func TestBadRowsNeverStopTheGoodOnes(t *testing.T) {
 	}
 }
 
-func TestAWrongTokenThatIsCorrected(t *testing.T) {
+func TestAWrongTokenThatIsCorrected(t *testing.T) { // A9
 	t.Parallel()
 	s := newShop(t, "", "")
 	s.setToken("wrong-token-of-the-store")
@@ -166,7 +197,7 @@ func TestAWrongTokenThatIsCorrected(t *testing.T) {
 	}
 }
 
-func TestACaptivePortalsPageIsNoAcknowledgement(t *testing.T) {
+func TestACaptivePortalsPageIsNoAcknowledgement(t *testing.T) { // A7
 	t.Parallel()
 	s := newShop(t, "", "")
 	s.inject("portal")
@@ -180,7 +211,7 @@ func TestACaptivePortalsPageIsNoAcknowledgement(t *testing.T) {
 	s.ends(quantities(5))
 }
 
-func TestARedirectIsNotFollowedAndTheTokenStaysHome(t *testing.T) {
+func TestARedirectIsNotFollowedAndTheTokenStaysHome(t *testing.T) { // A6
 	t.Parallel()
 	s := newShop(t, "", "")
 	strayed := make(chan *http.Request, 100)
@@ -201,7 +232,7 @@ func TestARedirectIsNotFollowedAndTheTokenStaysHome(t *testing.T) {
 	}
 }
 
-func TestRetryAfterSilencesTheWholeDrain(t *testing.T) {
+func TestRetryAfterSilencesTheWholeDrain(t *testing.T) { // A11
 	t.Parallel()
 	s := newShop(t, "  concurrency: 1\n", "")
 	s.inject("429,next=1,retry-after=2")
@@ -214,7 +245,7 @@ func TestRetryAfterSilencesTheWholeDrain(t *testing.T) {
 	}
 }
 
-func TestASecondAgentIsRefusedWithTheFirstOnesProcessID(t *testing.T) {
+func TestASecondAgentIsRefusedWithTheFirstOnesProcessID(t *testing.T) { // P7
 	t.Parallel()
 	s := newShop(t, "", "")
 	s.start()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -57,6 +58,7 @@ type shop struct {
 	api    *mockapi.Server
 	server *httptest.Server
 	log    *buffer
+	slow   time.Duration // for which each flush of the agent's takes longer, by strace
 
 	cmd    *exec.Cmd
 	exited chan error
@@ -118,12 +120,15 @@ func (s *shop) configure(url, api, source string) {
 	if !strings.Contains(source, "settle_last") {
 		source += "    settle_last: 1s\n"
 	}
+	for name, usual := range map[string]string{"timeout": "2s", "confirm": "4s"} {
+		if !strings.Contains(api, name) {
+			api += "  " + name + ": " + usual + "\n"
+		}
+	}
 	text := fmt.Sprintf(`api:
   url: %s
   token_file: token
   rate: unlimited
-  timeout: 2s
-  confirm: 4s
   retry: {min: 20ms, max: 500ms}
 %sdata_dir: data
 status: {listen: "off"}
@@ -173,6 +178,12 @@ func (s *shop) start() {
 func (s *shop) launch() {
 	s.t.Helper()
 	s.cmd = s.command("run")
+	if s.slow > 0 { // -D: strace stands beside the agent, not above it
+		slow := fmt.Sprintf("inject=fsync,fdatasync:delay_exit=%d", s.slow.Microseconds())
+		args := []string{"-D", "-f", "-o", filepath.Join(s.t.TempDir(), "strace"), "-e", "trace=fsync,fdatasync", "-e", slow}
+		s.cmd = exec.Command("strace", append(args, s.cmd.Args...)...)
+		s.cmd.Dir = string(filepath.Separator)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -183,8 +194,9 @@ func (s *shop) launch() {
 }
 
 // stop stops the agent as a service manager does; it must end with 0.
-func (s *shop) stop() {
+func (s *shop) stop() *os.ProcessState {
 	s.t.Helper()
+	cmd := s.cmd
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		s.t.Fatal(err)
 	}
@@ -197,6 +209,7 @@ func (s *shop) stop() {
 		s.t.Fatal("the agent does not stop")
 	}
 	s.cmd = nil
+	return cmd.ProcessState
 }
 
 // kill ends the agent as a power cut does, but for the disk.
@@ -309,6 +322,24 @@ func (s *shop) inject(fault string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// post sends a row's update to the API as a request that was long on its way.
+func (s *shop) post(row string) {
+	s.t.Helper()
+	upc, quantity, _ := strings.Cut(row, ",")
+	body := fmt.Sprintf(`{"upc":%q,"store":"3","quantity":%s}`, upc, quantity)
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.server.URL+mockapi.Path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+apiToken)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = answer.Body.Close() // that it was taken shows at the API
 }
 
 func (s *shop) requests() uint64 { return s.api.Counters().Requests }

@@ -60,6 +60,7 @@ type Agent struct {
 	client  *api.Client
 	limiter *rate.Limiter
 	tokens  *tokenKeeper
+	flaps   *flaps
 	sources []*source
 	wake    chan struct{} // there may be something to send
 	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored
@@ -92,6 +93,7 @@ func New(opts Options) (*Agent, error) {
 	if math.IsInf(c.API.Rate, 1) {
 		a.limiter = rate.NewLimiter(rate.Inf, 1)
 	}
+	a.flaps = newFlaps(a)
 	for _, s := range c.Sources {
 		src, err := newSource(a, s)
 		if err != nil {
@@ -147,6 +149,7 @@ func (a *Agent) open(ctx context.Context) error {
 		return err
 	}
 	a.box, a.started = box, time.Now()
+	a.tellOpening(box.Opening())
 	stats, err := box.Stats()
 	if err != nil {
 		return errors.Join(err, box.Close())

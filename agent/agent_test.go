@@ -109,22 +109,29 @@ func TestRetryAfterIsObeyedByTheWholeDrain(t *testing.T) { // A11, R7
 }
 
 func TestACaptivePortalAcknowledgesNothing(t *testing.T) { // A7, H4
-	t.Parallel()
-	s := newStore(t, "", "")
-	synctest.Test(t, func(t *testing.T) {
-		s.t = t
-		inject(t, s.api, "portal")
-		s.start()
-		s.drop("stock.csv", upcA+",12", upcB+",0")
-		pass(time.Hour)
-		if st := s.status(); st.Pending != 2 || st.Delivered != 0 || st.API.State != "not our API" {
-			t.Errorf("got %+v", st)
-		}
-		s.api.ClearFaults()
-		pass(20 * time.Minute)
-		s.want(map[string]int64{upcA: 12, upcB: 0})
-		s.end()
-	})
+	for _, fault := range []string{"portal", "portal,apply=now", "302,location=http://login.example/", "html"} {
+		t.Run(fault, func(t *testing.T) {
+			inBubble(t, "", "    rescan: 1h\n", func(s *store) {
+				inject(t, s.api, fault)
+				s.drop("stock.csv", upcA+",12", upcB+",0")
+				s.start()
+				pass(10 * time.Hour)
+				if st := s.status(); st.Pending != 2 || st.Delivered != 0 || st.Dead != 0 || st.State != "paused" || st.API.State != "not our API" || st.API.LastError == "" {
+					t.Errorf("got %+v", st)
+				}
+				if n := s.requests(); n > 10*12+5 {
+					t.Errorf("got %d requests in ten hours, want a probe every 5 minutes", n)
+				}
+				if n := s.lines("what answers is not the Inventory Update API"); n != 1 || s.lines("level=ERROR") != 1 {
+					t.Errorf("it was told %d times, want once", n)
+				}
+				s.api.ClearFaults()
+				pass(20 * time.Minute)
+				s.want(map[string]int64{upcA: 12, upcB: 0})
+				s.end()
+			})
+		})
+	}
 }
 
 func TestAForbiddenKeyIsItsOwnDeadLetterWhileOthersPass(t *testing.T) { // I14
@@ -182,7 +189,7 @@ func TestALastRowWithoutALineEndWaitsWhileTheOthersGo(t *testing.T) { // promise
 	})
 }
 
-func TestAnOlderExportThatComesLateOverwritesNothing(t *testing.T) { // promise 8
+func TestAnOlderExportThatComesLateOverwritesNothing(t *testing.T) { // W9, I6, promise 8
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -240,7 +247,7 @@ func TestARequestThatLandsLateIsRepairedByTheConfirmation(t *testing.T) { // A2,
 	})
 }
 
-func TestTheSameBytesAgainAreNothingNewUnlessAnotherExportCameBetween(t *testing.T) { // promise 6
+func TestTheSameBytesAgainAreNothingNewUnlessAnotherExportCameBetween(t *testing.T) { // W8, I9, promise 6
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {

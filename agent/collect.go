@@ -37,6 +37,7 @@ type source struct {
 
 	missing    trouble // with reading the folder
 	blind      trouble // with notifications
+	ahead      trouble // with exports that are dated in the future
 	trouble    trouble // with the outbox's disk
 	litter     trouble // with removing temporary files
 	forgetting trouble // with files that are gone
@@ -85,7 +86,7 @@ func newSource(a *Agent, c config.Source) (*source, error) {
 	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: archiveOf(a.opts.Config, c), ranks: map[string]arrival{}}
 	log := a.log.With("source", c.Name)
 	folder := log.With("folder", c.Folder)
-	s.missing, s.blind = trouble{log: folder}, trouble{log: folder, below: aWarning}
+	s.missing, s.blind, s.ahead = trouble{log: folder}, trouble{log: folder, below: aWarning}, trouble{log: folder, below: aWarning}
 	s.trouble, s.rejects = trouble{log: log}, newTold(a.log)
 	s.litter, s.forgetting, s.pruning = trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}, trouble{log: log, below: aWarning}
 	s.changing = fileTrouble{trouble: trouble{log: log, below: forInfo}, over: "no export changes any more while it is read"}
@@ -117,7 +118,8 @@ func (s *source) collect(ctx context.Context) error {
 			return fmt.Errorf("source %s: %w", s.conf.Name, err)
 		}
 		s.reportAgain()
-		s.prune(look.At)
+		s.prune(ctx, look.At)
+		s.a.flaps.look(look.At)
 		s.settle(look, idle)
 		signal(s.a.quiet)
 	}
@@ -170,6 +172,16 @@ func (s *source) tell(look watcher.Look) {
 	}
 }
 
+// dated tells of exports that are dated in the future. They count as of now, so that they stop no later ones (promise 8).
+func (s *source) dated(e outbox.Export, now time.Time) {
+	if e.ModTime.Sub(now) <= time.Minute {
+		s.ahead.end("exports are not dated in the future any more")
+		return
+	}
+	s.ahead.begin("an export is dated in the future and counts as of now; is the clock right on the machine that writes it?",
+		fmt.Errorf("its time is %s", e.ModTime.UTC().Format("2006-01-02 15:04 UTC")), "export", e.Name)
+}
+
 // setFull notes why exports cannot be taken in; "" = they can.
 func (s *source) setFull(why string) {
 	s.mu.Lock()
@@ -189,6 +201,9 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	}
 	defer signal(s.a.wake) // the drain gets nothing while something is applied, and does not look for its end
 	if err := s.a.resume(ctx); err != nil {
+		return false, s.putOff(err, look.Files)
+	}
+	if err := s.a.box.Room(bytesOf(look.Files)); err != nil {
 		return false, s.putOff(err, look.Files)
 	}
 	files, err := s.fresh(look)
@@ -254,12 +269,23 @@ func (s *source) putOff(err error, files []watcher.File) error {
 	if errors.Is(err, outbox.ErrUncertain) || errors.Is(err, outbox.ErrDamaged) {
 		return err
 	}
+	if full, ok := errors.AsType[*outbox.FullError](err); ok && full.Err != nil {
+		err = full.For(bytesOf(files))
+	}
 	s.trouble.begin("exports cannot be taken in; deliveries go on", err)
 	s.setFull(err.Error())
 	for _, f := range files {
 		s.watcher.Retry(f)
 	}
 	return nil
+}
+
+// bytesOf is how large files are together.
+func bytesOf(files []watcher.File) (n int64) {
+	for _, f := range files {
+		n += f.Size
+	}
+	return n
 }
 
 // day is how far back a source's first look goes for exports that are not the newest of their family. Promise 8.
@@ -354,15 +380,15 @@ func (s *source) forget(now time.Time) {
 	}
 }
 
-// prune empties the archive, and the reports of rejects, of what is too old, once a day.
-func (s *source) prune(now time.Time) {
+// prune empties the archive, the reports of rejects and the outbox of what is too old, once a day.
+func (s *source) prune(ctx context.Context, now time.Time) {
 	if now.Sub(s.pruned) < day {
 		return
 	}
 	s.pruned = now
 	var err error
 	if s == s.a.sources[0] {
-		err = s.a.pruneReports(now)
+		err = errors.Join(s.a.pruneReports(now), s.a.forgetKeys(ctx, now))
 	}
 	if s.conf.After == "archive" {
 		err = errors.Join(err, watcher.PruneArchive(s.archive, s.conf.Archive.Keep, now))

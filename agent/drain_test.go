@@ -120,6 +120,7 @@ func TestTheRateIsKeptWhenASlowAPIBecomesFast(t *testing.T) { // A14
 	})
 }
 
+// TestTheRateIsKeptOverPausesAndRestarts: and over changes of the config, which end one agent and begin another.
 func TestTheRateIsKeptOverPausesAndRestarts(t *testing.T) { // A14, R4, R8
 	inBubble(t, "  rate: 5/s\n  burst: 3\n", "", func(s *store) {
 		s.drop("stock.csv", manyRows(150)...)
@@ -131,6 +132,8 @@ func TestTheRateIsKeptOverPausesAndRestarts(t *testing.T) { // A14, R4, R8
 			s.pause(false)
 			pass(1300 * time.Millisecond)
 			s.end()
+			rates := []string{"rate: 5/s", "rate: 4/s"}
+			s.reconfigure(rates[i%2], rates[1-i%2])
 			s.start()
 			pass(1100 * time.Millisecond)
 		}
@@ -140,6 +143,69 @@ func TestTheRateIsKeptOverPausesAndRestarts(t *testing.T) { // A14, R4, R8
 		}
 		if n := len(s.api.Quantities()); n != 150 {
 			s.t.Errorf("got %d delivered, want 150", n)
+		}
+		s.end()
+	})
+}
+
+// TestACrashLoopGetsNoBurstForEachStart: an agent that dies and starts again twice a second.
+func TestACrashLoopGetsNoBurstForEachStart(t *testing.T) { // A14, P4, R8
+	inBubble(t, "  rate: 1/s\n  burst: 10\n", "", func(s *store) {
+		s.drop("stock.csv", manyRows(150)...)
+		s.start()
+		pass(33 * time.Second) // the export is taken, and the bucket spent
+		before := s.requests()
+		const lives = 60
+		for range lives {
+			pass(500 * time.Millisecond)
+			s.end()
+			s.start()
+		}
+		if n := s.requests() - before; n > lives/2+1 {
+			s.t.Errorf("got %d requests in %d lives of half a second, want the rate of one a second", n, lives)
+		}
+		s.end()
+	})
+}
+
+func TestWhatCouldOversellGoesFirst(t *testing.T) { // promise 9, I14
+	inBubble(t, "  rate: 1/s\n  burst: 1\n  concurrency: 1\n  dead_retry: 1h\n", "    rescan: 1s\n    settle: 0s\n    guard: off\n", func(s *store) {
+		s.drop("stock.csv", rowsOf(0, 30, 5)...)
+		inject(s.t, s.api, "422,code="+upcN(29))
+		s.start()
+		pass(10 * time.Minute)
+		if st := s.status(); st.Delivered != 29 || st.Dead != 1 {
+			s.t.Fatalf("got %+v", st)
+		}
+		s.line.cut.Store(true)
+		for i, q := range []int{9, 3, 0} { // more first, so that it is the oldest, then less, then nothing
+			s.drop("stock.csv", rowsOf(10*i, 9, q)...)
+			pass(20 * time.Minute)
+		}
+		pass(2 * time.Hour) // the dead letter is to be tried again
+		s.line.cut.Store(false)
+		before := s.requests()
+		pass(5 * time.Minute)
+		order := ""
+		for _, r := range s.api.Journal()[before:] {
+			order += map[int64]string{0: "z", 3: "f", 9: "m", 5: "d"}[r.Quantity]
+		}
+		at := strings.Index(order, "m") // the turn of the oldest
+		if at < 0 || at > 3 {
+			s.t.Fatalf("got %s, want the oldest among the first four", order)
+		}
+		var others string
+		for i, c := range order {
+			if i%4 == at {
+				if i < 24 && c != 'm' {
+					s.t.Errorf("got %s, want every fourth to be the oldest", order)
+				}
+			} else {
+				others += string(c)
+			}
+		}
+		if strings.TrimLeft(strings.TrimLeft(strings.TrimLeft(others, "z"), "f"), "md") != "" || len(order) != 28 || !strings.HasSuffix(order, "d") {
+			s.t.Errorf("got %s, want nothing first, then less, then more, and the dead letter last", order)
 		}
 		s.end()
 	})
@@ -300,13 +366,16 @@ func TestHalfOfTheAnswersBeingErrorsCostsLessThanTwoThirdsOfTheRate(t *testing.T
 }
 
 func TestAStopGivesRequestsTenSecondsAndStoresWhatCameOfThem(t *testing.T) { // P8, I20
-	inBubble(t, "  rate: unlimited\n  concurrency: 8\n", "", func(s *store) {
+	inBubble(t, "  rate: unlimited\n  concurrency: 50\n", "", func(s *store) {
 		inject(s.t, s.api, "hang,next=4,apply=now")
 		s.api.SetLatency(5*time.Second, 0)
 		s.drop("stock.csv", manyRows(100)...)
 		s.start()
-		pass(32*time.Second + 500*time.Millisecond)
+		pass(4 * time.Second)
 		sent := s.requests()
+		if n := s.status().InFlight; n < 50 {
+			s.t.Errorf("got %d in flight, want 50", n)
+		}
 		began := time.Now()
 		s.end()
 		if took := time.Since(began); took > 11*time.Second {

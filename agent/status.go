@@ -168,7 +168,7 @@ func (s *source) status() (SourceStatus, error) {
 	state := s.state
 	s.mu.Unlock()
 	out := SourceStatus{Name: s.conf.Name, Folder: s.conf.Folder, State: sourceOK}
-	since := s.a.started
+	since, flaps := s.a.started, s.a.flaps.problem(s.conf.Name)
 	if !state.looked.IsZero() {
 		since = state.looked
 	}
@@ -181,6 +181,8 @@ func (s *source) status() (SourceStatus, error) {
 		out.State, out.Problem = sourceProblem, state.full
 	case state.problem != "":
 		out.State, out.Problem = sourceProblem, state.problem
+	case flaps != "":
+		out.State, out.Problem = sourceProblem, flaps
 	case state.looked.IsZero():
 		out.State = sourceStarting
 	}

@@ -212,7 +212,7 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	if err := t.rows(r, x, io.TeeReader(snap, hash), spec.Completes != nil); err != nil {
 		return x, err
 	}
-	if _, err := io.Copy(hash, snap); err != nil { // what a refused export still holds
+	if _, err := io.Copy(hash, io.LimitReader(snap, mostUnread)); err != nil { // what a refused export still holds
 		return x, err
 	}
 	if err := snap.Unchanged(); err != nil {
@@ -229,6 +229,10 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	t.judge(r, x, known, spec.Completes != nil)
 	return x, nil
 }
+
+// mostUnread is how many bytes of an export are hashed that was refused before they were read: a sparse file may have
+// gigabytes of them, and all that their hash is for is not to tell the same refusal twice.
+const mostUnread = 64 << 20
 
 // errOtherBytes makes an export be read anew.
 var errOtherBytes = errors.New("it holds other bytes than before")
@@ -408,6 +412,7 @@ func (t *taking) commit(ctx context.Context) error {
 			t.in.Finish(x, r.taken)
 		}
 	}
+	handed := t.in.Handovers()
 	exports, err := t.in.Commit(ctx, t.now)
 	if _, full := errors.AsType[*outbox.FullError](err); full && len(exports) > 0 {
 		t.s.a.unapplied.Store(true) // they are taken; the rest of them is applied once there is room
@@ -430,7 +435,10 @@ func (t *taking) commit(ctx context.Context) error {
 		}
 	}
 	t.exports = exports
-	return err
+	if err != nil {
+		return err
+	}
+	return t.s.a.flaps.count(handed, t.now)
 }
 
 // tell logs what came of an export, and puts it on the list for what comes after.
@@ -446,6 +454,9 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 	}
 	log.Info("export taken", "rows", e.Rows, "new", e.New, "changed", e.Changed, "to_zero", e.Zero, "missing", e.Missing, "unchanged", e.Unchanged,
 		"older", e.Older, "rejects", e.Rejects, "complete", e.Complete, "took", time.Since(t.now).Round(time.Millisecond))
+	if r.held == nil {
+		t.s.dated(e, t.now)
+	}
 	if !e.Complete {
 		t.again(r.file)
 		return

@@ -315,18 +315,6 @@ func TestAnExportThatVanishesIsTold(t *testing.T) { // W23
 	})
 }
 
-func TestAnExportOfTheFutureStopsNoLaterOne(t *testing.T) { // I7, C1
-	inBubble(t, "", "", func(s *store) {
-		s.start()
-		s.writeAt("stock-1.csv", "UPC,On Hand\n"+upcA+",1\n", time.Now().AddDate(37, 0, 0))
-		pass(time.Minute)
-		s.drop("stock-2.csv", upcA+",2")
-		pass(time.Minute)
-		s.want(map[string]int64{upcA: 2})
-		s.end()
-	})
-}
-
 func TestThousandsOfExportsInOneLookAreTaken(t *testing.T) { // W1
 	const n = 1000
 	inBubble(t, "  rate: unlimited\n", "", func(s *store) {
@@ -387,6 +375,9 @@ func TestAMissingFolderIsToldAndWaitedFor(t *testing.T) { // W3
 		pass(24 * time.Hour)
 		if st := s.status(); st.Sources[0].State != "folder missing" || st.Sources[0].Problem == "" {
 			s.t.Errorf("got %+v", st.Sources[0])
+		}
+		if s.want(map[string]int64{upcA: 12}); s.requests() != 1 { // a missing folder says nothing of any quantity
+			s.t.Errorf("got %d requests, want 1", s.requests())
 		}
 		if err := os.Rename(in+"-gone", in); err != nil {
 			s.t.Fatal(err)

@@ -13,21 +13,15 @@ import (
 
 	"tillpost/agent"
 	"tillpost/config"
+	"tillpost/outbox"
 	"tillpost/watcher"
 )
-
-// disk is what a folder lies on.
-type disk struct {
-	free   uint64 // bytes that this account can still write
-	share  string // how it is a network's, such as nfs or \\server\share; "" = it is this machine's own
-	mapped string // the drive letter that a user's session gave to the share; "" = none
-}
 
 // place is a folder, or where it would be made.
 type place struct {
 	nearest string // the folder itself, or the nearest one above it that exists
 	err     error  // why it is no folder that can be used
-	disk
+	outbox.Disk
 	diskErr  error
 	writeErr error // why nothing can be written there, where that was tried
 }
@@ -45,7 +39,7 @@ func placeOf(dir string, write bool) (p place) {
 		p.err = err
 		break
 	}
-	if p.disk, p.diskErr = diskOf(p.nearest); p.err == nil && write {
+	if p.Disk, p.diskErr = outbox.DiskOf(p.nearest); p.err == nil && write {
 		p.writeErr = tryWriting(p.nearest)
 	}
 	return p
@@ -148,9 +142,9 @@ func (u *checkup) folderFound(s config.Source, f folder, told *agent.SourceStatu
 		return failure(u.mayWrite(f.writeErr), "%s: `after: %s` needs to write there, which %s cannot: %s", s.Folder, s.After, u.account, reason(f.writeErr))
 	case f.archiveErr != nil:
 		return failure(u.mayWrite(f.archiveErr), "%s: nothing can be archived in %s: %s", s.Folder, s.Archive.Folder, reason(f.archiveErr))
-	case f.mapped != "":
+	case f.Mapped != "":
 		return warning(`write it as \\server\share\folder ("net use" shows what the letter stands for): a service does not see the drive letters of a person's session`,
-			"%s: the drive %s is a network share", s.Folder, f.mapped)
+			"%s: the drive %s is a network share", s.Folder, f.Mapped)
 	}
 	return u.filesFound(s, f, told)
 }
@@ -174,10 +168,10 @@ func folderToDo(err error) string {
 // filesFound is what is found about the files of a folder that can be read.
 func (u *checkup) filesFound(s config.Source, f folder, told *agent.SourceStatus) finding {
 	where := s.Folder + " on this computer"
-	if f.share != "" {
+	if f.Share != "" {
 		where = s.Folder + " on a network share"
-		if f.share != s.Folder {
-			where += " (" + f.share + ")"
+		if f.Share != s.Folder {
+			where += " (" + f.Share + ")"
 		}
 	}
 	if len(f.Skipped) > 0 {

@@ -35,8 +35,8 @@ func (u *checkup) data(ctx context.Context) {
 func (u *checkup) dataFound(p place) finding {
 	dir := u.conf.DataDir
 	switch {
-	case p.share != "":
-		return failure("write a folder on a disk of this computer as `data_dir`", "%s lies on a network share (%s), where the outbox is not safe", dir, p.share)
+	case p.Share != "":
+		return failure("write a folder on a disk of this computer as `data_dir`", "%s lies on a network share (%s), where the outbox is not safe", dir, p.Share)
 	case p.err != nil:
 		return fault(p.err, "write another folder as `data_dir`")
 	case p.writeErr != nil:
@@ -50,13 +50,13 @@ func (u *checkup) dataFound(p place) finding {
 // roomOf tells how much room a place has.
 func roomOf(p place) finding {
 	const do = "make room there: delete what is not needed, or write a folder on another disk as `data_dir`"
-	free := fmt.Sprintf("%s MB free where %s lies", number(p.free>>20), p.nearest)
+	free := fmt.Sprintf("%s MB free where %s lies", number(p.Free>>20), p.nearest)
 	switch {
 	case p.diskErr != nil:
 		return warning("look yourself how much room there is", "%s", errorText(p.diskErr))
-	case p.free < fullDisk:
+	case p.Free < fullDisk:
 		return failure(do, "%s", free)
-	case p.free < lowDisk:
+	case p.Free < lowDisk:
 		return warning(do, "%s", free)
 	}
 	return fine("%s", free)

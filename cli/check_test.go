@@ -318,21 +318,21 @@ func TestCheckOfDisksAndShares(t *testing.T) {
 	t.Parallel()
 	u := &checkup{conf: &config.Config{DataDir: `C:\ProgramData\tillpost`}, account: "me"}
 	s := config.Source{Folder: `Z:\Export`, After: "keep"}
-	mapped := folder{place: place{nearest: s.Folder, disk: disk{share: "Z:", mapped: "Z:"}}}
+	mapped := folder{place: place{nearest: s.Folder, Disk: outbox.Disk{Share: "Z:", Mapped: "Z:"}}}
 	mapped.Look = watcher.Look{At: time.Now(), Files: []watcher.File{{Name: "a.csv", Stat: watcher.Stat{Modified: time.Now().UnixNano()}}}}
 	share := mapped
-	share.disk = disk{share: `\\server\share`}
+	share.Disk = outbox.Disk{Share: `\\server\share`}
 	for _, c := range []struct {
 		name  string
 		got   finding
 		state string
 		words string
 	}{
-		{"a data folder on a share", u.dataFound(place{nearest: u.conf.DataDir, disk: disk{share: "nfs"}}), itemFailed, "network share (nfs)"},
+		{"a data folder on a share", u.dataFound(place{nearest: u.conf.DataDir, Disk: outbox.Disk{Share: "nfs"}}), itemFailed, "network share (nfs)"},
 		{"a full disk", u.dataFound(place{nearest: u.conf.DataDir, writeErr: &fs.PathError{Op: "write", Path: "x", Err: errors.New("no space left")}}), itemFailed, "me cannot write there: no space left"},
-		{"much room", roomOf(place{nearest: `C:\`, disk: disk{free: 5 << 30}}), itemOK, `5,120 MB free where C:\ lies`},
-		{"little room", roomOf(place{disk: disk{free: lowDisk - 1}}), itemWarning, "499 MB free"},
-		{"no room", roomOf(place{disk: disk{free: 1 << 20}}), itemFailed, "1 MB free"},
+		{"much room", roomOf(place{nearest: `C:\`, Disk: outbox.Disk{Free: 5 << 30}}), itemOK, `5,120 MB free where C:\ lies`},
+		{"little room", roomOf(place{Disk: outbox.Disk{Free: lowDisk - 1}}), itemWarning, "499 MB free"},
+		{"no room", roomOf(place{Disk: outbox.Disk{Free: 1 << 20}}), itemFailed, "1 MB free"},
 		{"a disk that tells nothing", roomOf(place{diskErr: errors.New("no idea")}), itemWarning, "no idea"},
 		{"a drive letter of a session", u.folderFound(s, mapped, nil), itemWarning, "the drive Z: is a network share"},
 		{"one that the running agent sees", u.folderOfAgent(s, mapped, &agent.SourceStatus{State: "ok"}), itemOK, "on a network share (Z:): 1 export"},
@@ -346,8 +346,8 @@ func TestCheckOfDisksAndShares(t *testing.T) {
 			t.Errorf("%s: got %+v, want %s with %q", c.name, c.got, c.state, c.words)
 		}
 	}
-	d, err := diskOf(t.TempDir())
-	if err != nil || d.free == 0 || d.mapped != "" {
+	d, err := outbox.DiskOf(t.TempDir())
+	if err != nil || d.Free == 0 || d.Mapped != "" {
 		t.Errorf("got %+v, %v; want a disk with room", d, err)
 	}
 }

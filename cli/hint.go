@@ -213,6 +213,10 @@ func sourceHint(c *config.Config, src agent.SourceStatus) string {
 		return "make room on that disk: its exports are taken in then, and nothing is lost"
 	case src.State == "problem" && strings.HasPrefix(src.Problem, "the folder has not answered"):
 		return "see whether the computer or share that the folder lies on is there; it is waited for"
+	case src.State == "problem" && strings.HasPrefix(src.Problem, "missing: zero is off"):
+		return "exports of this kind do not list all that there is: take `missing: zero` out of the config for this source, or give the full lists a folder of their own"
+	case src.State == "problem" && strings.HasPrefix(src.Problem, "it contradicts the source "):
+		return "two sources say different things of one product, and the newest counts: let one of them name it, or both write what is true"
 	case src.State == "problem":
 		return "the log names what it is about, and says why; another program may have it open, or this account may not do it"
 	case src.LastExport == nil || src.LastExport.Refused == "" && src.LastExport.Rejects == 0:

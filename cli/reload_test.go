@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tillpost/mockapi"
 )
@@ -56,6 +58,37 @@ func TestAChangedConfigIsTakenUpWhileRunning(t *testing.T) { // the contract's c
 	}
 	if n := strings.Count(log.String(), "cannot be taken up"); n != 1 {
 		t.Errorf("the bad config is named %d times, want once:\n%s", n, log)
+	}
+}
+
+// TestAChangeOfTheConfigLosesAndRepeatsNoRequest: it comes while requests are on their way, several times.
+func TestAChangeOfTheConfigLosesAndRepeatsNoRequest(t *testing.T) { // I12, I20, the contract's config
+	t.Parallel()
+	s := newStore(t, mockapi.Options{Latency: 200 * time.Millisecond})
+	good := read(t, s.config)
+	const rows = 600
+	var text strings.Builder
+	text.WriteString("Store,UPC,Qty\n")
+	for i := range rows {
+		fmt.Fprintf(&text, "%d,849632048260,5\n", i)
+	}
+	s.write("pos/stock.csv", text.String())
+	_, log, stop := start(t, "run", "--config", s.config)
+	for n, rate := range []string{"300/s", "unlimited"} {
+		eventually(t, "requests are on their way", func() bool { return s.api.Counters().Requests > uint64(n)*20 && s.api.Counters().InFlight > 0 })
+		s.write("tillpost.yaml", strings.Replace(good, "rate: unlimited", "burst: 1, rate: "+rate, 1))
+		eventually(t, "the config is taken up", func() bool { return strings.Count(log.String(), "it is taken up") == n+1 })
+	}
+	s.api.SetLatency(0, 0)
+	eventually(t, "all is delivered", func() bool { status, ok := s.status(); return ok && status.Delivered == rows && status.Pending == 0 })
+	if code := stop(); code != statusDone {
+		t.Errorf("run: got %d; its log:\n%s", code, log)
+	}
+	if n := s.api.Counters().Requests; n != rows || len(s.api.Quantities()) != rows {
+		t.Errorf("got %d requests for %d of %d updates, want one each", n, len(s.api.Quantities()), rows)
+	}
+	for _, v := range s.api.Check() {
+		t.Errorf("the API was told wrongly: %s", v)
 	}
 }
 

@@ -210,7 +210,11 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 		rows.others = rows.Whole
 		for {
 			if err := rows.source.next(rec); err != nil {
-				if err != io.EOF {
+				refused, ok := errors.AsType[*Refused](err)
+				switch {
+				case ok:
+					yield(Row{}, refused)
+				case err != io.EOF:
 					yield(Row{}, fmt.Errorf("read the export: %w", err))
 				}
 				return

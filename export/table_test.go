@@ -110,6 +110,41 @@ func TestMegabytesOfZerosAfterAnExportAreNoRow(t *testing.T) {
 	}
 }
 
+func TestAnExportOfWhichMostIsZerosIsRefused(t *testing.T) { // W21
+	t.Parallel()
+	r, err := export.New(export.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const in, most = "UPC,Store,Qty\n849632048260,3,1\n036000291452,3,2\n", 16 << 20
+	for name, x := range map[string]struct {
+		tail string
+		want string // the class of the refusal
+	}{
+		"as many as may be":         {strings.Repeat("\x00", most), ""},
+		"one more":                  {strings.Repeat("\x00", most+1), export.RefusedContent},
+		"marks of the end":          {strings.Repeat("\x1a", most+1), export.RefusedContent},
+		"and a row after them":      {strings.Repeat("\x00", 2*most) + "\n849632040011,3,3\n", export.RefusedContent},
+		"many, and much after them": {strings.Repeat(strings.Repeat("\x00", most/4)+"\n", 8), ""},
+	} {
+		got := ""
+		rows, err := r.Read(strings.NewReader(in + x.tail))
+		if err == nil {
+			for _, rerr := range rows.All() {
+				if _, bad := errors.AsType[*export.Reject](rerr); !bad {
+					err = rerr
+				}
+			}
+		}
+		if refused, ok := errors.AsType[*export.Refused](err); ok {
+			got, err = refused.Code, nil
+		}
+		if err != nil || got != x.want {
+			t.Errorf("%s: got %q, %v; want %q", name, got, err, x.want)
+		}
+	}
+}
+
 func TestZerosBeforeOtherBytesStay(t *testing.T) {
 	t.Parallel()
 	in := []byte("UPC,Store,Qty,Note,More\n849632048260,3,1,,\n036000291452,3,2,running shoes; blue; of which there are two" + strings.Repeat("\x1a\x00\x00\x1a", 5) + "\n849632040011,3,3\x00,\n")

@@ -2,11 +2,16 @@ package export
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 )
 
+// maxTail is how many bytes that are no text may stand in a row.
+const maxTail = 16 << 20
+
 // withoutTail reads src without the end-of-file marks of DOS and the zeros that may end it: what a program leaves that
-// reserves a file's space before it fills it. They are not kept, however many they are. Before other bytes they stay.
+// reserves a file's space before it fills it. They are not kept. Before other bytes they stay. More than maxTail of them
+// is a *Refused: a sparse file may have gigabytes.
 type withoutTail struct {
 	src   io.Reader
 	marks int64  // held back: so many 0x1a,
@@ -38,6 +43,8 @@ func (t *withoutTail) Read(b []byte) (int, error) {
 			return len(body), nil
 		case len(body) > 0 || marks > 0 && t.zeros > 0:
 			t.after = bytes.Clone(b[:n])
+		case t.marks+marks+t.zeros+zeros > maxTail:
+			t.err = &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export holds more than %d MiB of zero bytes in a row: it was not written to its end, or the disk has lost it", maxTail>>20)}
 		default:
 			t.marks, t.zeros = t.marks+marks, t.zeros+zeros
 		}

@@ -3,6 +3,8 @@
 // # Files
 //
 //	<dir>/outbox.db        everything below
+//	<dir>/outbox.db.compact a smaller copy, until it takes that name (compact.go)
+//	<dir>/outbox.mark      how often agents have opened the outbox, as the state knows too (identity.go)
 //	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied
 //	<dir>/named/*.set      the keys that a source's newest large export of a file family named (named.go), and what its
 //	                       exports lack (missing.go)
@@ -12,7 +14,7 @@
 // # Layout, format 2 (integers big-endian; times in nanoseconds since 1970, UTC)
 //
 //	meta    "format"                  -> uint32; Open answers ErrNewer to one it does not know
-//	meta    "state"                   -> JSON: counters, sequences, destination, paused
+//	meta    "state"                   -> JSON: counters, sequences, destination, paused, identity
 //	keys    hash8 + key               -> record (record.go): last wanted, acknowledged, doubt; ledger, pending update and
 //	                                     dead letter in one, about 42 bytes; ordered by the hash
 //	queue   class1 + age8 + row8      -> hashes (8 bytes each, about 100): pending in the order of sending
@@ -48,4 +50,6 @@
 //  6. A key's last wanted quantity comes from the export of the highest rank that named it. Who named it last is the
 //     greater of the record's own rank and the rank of each named set that holds the key: an export in which nothing
 //     changed costs no write per row.
+//  7. A ledger that is not from this machine, this file or this time is not trusted: every last wanted quantity is made
+//     pending again. A crash, a power cut or a night like any other is no reason for that.
 package outbox

@@ -49,3 +49,22 @@ func (o *Outbox) SetFormat(n uint32) error {
 		return tx.Bucket(bucketMeta).Put(keyFormat, seal(keyFormat, binary.BigEndian.AppendUint32(nil, n)))
 	})
 }
+
+// SetMachine makes the file one of another machine.
+func (o *Outbox) SetMachine(hash string) error {
+	return o.update(func(t *txn) error {
+		id := *t.state.Identity
+		id.Machine = hash
+		t.state.Identity = &id
+		return nil
+	})
+}
+
+// OfThisTime reports whether an agent would trust the ledger, as far as the file and its mark tell.
+func (o *Outbox) OfThisTime() bool {
+	var id identity
+	if o.state.Identity != nil {
+		id = *o.state.Identity
+	}
+	return id.foreign("", fileID{}, readMark(o.dir)) == ""
+}

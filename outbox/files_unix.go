@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"go.etcd.io/bbolt"
 )
 
 // syncDir makes the names in a folder durable.
@@ -17,5 +19,10 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// isDiskFull reports whether the account's share of the disk is used up.
-func isDiskFull(err error) bool { return errors.Is(err, syscall.EDQUOT) }
+// fullErrors say that the disk, or the account's share of it, is used up.
+var fullErrors = []error{syscall.ENOSPC, syscall.EDQUOT}
+
+// replaceOpen renames a file to the name of the open one, and closes that. Until then its lock keeps others out.
+func replaceOpen(open *bbolt.DB, from, to string) error {
+	return errors.Join(os.Rename(from, to), open.Close())
+}

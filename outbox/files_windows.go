@@ -1,16 +1,32 @@
 package outbox
 
 import (
-	"errors"
+	"os"
+	"time"
 
+	"go.etcd.io/bbolt"
 	"golang.org/x/sys/windows"
 )
 
 // syncDir does nothing: NTFS keeps names in its journal, and Windows refuses to flush a folder.
 func syncDir(string) error { return nil }
 
-// isDiskFull reports whether Windows says that the disk is full.
-func isDiskFull(err error) bool {
-	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
-		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
+// fullErrors say that the disk, or the account's share of it, is used up.
+var fullErrors = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED}
+
+// replaceOpen closes the open file and renames another one to its name, which Windows refuses while any process has it
+// open: one that was faster, or for a moment a virus scanner.
+func replaceOpen(open *bbolt.DB, from, to string) error {
+	if err := open.Close(); err != nil {
+		return err
+	}
+	err := os.Rename(from, to)
+	for range 10 {
+		if err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+		err = os.Rename(from, to)
+	}
+	return err
 }

@@ -68,6 +68,10 @@ type Intake struct {
 	left     map[[2]string]*list // by source and family: the rejects that are listed once the intake is committed
 	relisted bool                // they are
 	reheld   bool                // what is held has changed
+
+	sources     map[string]Source // as recorded; for
+	handed      []Handover        // see Handovers
+	handedBytes int
 }
 
 // incoming is one export of an intake.

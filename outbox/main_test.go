@@ -6,11 +6,16 @@ import (
 	"testing"
 )
 
-// TestMain is also the writer that TestAKilledWriterLosesNothing kills.
+// helpers are what the test binary is instead of the tests, by the variable of the environment that names its folder.
+var helpers = map[string]func(dir string){writerEnv: write}
+
+// TestMain is also the helpers, such as the writer that TestAKilledWriterLosesNothing kills.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(writerEnv); dir != "" {
-		write(dir)
-		return
+	for name, help := range helpers {
+		if dir := os.Getenv(name); dir != "" {
+			help(dir)
+			return
+		}
 	}
 	flag.Parse()
 	usual := map[string]string{"rapid.checks": modelChecks, "rapid.steps": "20", "rapid.nofailfile": "true"}

@@ -60,7 +60,7 @@ func (in *Intake) Settle(onFallen func(Fallen)) (_ []Counts, err error) {
 	}
 	m := &merge{in: in, onFallen: onFallen}
 	m.orderExports()
-	if err := errs(m.openRereads(), m.openSets(), m.openTracks()); err != nil {
+	if err := errs(m.openRereads(), m.openSets(), m.openTracks(), in.numberSources()); err != nil {
 		return nil, err
 	}
 	in.deltas = &deltaWriter{dir: in.spill.dir, most: in.o.sizes.chunk, sync: !in.o.opts.NoSync}
@@ -413,6 +413,7 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 	case by != nil && by.other != nil:
 		return m.in.deltas.heir(by.export, by.line, now.wanted, now.rank, key, by.other)
 	case by != nil && (!before.known || now.wanted != before.wanted):
+		m.in.handOver(by.export, rec, key)
 		return m.in.deltas.want(by.export, by.line, now.wanted, now.rank, key)
 	case now.rank > covered:
 		return m.in.deltas.touch(now.rank, key)

@@ -78,6 +78,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"repeat":      func(*rapid.T) { w.repeat() },
 		"canary":      func(*rapid.T) { w.canary() },
 		"wait again":  func(*rapid.T) { w.waitAgain() },
+		"forget":      func(*rapid.T) { w.forget() },
 	})
 	w.drainAll()
 }

@@ -54,7 +54,7 @@ var (
 // Options of an outbox.
 type Options struct {
 	// Destination names the API that the ledger is about: its URL. Another one than the last time makes every last
-	// wanted quantity pending again. Empty = whatever the file is about (for looking only).
+	// wanted quantity pending again. Empty = whatever the file is about: for looking only, by whoever is not the agent.
 	Destination string
 	// Confirm is how long after the acknowledgement of a newer quantity it is sent once more, where an older request may
 	// still land (promise 4 of the contract).
@@ -66,6 +66,17 @@ type Options struct {
 	// MustExist refuses to create the file: ErrNoOutbox.
 	MustExist bool
 }
+
+func (opts *Options) looksOnly() bool { return opts.Destination == "" }
+
+// Opening is what Open found and did, for the log.
+type Opening struct {
+	Compaction *Compaction // nil = there was nothing to make smaller
+	Foreign    string      // why the ledger is not trusted, so that everything is sent again; "" = it is
+}
+
+// Opening tells what Open found and did.
+func (o *Outbox) Opening() Opening { return o.opening }
 
 // Counters are what `status` shows of an outbox. Those over time count since the data folder began.
 type Counters struct {
@@ -101,6 +112,8 @@ type state struct {
 	Round     Round  `json:"round,omitzero"`      // of sending everything once more
 	Setup     string `json:"setup,omitempty"`     // see SetUp
 	Forgotten bool   `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
+
+	Identity *identity `json:"identity,omitempty"` // of this file, since an agent has opened it first; never changed in place
 }
 
 // sizes decide how work is cut; tests make them small.
@@ -119,6 +132,8 @@ type Outbox struct {
 	opts  Options
 	db    *bbolt.DB
 	sizes sizes
+
+	opening Opening // what Open did; not changed after it
 
 	intake sync.Mutex                // held while a look is settled, accepted and applied, and by whatever else changes last wanted quantities
 	skus   atomic.Pointer[skuFilter] // nil = it is to be made
@@ -156,11 +171,11 @@ func Open(dir string, opts Options) (_ *Outbox, err error) {
 	if err := prepare(dir, path, opts); err != nil {
 		return nil, err
 	}
-	db, err := openFile(path, opts.NoSync)
+	db, compacted, err := openCompact(path, opts)
 	if err != nil {
 		return nil, err
 	}
-	o := &Outbox{dir: dir, opts: opts, db: db, sizes: usualSizes, leases: map[string]*Lease{}, blocks: map[uint64]int{}}
+	o := &Outbox{dir: dir, opts: opts, db: db, opening: Opening{Compaction: compacted}, sizes: usualSizes, leases: map[string]*Lease{}, blocks: map[uint64]int{}}
 	if err := guard(o.recover); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -195,6 +210,11 @@ func openFile(path string, noSync bool) (db *bbolt.DB, err error) {
 		return err
 	})
 	switch {
+	case err == nil && isMoved(file, path):
+		if err = db.Close(); err == nil {
+			return openFile(path, noSync)
+		}
+		return nil, err
 	case err == nil:
 		return db, nil
 	case errors.Is(err, berrors.ErrTimeout):
@@ -279,6 +299,9 @@ func (o *Outbox) recover() error {
 		return err
 	}
 	if err := o.releaseLeases(); err != nil {
+		return err
+	}
+	if err := o.identify(); err != nil {
 		return err
 	}
 	if d := o.opts.Destination; d != "" && d != o.state.Destination {

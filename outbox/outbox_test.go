@@ -21,7 +21,7 @@ func row(upc string, figure int64) outboxtest.Row { return outboxtest.Row{UPC: u
 func reading(name string) outbox.Reading { return outbox.Reading{Name: name} }
 
 // lease takes n leases, which must be there.
-func lease(t *testing.T, box *outbox.Outbox, n int, now time.Time) []*outbox.Lease {
+func lease(t testing.TB, box *outbox.Outbox, n int, now time.Time) []*outbox.Lease {
 	t.Helper()
 	leases, err := box.Turn(nil, n, now)
 	if err != nil {
@@ -34,7 +34,7 @@ func lease(t *testing.T, box *outbox.Outbox, n int, now time.Time) []*outbox.Lea
 }
 
 // resolve resolves leases, all with the same outcome.
-func resolve(t *testing.T, box *outbox.Outbox, now time.Time, result outbox.Result, leases ...*outbox.Lease) {
+func resolve(t testing.TB, box *outbox.Outbox, now time.Time, result outbox.Result, leases ...*outbox.Lease) {
 	t.Helper()
 	var results []outbox.Result
 	for _, l := range leases {
@@ -54,7 +54,7 @@ func none(t *testing.T, box *outbox.Outbox, now time.Time) {
 	}
 }
 
-func stats(t *testing.T, box *outbox.Outbox) outbox.Stats {
+func stats(t testing.TB, box *outbox.Outbox) outbox.Stats {
 	t.Helper()
 	s, err := box.Stats()
 	if err != nil {
@@ -127,7 +127,7 @@ func TestAQuantityInDoubtIsReplacedByTheOneLastAcknowledged(t *testing.T) { // I
 	}
 }
 
-func TestDoubtOutlivesAnEqualAcknowledgement(t *testing.T) {
+func TestDoubtOutlivesAnEqualAcknowledgement(t *testing.T) { // I5, promise 4
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{Confirm: time.Minute})
 	outboxtest.Take(t, box, reading("a"), noon, row("1", 3))
@@ -179,7 +179,7 @@ func TestALeaseThatWasNotSentTakesTheNewerQuantity(t *testing.T) {
 	}
 }
 
-func TestWhatWasLeasedWhenTheProcessDiedIsInDoubt(t *testing.T) {
+func TestWhatWasLeasedWhenTheProcessDiedIsInDoubt(t *testing.T) { // I4, I5, promise 4
 	t.Parallel()
 	dir := t.TempDir()
 	box, err := outbox.Open(dir, outbox.Options{Confirm: time.Minute})
@@ -252,7 +252,7 @@ func TestEveryFourthRequestGoesToTheOldest(t *testing.T) { // promise 9
 	}
 }
 
-func TestALateOlderExportAddsButNeverOverwrites(t *testing.T) { // promise 8, I6
+func TestALateOlderExportAddsButNeverOverwrites(t *testing.T) { // W9, promise 8, I6
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
 	newest := outbox.Reading{Name: "new", ModTime: noon, Arrived: noon}
@@ -454,7 +454,7 @@ func TestADroppedExportChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAnotherDestinationGetsEveryLastWantedQuantity(t *testing.T) {
+func TestAnotherDestinationGetsEveryLastWantedQuantity(t *testing.T) { // A18, I9
 	t.Parallel()
 	dir := t.TempDir()
 	box, err := outbox.Open(dir, outbox.Options{Destination: "https://a"})

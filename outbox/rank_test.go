@@ -29,7 +29,7 @@ func TestAnExportThatCouldNotBeReadAtOnceStaysOlderThanThoseAfterIt(t *testing.T
 	}
 }
 
-func TestFreshExportsAreNewerThanAllBeforeThemWhateverTheClockSays(t *testing.T) { // I7
+func TestFreshExportsAreNewerThanAllBeforeThemWhateverTheClockSays(t *testing.T) { // C1, I7
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
 	ahead := box.Rank(noon.Add(24*time.Hour), noon.Add(24*time.Hour), noon.Add(24*time.Hour))

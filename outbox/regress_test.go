@@ -283,7 +283,7 @@ func TestAnExportsLastRowDoesNotMakeItTheNewestAgain(t *testing.T) { // promise 
 	}
 }
 
-func TestAClockThatGoesBackMakesNothingWaitLonger(t *testing.T) {
+func TestAClockThatGoesBackMakesNothingWaitLonger(t *testing.T) { // C1, R6
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{DeadRetry: time.Hour})
 	wrong := noon.AddDate(4, 0, 0)

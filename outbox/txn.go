@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -57,7 +56,7 @@ func (o *Outbox) update(fn func(*txn) error) error {
 		return err
 	})
 	if err = diskError(o.dir, err); err != nil {
-		if _, full := errors.AsType[*FullError](err); committing && !full {
+		if _, full := errors.AsType[*FullError](err); committing && (!full || isFlush(err)) {
 			err = fmt.Errorf("%w: %w", ErrUncertain, err)
 			o.broken = err
 		}
@@ -77,24 +76,6 @@ func (o *Outbox) uncertain() bool {
 	o.write.Lock()
 	defer o.write.Unlock()
 	return o.broken != nil
-}
-
-// FullError says that the disk has no room for what must be written. Nothing was changed, and deliveries may go on.
-type FullError struct {
-	Dir string
-	Err error
-}
-
-func (e *FullError) Error() string { return fmt.Sprintf("the disk of %s is full: %v", e.Dir, e.Err) }
-func (e *FullError) Unwrap() error { return e.Err }
-
-// diskError makes a FullError of what says that the disk is full: bbolt writes its pages first and only then that they
-// count, into pages that have their room.
-func diskError(dir string, err error) error {
-	if errors.Is(err, syscall.ENOSPC) || isDiskFull(err) {
-		return &FullError{Dir: dir, Err: err}
-	}
-	return err
 }
 
 // get reads the record of a disk key. ok is false where there is none.

@@ -96,7 +96,7 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-func TestALookIsToldFirstThenWhatRestsThenOneEachRescan(t *testing.T) {
+func TestALookIsToldFirstThenWhatRestsThenOneEachRescan(t *testing.T) { // W2
 	bubble(t, func(t *testing.T) {
 		folder := t.TempDir()
 		write(t, "upc,quantity\n", folder, "a.csv")
@@ -119,6 +119,13 @@ func TestALookIsToldFirstThenWhatRestsThenOneEachRescan(t *testing.T) {
 			if names(l) != "" || time.Since(began) != 2*time.Second+time.Duration(n+1)*30*time.Second {
 				t.Errorf("after %v: got %+v, want nothing, each 30s", time.Since(began), l)
 			}
+		}
+		write(t, "upc,quantity\n", folder, "b.csv") // of which nothing tells
+		began = time.Now()
+		for l = look(); names(l) == ""; l = look() {
+		}
+		if took := time.Since(began); names(l) != "b.csv" || took > 32*time.Second {
+			t.Errorf("after %v: got %q, want b.csv by the next look and its settling", took, names(l))
 		}
 	})
 }

@@ -1,0 +1,62 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+	"testing"
+)
+
+func TestWhetherALedgerIsOfThisMachineFileAndTime(t *testing.T) { // I19, D11, O8, O10
+	t.Parallel()
+	known := identity{Machine: "a", File: fileID{7, 70}, Opened: 5}
+	for _, c := range []struct {
+		name    string
+		id      identity
+		machine string
+		file    fileID
+		mark    mark
+		want    string
+	}{
+		{"as it was left", known, "a", fileID{7, 70}, mark{Opened: 5}, ""},
+		{"the first agent", identity{}, "a", fileID{7, 70}, mark{}, ""},
+		{"a power cut at the first opening", identity{Opened: 1}, "a", fileID{}, mark{}, ""},
+		{"a power cut between the file and the mark", known, "a", fileID{7, 70}, mark{Opened: 4}, ""},
+		{"a machine that tells no id any more", known, "", fileID{7, 70}, mark{Opened: 5}, ""},
+		{"a machine that tells its id for the first time", identity{File: fileID{7, 70}, Opened: 5}, "a", fileID{7, 70}, mark{Opened: 5}, ""},
+		{"a disk that gives no lasting ids", known, "a", fileID{}, mark{Opened: 5}, ""},
+		{"a disk that tells times of birth since an update", identity{File: fileID{7, 0}, Opened: 5}, "a", fileID{7, 70}, mark{Opened: 5}, ""},
+		{"a mark that cannot be read", known, "a", fileID{7, 70}, mark{unknown: true}, ""},
+		{"another machine", known, "b", fileID{7, 70}, mark{Opened: 5}, otherMachine},
+		{"another file", known, "a", fileID{8, 70}, mark{Opened: 5}, otherFile},
+		{"another file under the same index", known, "a", fileID{7, 71}, mark{Opened: 5}, otherFile},
+		{"the file was restored", known, "a", fileID{7, 70}, mark{Opened: 6}, otherTime},
+		{"the mark was restored", known, "a", fileID{7, 70}, mark{Opened: 3}, otherTime},
+		{"the mark is gone", known, "a", fileID{7, 70}, mark{}, otherTime},
+		{"a file from before there were marks was restored", identity{}, "a", fileID{7, 70}, mark{Opened: 5}, otherTime},
+	} {
+		if got := c.id.foreign(c.machine, c.file, c.mark); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAFullDiskIsToldFromACommitInDoubt(t *testing.T) { // B7, B9
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		err         error
+		full, flush bool
+	}{
+		{"writing a page", &fs.PathError{Op: "write", Path: "outbox.db", Err: syscall.ENOSPC}, true, false},
+		{"making the file longer", fmt.Errorf("file resize error: %s", &fs.PathError{Op: "truncate", Path: "outbox.db", Err: fullErrors[0]}), true, false},
+		{"flushing", syscall.ENOSPC, true, true},
+		{"flushing a file", &fs.PathError{Op: "sync", Path: "outbox.db", Err: syscall.ENOSPC}, true, true},
+		{"a fault of the disk", &fs.PathError{Op: "write", Path: "outbox.db", Err: errors.New("input/output error")}, false, false},
+	} {
+		if full, flush := isDiskFull(c.err), isFlush(c.err); full != c.full || flush != c.flush {
+			t.Errorf("%s: got full %t, flush %t; want %t, %t", c.name, full, flush, c.full, c.flush)
+		}
+	}
+}
