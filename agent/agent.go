@@ -260,10 +260,20 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 		stop(err)
 		return errors.Join(err, g.Wait())
 	}
+	let, err := a.findStale()
+	defer let()
+	if err != nil {
+		stop(err)
+		return errors.Join(err, g.Wait())
+	}
 	for _, s := range a.sources {
 		g.Go(func() error { return s.collect(ctx) })
 	}
-	g.Go(func() error { return newDrain(a).run(ctx) })
+	d := newDrain(a)
+	if a.opts.Config.ResendAll > 0 && done == nil {
+		d.repeatAt = a.started
+	}
+	g.Go(func() error { return d.run(ctx) })
 	if done != nil {
 		g.Go(func() error { return a.watchFor(ctx, done, stop) })
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"time"
@@ -86,7 +87,7 @@ func (t *taking) archived(ctx context.Context, files []watcher.File) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		r := reading{archived: true, rank: t.s.a.box.Rank(a.about.ModTime(), time.Time{}, t.now), file: watcher.File{Name: a.export, Final: true}}
+		r := reading{path: filepath.Join(t.s.archive, a.file), rank: t.s.a.box.Rank(a.about.ModTime(), time.Time{}, t.now), file: watcher.File{Name: a.export, Final: true}}
 		x, err := t.openArchived(root, &r, a)
 		if full, ok := errors.AsType[*outbox.FullError](err); ok {
 			return full

@@ -32,6 +32,7 @@ type source struct {
 	pruned  time.Time
 	forgot  time.Time
 
+	stale stale              // exports that are to be read again
 	ranks map[string]arrival // exports that arrived and are not taken, for what was wrong with them; by name
 
 	missing      trouble // with reading the folder
@@ -206,7 +207,7 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	if err != nil {
 		return false, s.putOff(err, look.Files)
 	}
-	if len(look.Files) == 0 && !released && !archived && !s.a.unapplied.Load() {
+	if len(look.Files) == 0 && !released && !archived && len(s.stale.exports) == 0 && !s.a.unapplied.Load() {
 		return true, nil
 	}
 	defer signal(s.a.wake) // the drain gets nothing while something is applied, and does not look for its end
@@ -234,7 +235,7 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 			return false, s.putOff(err, look.Files)
 		}
 	}
-	if err := t.takeAll(ctx, files); err != nil {
+	if err := t.takeAll(ctx, look, files); err != nil {
 		return false, s.putOff(err, look.Files)
 	}
 	if ctx.Err() != nil {
@@ -250,7 +251,7 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 }
 
 // takeAll reads the exports and hands them to the outbox.
-func (t *taking) takeAll(ctx context.Context, files []watcher.File) error {
+func (t *taking) takeAll(ctx context.Context, look watcher.Look, files []watcher.File) error {
 	if err := errors.Join(t.begin(), t.released(ctx)); err != nil {
 		return err
 	}
@@ -262,9 +263,14 @@ func (t *taking) takeAll(ctx context.Context, files []watcher.File) error {
 			return err
 		}
 	}
+	gone, err := t.elsewhere(look)
+	if err != nil {
+		return err
+	}
 	if err := t.commit(ctx); err != nil {
 		return err
 	}
+	t.rereadDone(t.exports, gone)
 	for _, r := range t.readings {
 		if _, same := t.same[r.file.Name]; same || !r.dropped || r.taken.Refused != "" {
 			delete(t.s.ranks, r.file.Name)
@@ -278,7 +284,7 @@ func (t *taking) takeAll(ctx context.Context, files []watcher.File) error {
 
 // putOff asks for the files of a look once more, unless err says that the outbox itself must be opened anew.
 func (s *source) putOff(err error, files []watcher.File) error {
-	if errors.Is(err, outbox.ErrUncertain) || errors.Is(err, outbox.ErrDamaged) {
+	if Mendable(err) {
 		return err
 	}
 	if full, ok := errors.AsType[*outbox.FullError](err); ok && full.Err != nil {

@@ -53,6 +53,7 @@ type drain struct {
 	dead     bool            // the outbox has dead letters
 	more     bool            // the outbox may have more to lease
 	due      time.Time       // when it will have; zero = not by itself
+	repeatAt time.Time       // when everything is sent once more, or goes on to be; zero = never
 	retry    *order          // could not be stored
 	retryAt  time.Time
 	disk     trouble
@@ -71,6 +72,7 @@ type order struct {
 	revive  bool      // dead letters are to be put into the queue again
 	again   time.Time // what was refused since then is to wait again; zero = nothing is
 	canary  bool      // one is asked for; then n is 0
+	repeat  int       // how many keys are to be sent once more (resend_all), while nothing waits
 }
 
 type turn struct {
@@ -80,6 +82,7 @@ type turn struct {
 	queued bool      // it has something now
 	dead   bool      // it has dead letters
 	held   bool      // there is no canary, for an export is being applied
+	again  outbox.Repeated
 	err    error
 }
 
@@ -169,6 +172,11 @@ func (d *drain) carryOut(o order) (t turn) {
 			return t
 		}
 		o.results = nil
+	}
+	if o.repeat > 0 {
+		if t.again, t.err = box.Repeat(d.a.opts.Config.ResendAll, o.repeat, now); t.err != nil {
+			return t
+		}
 	}
 	if t.leases, t.err = box.Turn(o.results, o.n, now); t.err != nil {
 		return t
@@ -330,9 +338,10 @@ func (d *drain) order(now time.Time) {
 		d.asked, o.canary = true, true
 	case !d.more && idle:
 		d.unaside(now)
+		o.n, o.repeat = d.repeats(now, size)
 	}
 	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
-	if o.n > 0 || full || o.revive || !o.again.IsZero() || o.canary {
+	if o.n > 0 || full || o.revive || !o.again.IsZero() || o.canary || o.repeat > 0 {
 		if o.n > 0 {
 			d.more = false // what comes from here on wakes the drain
 		}
@@ -380,6 +389,7 @@ func (d *drain) wakeAt(now, wait time.Time) time.Time {
 	ok, until := d.pace.may(now, d.flying)
 	if ok && !d.turning {
 		earlier(d.due)
+		earlier(d.nextRepeat(now))
 	}
 	if !ok {
 		earlier(until)
@@ -457,6 +467,7 @@ func (d *drain) accept(t turn) error {
 	d.pace.full = nil
 	d.queue = append(d.queue, t.leases...)
 	d.dead = t.dead
+	d.repeated(t)
 	if t.order.canary && len(t.leases) == 0 {
 		d.pace.mute(t.held, time.Now())
 	}

@@ -308,7 +308,7 @@ func (t *taking) hold(x int, kind, why string, figures []outbox.Figures) error {
 
 // keep copies an export's bytes, which must be those that were read, and finds the keys that it names.
 func (t *taking) keep(r *reading) (keys *outbox.HeldKeys, file *os.File, err error) {
-	snap, err := t.s.watcher.Open(r.file)
+	snap, err := t.bytesOf(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -375,23 +375,19 @@ func (t *taking) released(ctx context.Context) error {
 
 // openHeld reads a held export into the intake.
 func (t *taking) openHeld(r *reading, stat string) (x int, err error) {
-	h, s := r.held, t.s
-	x = t.in.Begin(outbox.Reading{Source: h.Source, Name: h.Name, Family: h.Family, Size: h.Size, ModTime: h.ModTime, Arrived: h.Arrived,
-		Stat: stat, Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing(), Rank: h.Rank, Releases: h.ID}, t.now)
-	f, err := os.Open(s.a.box.HeldPath(*h))
-	if err != nil {
-		return x, err
+	h := r.held
+	spec := t.specOf(&h.Export, stat)
+	spec.Releases = h.ID
+	if h.Rereads != 0 {
+		e, err := t.s.a.box.Export(h.Rereads)
+		if err == nil {
+			r.again, spec.Rereads = &e, &e
+		} else if !errors.Is(err, outbox.ErrUnknown) {
+			return t.in.Begin(spec, t.now), err
+		}
 	}
-	defer f.Close() // it is only read
-	hash := newContentHash()
-	if err := t.rows(r, x, io.TeeReader(f, hash), false); err != nil {
+	if x, err = t.openAt(r, spec, t.s.a.box.HeldPath(*h), h.Hash); err != nil {
 		return x, err
-	}
-	if _, err := io.Copy(hash, f); err != nil {
-		return x, err
-	}
-	if r.hash = hash.String(); r.hash != h.Hash {
-		return x, errOtherBytes
 	}
 	if r.refused != "" {
 		return x, errors.New(r.refused)

@@ -20,7 +20,7 @@ func TestAUPCThatBecomesValidTakesOverWhatWaitsUnderTheSKU(t *testing.T) {
 				s.start()
 				pass(10 * time.Second)
 				s.write("stock-2.csv", head+upcA+",ZOOT,34,D,3\n")
-				pass(20 * time.Second)
+				pass(time.Minute) // until it is read
 				s.line.cut.Store(false)
 				pass(10 * time.Minute)
 				// One product, whatever it is called: the last that was applied is what the shop shows.

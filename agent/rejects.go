@@ -113,7 +113,7 @@ const (
 
 // report writes down what is listed for an export, and logs what is new of it.
 func (s *source) report(r outbox.Report, now time.Time) {
-	if err := s.writeReport(r); err != nil {
+	if err := s.reportRejects(r); err != nil {
 		s.relist.Store(true)
 		s.listing.fail(r.Export(), "rejects cannot be written down; it is tried again", err)
 		return
@@ -154,10 +154,10 @@ func (s *source) reportAgain() {
 	missing := !s.relist.Swap(false) // those only
 	s.begun = true
 	for _, r := range reports {
-		if _, err := os.Stat(s.reportPath(r.Export())); err == nil && missing {
+		if _, err := os.Stat(s.reportPath(r.Export(), reportSuffix)); err == nil && missing {
 			continue
 		}
-		if err := s.writeReport(r); err != nil {
+		if err := s.reportRejects(r); err != nil {
 			s.relist.Store(true)
 			s.listing.fail(r.Export(), "rejects cannot be written down; it is tried again", err)
 			continue
@@ -166,16 +166,15 @@ func (s *source) reportAgain() {
 	}
 }
 
-// reportPath is where an export's rejects are written down: data_dir/rejects/<export>.rejects.csv, with the source's name
-// in it where a source that the config names before this one has an export of the same name.
-func (s *source) reportPath(name string) string {
-	suffix := reportSuffix
+// reportPath is where something is written down of an export: data_dir/rejects/<export><suffix>, with the source's name in
+// it where a source that the config names before this one has an export of the same name.
+func (s *source) reportPath(name, suffix string) string {
 	for _, other := range s.a.sources {
 		if other == s {
 			break
 		}
 		if _, err := s.a.box.File(other.conf.Name, name); err == nil {
-			suffix = "." + s.conf.Name + reportSuffix
+			suffix = "." + s.conf.Name + suffix
 			break
 		}
 	}
@@ -190,18 +189,16 @@ func (s *source) reportPath(name string) string {
 	return filepath.Join(ReportsFolder(s.a.opts.Config), dir, base+suffix)
 }
 
-// writeReport brings an export's report to what is listed for it; without rejects there is none.
-func (s *source) writeReport(r outbox.Report) (err error) {
-	path := s.reportPath(r.Export())
+// reportRejects brings an export's report to what is listed for it; without rejects there is none.
+func (s *source) reportRejects(r outbox.Report) (err error) {
+	path := s.reportPath(r.Export(), reportSuffix)
 	plain, any := true, false
 	for reject, err := range r.All() {
 		if err != nil {
 			return err
 		}
 		any = true
-		for _, field := range append(reject.Record, reject.Reason) {
-			plain = plain && !strings.ContainsFunc(field, func(c rune) bool { return c > unicode.MaxASCII })
-		}
+		plain = plain && isPlain(reject.Record) && isPlain([]string{reject.Reason})
 	}
 	if !any {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -209,6 +206,11 @@ func (s *source) writeReport(r outbox.Report) (err error) {
 		}
 		return nil
 	}
+	return writeReport(path, func(to io.Writer) error { return writeRejects(to, r, plain) })
+}
+
+// writeReport writes a report at path in place of the one before it.
+func writeReport(path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -216,8 +218,7 @@ func (s *source) writeReport(r outbox.Report) (err error) {
 	if err != nil {
 		return err
 	}
-	err = writeRejects(f, r, plain)
-	err = errors.Join(err, f.Close())
+	err = errors.Join(write(f), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path) // fails on Windows while a spreadsheet has it open
 	}
@@ -235,10 +236,8 @@ func writeRejects(to io.Writer, r outbox.Report, plain bool) error {
 	if err != nil {
 		return err
 	}
-	if !plain || strings.ContainsFunc(strings.Join(headings, ""), func(c rune) bool { return c > unicode.MaxASCII }) {
-		if _, err := io.WriteString(to, "\uFEFF"); err != nil {
-			return err
-		}
+	if err := mark(to, plain && isPlain(headings)); err != nil {
+		return err
 	}
 	w := csv.NewWriter(to)
 	w.UseCRLF = true
@@ -278,6 +277,22 @@ func writeRejects(to io.Writer, r outbox.Report, plain bool) error {
 	return w.Error()
 }
 
+// isPlain reports whether texts are ASCII.
+func isPlain(texts []string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool {
+		return strings.ContainsFunc(text, func(c rune) bool { return c > unicode.MaxASCII })
+	})
+}
+
+// mark begins what is not plain with the mark by which spreadsheets know UTF-8.
+func mark(to io.Writer, plain bool) error {
+	if plain {
+		return nil
+	}
+	_, err := io.WriteString(to, "\uFEFF")
+	return err
+}
+
 // defuse makes a cell harmless that a spreadsheet would take for a formula, or a terminal for a command. One of another
 // country parts the cells at another character: what follows any of them begins a cell too.
 func defuse(cell string) string {
@@ -296,6 +311,10 @@ func defuse(cell string) string {
 	return b.String()
 }
 
+func isReport(path string) bool {
+	return slices.ContainsFunc([]string{reportSuffix, unnamedSuffix, ".tmp"}, func(suffix string) bool { return strings.HasSuffix(path, suffix) })
+}
+
 // pruneReports removes the reports of exports of which nothing is listed any more, once they are old.
 func (a *Agent) pruneReports(now time.Time) error {
 	kept := map[string]bool{}
@@ -305,11 +324,11 @@ func (a *Agent) pruneReports(now time.Time) error {
 			return err
 		}
 		for _, r := range reports {
-			kept[s.reportPath(r.Export())] = true
+			kept[s.reportPath(r.Export(), reportSuffix)] = true
 		}
 	}
 	err := filepath.WalkDir(ReportsFolder(a.opts.Config), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || kept[path] || !strings.HasSuffix(path, reportSuffix) && !strings.HasSuffix(path, ".tmp") {
+		if err != nil || !d.Type().IsRegular() || kept[path] || !isReport(path) {
 			return err
 		}
 		about, err := d.Info()

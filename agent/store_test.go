@@ -111,8 +111,8 @@ func (s *store) setToken(token string) {
 	s.token = token
 }
 
-// start starts the agent. It must be called in the bubble.
-func (s *store) start() {
+// make makes an agent. It must be called in the bubble.
+func (s *store) make() *agent.Agent {
 	s.t.Helper()
 	a, err := agent.New(agent.Options{Config: s.config, Version: "test", NoNotify: true, NoListen: true, NoSync: true,
 		Log:       slog.New(slog.NewTextHandler(io.MultiWriter(&s.log), nil)),
@@ -128,6 +128,13 @@ func (s *store) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return a
+}
+
+// start starts the agent. It must be called in the bubble.
+func (s *store) start() {
+	s.t.Helper()
+	a := s.make()
 	ctx, stop := context.WithCancel(context.Background())
 	s.agent, s.stop, s.done = a, stop, make(chan error, 1)
 	go func() { s.done <- a.Run(ctx) }()

@@ -1,8 +1,8 @@
 package agent
 
 import (
+	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 
 	"tillpost/export"
 	"tillpost/outbox"
@@ -31,6 +29,7 @@ type taking struct {
 	readings []reading                    // by their numbers in the intake
 	same     map[string]outbox.File       // nothing new, but seen in another state
 	done     []doneFile                   // to be put away
+	exports  []outbox.Export              // what came of the readings
 	more     bool                         // something is to be come back to
 }
 
@@ -54,10 +53,12 @@ type reading struct {
 	fallen  []outbox.Reject // those, and
 	spared  int64           // how many more of them are only counted
 	rank    uint64
-	blind   int64        // rejects that name no product
-	held    *outbox.Held // that is released; nil = it is none
-
-	archived bool // it lies in the archive
+	blind   int64            // rejects that name no product
+	held    *outbox.Held     // that is released; nil = it is none
+	again   *outbox.Export   // as it was taken before, in another way; nil = it was not
+	path    string           // where its bytes lie; "" = in the folder
+	list    string           // where the keys are listed that it does not name any more, and
+	unnamed []outbox.Unnamed // the first of them
 }
 
 // doneFile is an export that the outbox has whole.
@@ -88,13 +89,13 @@ func (t *taking) read(f watcher.File) error {
 	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
 		return err
 	}
+	r := reading{file: f}
 	if err == nil && known.Stat == statText(f.Stat) {
 		unread := false
-		if known, unread, err = t.seen(f, known); err != nil || !unread {
+		if known, unread, err = t.seen(&r, known); err != nil || !unread {
 			return err
 		}
 	}
-	r := reading{file: f}
 	x, err := t.open(&r, known)
 	if err != nil {
 		t.in.Drop(x)
@@ -115,9 +116,13 @@ func (t *taking) read(f watcher.File) error {
 
 // seen deals with a file that lies there as it did in an earlier look. It reports whether it must be read all the same,
 // and as what.
-func (t *taking) seen(f watcher.File, known outbox.File) (_ outbox.File, unread bool, err error) {
+func (t *taking) seen(r *reading, known outbox.File) (_ outbox.File, unread bool, err error) {
+	f := r.file
 	if known.Hash == "" {
 		return known, false, nil // it was there before the first start, and is left alone for good
+	}
+	if r.again = t.s.stale.of(f.Name, known.Hash); r.again != nil {
+		return outbox.File{}, true, nil
 	}
 	e, err := t.s.a.box.Export(known.Export)
 	forgotten := errors.Is(err, outbox.ErrUnknown)
@@ -126,7 +131,10 @@ func (t *taking) seen(f watcher.File, known outbox.File) (_ outbox.File, unread 
 	}
 	otherwise := !forgotten && e.Digest != t.s.digest // it would be read in another way than it was
 	switch {
-	case otherwise && (e.Refused != "" || e.ID == t.record.ID || !known.Complete):
+	case otherwise && e.Refused != "":
+		return outbox.File{}, true, nil
+	case otherwise && !known.Complete:
+		r.again = &e
 		return outbox.File{}, true, nil
 	case f.Recheck:
 		return known, true, nil
@@ -177,7 +185,12 @@ func (t *taking) unread(f watcher.File, err error) {
 func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	f, s := r.file, t.s
 	spec := outbox.Reading{Source: s.conf.Name, Name: f.Name, Family: family(f.Name), Size: f.Size, ModTime: f.ModTime(),
-		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing(), Rank: s.rank(f, t.held, t.now)}
+		Arrived: f.Arrived, Stat: statText(f.Stat), Digest: s.digest, Stock: stockOf(s.conf), Settle: duplicatesOf(s.conf), Missing: s.zeroesMissing()}
+	if r.again != nil {
+		spec.Rereads, spec.Rank, r.file.Final = r.again, r.again.Rank, f.Final || r.again.Complete
+	} else {
+		spec.Rank = s.rank(f, t.held, t.now)
+	}
 	if known.Export != 0 && !known.Complete {
 		// Perhaps these are the bytes of which all but the last row was taken: known once they are read.
 		e, err := s.a.box.Export(known.Export)
@@ -206,12 +219,12 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 		return x, err
 	}
 	r.hash, r.ended = hash.String(), hash.ended()
-	if c := spec.Completes; c != nil && c.Hash != r.hash {
+	if c := cmp.Or(spec.Completes, spec.Rereads); c != nil && c.Hash != r.hash {
 		// Other bytes of the same length: an export of its own. It is read as such at the next look.
 		if err := t.forgetPartial(f); err != nil {
 			return x, err
 		}
-		return x, fmt.Errorf("its first part was taken: %w", errOtherBytes)
+		return x, fmt.Errorf("it was taken before: %w", errOtherBytes)
 	}
 	t.judge(r, x, known, spec.Completes != nil)
 	return x, nil
@@ -330,7 +343,7 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 		file.Complete = false
 		t.same[f.Name] = file
 		t.again(f)
-	case completes:
+	case completes, r.again != nil && r.taken.Rows > r.taken.Skipped+r.taken.Reasons.Total():
 	case r.hash == t.newest.hash && t.s.digest == t.newest.digest && (known.Hash == r.hash && known.ModTime.Equal(f.ModTime()) || !t.holds()):
 		// The same bytes again, and no other export of the source since, not even one that is held. Promise 6.
 		r.dropped = true
@@ -347,7 +360,7 @@ func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 	if r.dropped {
 		t.in.Drop(x)
 	}
-	if !r.dropped {
+	if !r.dropped && (r.again == nil || r.again.ID == t.record.ID) {
 		t.newest = newest{0, r.hash, t.s.digest, r.taken.Complete}
 	}
 	r.taken.Hash = r.hash
@@ -391,7 +404,7 @@ func (t *taking) commit(ctx context.Context) error {
 	if err := errors.Join(t.settle(), ctx.Err()); err != nil {
 		return err
 	}
-	if err := errors.Join(t.stillReleased(), t.guard(), t.listFallen()); err != nil {
+	if err := errors.Join(t.stillReleased(), t.guard(), t.listFallen(), t.listUnnamed()); err != nil {
 		return err
 	}
 	for x, r := range t.readings {
@@ -415,11 +428,13 @@ func (t *taking) commit(ctx context.Context) error {
 		}
 		if e.ID != 0 {
 			t.tell(&t.readings[x], e)
+			t.tellUnnamed(&t.readings[x], e)
 		}
 		if report, ok := t.in.Report(x); ok && e.ID != 0 {
 			t.s.report(report, t.now)
 		}
 	}
+	t.exports = exports
 	if err != nil {
 		return err
 	}
@@ -446,7 +461,7 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 		t.again(r.file)
 		return
 	}
-	if r.held != nil || r.archived {
+	if r.held != nil || r.path != "" {
 		return // where it still lies it is put away at the next look that is told of it
 	}
 	t.done = append(t.done, doneFile{r.file, r.hash})
@@ -473,34 +488,4 @@ func family(name string) string {
 // statText is a file's identity as the outbox keeps it.
 func statText(s watcher.Stat) string {
 	return fmt.Sprintf("%d %d %d %d %d", s.Size, s.Modified, s.Changed, s.Volume, s.Index)
-}
-
-// contentHash tells two exports apart by their bytes: 128 bits, two differently seeded xxhash64. Nobody gains by forging
-// one who could not as well write the export that he wants.
-type contentHash struct {
-	a, b *xxhash.Digest
-	tail [2]byte
-}
-
-func newContentHash() *contentHash {
-	return &contentHash{a: xxhash.New(), b: xxhash.NewWithSeed(0x7469_6c6c_706f_7374)}
-}
-
-func (h *contentHash) Write(p []byte) (int, error) {
-	switch n := len(p); {
-	case n > 1:
-		h.tail = [2]byte(p[n-2:])
-	case n == 1:
-		h.tail = [2]byte{h.tail[1], p[0]}
-	}
-	_, _ = h.a.Write(p) // never fails, nor does the other
-	return h.b.Write(p)
-}
-
-func (h *contentHash) String() string { return hex.EncodeToString(h.b.Sum(h.a.Sum(nil))) }
-
-// ended reports whether the last character is a line end, in UTF-16 too.
-func (h *contentHash) ended() bool {
-	isEnd := func(c byte) bool { return c == '\n' || c == '\r' }
-	return isEnd(h.tail[1]) || h.tail[1] == 0 && isEnd(h.tail[0])
 }

@@ -42,6 +42,7 @@ func TestAConfigThatStatesEveryKeyMeansThat(t *testing.T) {
 			CAFile: "/etc/ssl/extra.pem",
 		},
 		DataDir:     "/etc/data",
+		ResendAll:   7 * 24 * time.Hour,
 		Heartbeat:   Heartbeat{Every: 10 * time.Minute},
 		MetricsPush: MetricsPush{Every: 2 * time.Minute},
 		Log:         Log{Level: "debug", Format: "json", File: "/etc/tillpost/log/tillpost.log", MaxSize: 512 << 10, Keep: 0},

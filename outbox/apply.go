@@ -21,9 +21,12 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		was := r
 		r.rank = max(r.rank, d.rank)
 		switch {
-		case !wants:
-			if !ok || r.rank == was.rank {
-				return nil
+		case !wants && !ok, d.kind == deltaTouch && r.rank == was.rank:
+			return nil
+		case d.kind == deltaTouch:
+		case d.kind == deltaDrop:
+			if err := t.drop(disk, &r); err != nil {
+				return err
 			}
 		case d.kind == deltaHeir || !r.is(flagWanted) || r.wanted != d.quantity:
 			if d.kind == deltaHeir {

@@ -140,9 +140,11 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, tracks map[[2]stri
 			if err != nil {
 				return 0, nil, err
 			}
-			if older {
+			switch {
+			case older && x.Rereads != nil: // which is no export since the newest
+			case older:
 				s.Hash = "" // the newest's bytes, and its own, are news from now on
-			} else {
+			default:
 				s.Newest, s.Hash, s.Digest = e.ID, e.Hash, e.Digest
 			}
 		}
@@ -194,13 +196,14 @@ func (t *txn) older(rank, export uint64) (bool, error) {
 	return rank < e.Rank, err
 }
 
-// keepFile writes down that the export's file was read. Under the name of a released one may lie another by now.
+// keepFile writes down that the export's file was read. Under the name of one that is released, or read again, may lie
+// another by now.
 func (x *incoming) keepFile(t *txn, e Export, now time.Time) error {
 	b, key := t.tx.Bucket(bucketFiles), fileKey(x.Source, x.Name)
-	if x.Releases != 0 {
+	if x.Releases != 0 || x.Rereads != nil {
 		var was File
 		err := getJSON(b, key, &was)
-		if errors.Is(err, ErrUnknown) || err == nil && was.Export != x.Releases {
+		if errors.Is(err, ErrUnknown) || err == nil && was.Export != x.Releases && (x.Rereads == nil || was.Hash != x.Rereads.Hash) {
 			return nil
 		}
 		if err != nil {
@@ -229,7 +232,10 @@ func (in *Intake) putSources(t *txn, sources map[string]*Source, tracks map[[2]s
 func (x *incoming) record(now time.Time) Export {
 	e := Export{Source: x.Source, Name: x.Name, Family: x.Family, Size: x.Size, ModTime: x.ModTime, Arrived: x.Arrived,
 		Taken: now.UTC(), Rank: x.rank, Hash: x.taken.Hash, Digest: x.Digest, Complete: x.taken.Complete, Refused: x.taken.Refused,
-		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Held: x.hold != nil, Apart: x.lacks.mode == lacksApart, Counts: x.counts}
+		Rows: x.taken.Rows, Rejects: x.taken.Reasons.Total(), Skipped: x.taken.Skipped, Reasons: x.taken.Reasons, Listed: x.fresh, Held: x.hold != nil, Apart: x.lacks.mode == lacksApart, Unnamed: x.unnamedAll, Counts: x.counts}
+	if x.Rereads != nil {
+		e.Rereads = x.Rereads.ID
+	}
 	if c := x.Completes; c != nil {
 		e.ID, e.Arrived = c.ID, c.Arrived
 		e.Rows += c.Rows
@@ -243,6 +249,7 @@ func (x *incoming) record(now time.Time) Export {
 		e.Older += c.Older
 		e.Missing += c.Missing
 		e.Duplicates += c.Duplicates
+		e.Rereads, e.Unnamed = c.Rereads, e.Unnamed+c.Unnamed
 	}
 	return e
 }

@@ -15,10 +15,12 @@ import (
 //	'w'  export (its place in the intake), line (uvarints), quantity (varint), rank (8 bytes), key (uvarint length, bytes)
 //	'h'  the same, and the other key (uvarint length, bytes) that this one takes over; whatever the quantity was
 //	't'  rank (8 bytes), key: only the rank of who named the key last
+//	'd'  rank (8 bytes), key: nobody wants a quantity of the key any more
 const (
 	deltaWant  = 'w'
 	deltaHeir  = 'h'
 	deltaTouch = 't'
+	deltaDrop  = 'd'
 
 	deltaChunk  = 8192    // rows of a chunk, which is applied in one transaction
 	deltaLength = 8 << 20 // bytes of a chunk at most: rows of the longest keys
@@ -69,6 +71,11 @@ func (d *deltaWriter) begin(kind byte, export int, line uint64, quantity int64) 
 
 func (d *deltaWriter) touch(rank uint64, key []byte) error {
 	d.chunk = append(d.chunk, deltaTouch)
+	return d.end(rank, key)
+}
+
+func (d *deltaWriter) drop(rank uint64, key []byte) error {
+	d.chunk = append(d.chunk, deltaDrop)
 	return d.end(rank, key)
 }
 
@@ -164,7 +171,7 @@ func eachDelta(chunk []byte, fn func(deltaRow) error) error {
 		if r.kind == deltaHeir {
 			r.other = d.bytes(d.uvarint())
 		}
-		if d.bad || r.kind != deltaWant && r.kind != deltaHeir && r.kind != deltaTouch {
+		if d.bad || r.kind != deltaWant && r.kind != deltaHeir && r.kind != deltaTouch && r.kind != deltaDrop {
 			return errDelta
 		}
 		if err := fn(r); err != nil {

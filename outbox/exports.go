@@ -32,6 +32,8 @@ type Export struct {
 	Reasons  Reasons   `json:"reasons,omitempty"` // of the rejects
 	Listed   int64     `json:"listed,omitempty"`  // rejects that no export before it had
 	Held     bool      `json:"held,omitempty"`    // refused by a guard: see Held
+	Rereads  uint64    `json:"rereads,omitempty"` // the export as it was taken before, in another way
+	Unnamed  int64     `json:"unnamed,omitempty"` // keys that the API has and that it does not name any more, read so
 	Apart    bool      `json:"apart,omitempty"`   // what it lacks does not count: see Intake.Apart
 	Counts
 }

@@ -191,9 +191,13 @@ func (in *Intake) keepHeld(t *txn, exports []Export) error {
 func (in *Intake) supersedes(export int) bool {
 	x := in.exports[export]
 	for _, s := range in.old {
-		if s.held > 0 && s.by == nil && s.source == x.Source && s.family == x.Family && s.heldRank < x.rank {
+		if s.held == 0 || s.by != nil || s.source != x.Source || s.family != x.Family {
+			continue
+		}
+		if s.heldRank < x.rank {
 			return 2*s.named[export] >= s.held
 		}
+		return x.Rereads != nil && s.heldRank == x.rank // it is the same export, read in yet another way
 	}
 	return false
 }

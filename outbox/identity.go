@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -89,6 +90,7 @@ func (o *Outbox) identify() error {
 			return nil
 		}
 		t.state.Resending, t.state.Resent, t.state.Forgotten = true, nil, true
+		t.state.Round = Round{Began: time.Now().UTC()}
 		return t.dropMissing(o.dir)
 	})
 	if _, full := errors.AsType[*FullError](err); full {

@@ -33,6 +33,8 @@ type Reading struct {
 	Rank uint64
 	// Completes is the export of which this is the last row too (settle_last); nil = a new one. Its rank is used again.
 	Completes *Export
+	// Rereads is the export as it was taken before, in another way; nil = it was not. Rank is its rank.
+	Rereads *Export
 	// Releases is the held export that this is, released; 0 = none.
 	Releases uint64
 }
@@ -60,6 +62,7 @@ type Intake struct {
 	tracks  []*track    // of what the exports lack
 	rank    uint64      // the greatest of the exports'
 	locked  bool        // holds o.intake
+	release func()      // lets the drain go on; nil = it is not kept back
 	settled bool        // as it is now
 
 	left     map[[2]string]*list // by source and family: the rejects that are listed once the intake is committed
@@ -92,6 +95,9 @@ type incoming struct {
 	stores   map[string]*StoreCounts // what it would change in each store
 	stocked  int64                   // keys of which it says more than nothing
 	lacks    lacks                   // with Reading.Missing
+
+	unnamed    []Unnamed // see Intake.Unnamed
+	unnamedAll int64
 }
 
 // NewIntake begins an intake.
@@ -209,6 +215,10 @@ func (in *Intake) Close() error {
 		in.locked = false
 		in.o.intake.Unlock()
 	}
+	if in.release != nil {
+		in.release()
+		in.release = nil
+	}
 	return errors.Join(swept, in.spill.close())
 }
 
@@ -234,6 +244,7 @@ func (in *Intake) discard() {
 			x.set = nil
 		}
 		x.counts, x.stores, x.stocked = Counts{}, nil, 0
+		x.unnamed, x.unnamedAll = nil, 0
 		x.lacks.reset()
 	}
 	for _, t := range in.tracks {

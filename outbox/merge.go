@@ -21,6 +21,8 @@ type merge struct {
 	writers  []*setWriter
 	onFallen func(Fallen)
 
+	again rereads
+
 	walk   walker    // over the records
 	known  []bandSet // entries of the sets that have the band's hash
 	events []row     // see withLacks
@@ -58,7 +60,7 @@ func (in *Intake) Settle(onFallen func(Fallen)) (_ []Counts, err error) {
 	}
 	m := &merge{in: in, onFallen: onFallen}
 	m.orderExports()
-	if err := errs(m.openSets(), m.openTracks(), in.numberSources()); err != nil {
+	if err := errs(m.openRereads(), m.openSets(), m.openTracks(), in.numberSources()); err != nil {
 		return nil, err
 	}
 	in.deltas = &deltaWriter{dir: in.spill.dir, most: in.o.sizes.chunk, sync: !in.o.opts.NoSync}
@@ -141,7 +143,7 @@ func (m *merge) openSets() error {
 		return err
 	}
 	for _, s := range append(existing, held...) {
-		if s.held > 0 && !sources[s.source] || s.held == 0 && !s.goes && s.rank <= least && !tracked {
+		if s.held > 0 && !sources[s.source] || s.held == 0 && !s.goes && !tracked && (s.rank < least || s.rank == least && !m.again.any()) {
 			continue // it knows nothing that the records of these exports' keys need
 		}
 		if s.setReader, err = s.read(); err != nil {
@@ -213,55 +215,6 @@ func (m *merge) partitions() (err error) {
 	return err
 }
 
-// settle puts a later row for the same key of the same export into the first. It is called by the loader.
-func (m *merge) settle(part *partitionRows, first, later *row) {
-	switch {
-	case later.names:
-		return
-	case first.names:
-		*first = *later
-		return
-	}
-	x := m.in.exports[first.export]
-	if !later.counted && !first.counted { // else the first was counted as what it was, and the later one will be
-		part.settled[first.export]++
-	}
-	counted := first.counted && later.counted
-	first.also = later.also
-	if later.other != nil {
-		first.other = later.other
-	}
-	switch x.Reading.Settle {
-	case inventory.DuplicatesLast:
-		first.line, first.figure = later.line, later.figure
-	case inventory.DuplicatesSum:
-		if !first.void && !later.void {
-			first.line = later.line
-			first.figure += later.figure
-			break
-		}
-		fallthrough
-	case inventory.DuplicatesReject:
-		if !first.void && !first.counted {
-			part.fell(first, x.Reading.Settle)
-		}
-		if !later.void && !later.counted {
-			part.fell(later, x.Reading.Settle)
-		}
-		first.void = true
-	}
-	first.counted = counted
-}
-
-// fell notes that a row falls.
-func (p *partitionRows) fell(r *row, rule inventory.Duplicates) {
-	if len(p.fallen) >= maxListed {
-		p.more[r.export]++
-		return
-	}
-	p.fallen = append(p.fallen, Fallen{Export: r.export, Line: r.line, Key: bytes.Clone(r.key), Sum: rule == inventory.DuplicatesSum, Rows: 1})
-}
-
 // partition merges one partition, inside one short reading transaction.
 func (m *merge) partition(part *partitionRows) error {
 	n, rows := part.number, part.rows
@@ -274,11 +227,14 @@ func (m *merge) partition(part *partitionRows) error {
 			m.onFallen(Fallen{Export: i, Sum: x.Reading.Settle == inventory.DuplicatesSum, Rows: n})
 		}
 	}
-	if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
-		return nil
+	if !m.again.any() {
+		if hash, ok := m.nextHash(n, rows); !ok || int(hash>>56) != n {
+			return nil
+		}
 	}
 	return m.in.o.view(func(tx *bbolt.Tx) error {
 		m.walk = walker{c: tx.Bucket(bucketKeys).Cursor()}
+		m.again.begin(tx, n)
 		for {
 			hash, ok := m.nextHash(n, rows)
 			if !ok {
@@ -296,7 +252,8 @@ func (m *merge) partition(part *partitionRows) error {
 	})
 }
 
-// nextHash is the least hash that rows or a set that goes still have in the partition.
+// nextHash is the least hash that rows or a set that goes still have in the partition, or, where an export is read again,
+// the records.
 func (m *merge) nextHash(n int, rows []row) (hash uint64, ok bool) {
 	if len(rows) > 0 {
 		hash, ok = rows[0].hash, true
@@ -305,6 +262,9 @@ func (m *merge) nextHash(n int, rows []row) (hash uint64, ok bool) {
 		if k, more := s.peek(); more && (s.goes || s.track != nil) && int(k.hash>>56) == n && (!ok || k.hash < hash) {
 			hash, ok = k.hash, true
 		}
+	}
+	if h, more := m.again.peek(n); more && (!ok || h < hash) {
+		hash, ok = h, true
 	}
 	return hash, ok
 }
@@ -333,15 +293,15 @@ func (m *merge) band(hash uint64, rows []row) error {
 			}
 		}
 	}
-	for len(rows) > 0 {
+	for left := rows; len(left) > 0; {
 		n := 1
-		for n < len(rows) && bytes.Equal(rows[n].key, rows[0].key) {
+		for n < len(left) && bytes.Equal(left[n].key, left[0].key) {
 			n++
 		}
-		if err := m.key(hash, rows[:n]); err != nil {
+		if err := m.key(hash, left[:n]); err != nil {
 			return err
 		}
-		rows = rows[n:]
+		left = left[n:]
 	}
 	for i := range m.known {
 		if k := &m.known[i]; k.set.track != nil && !k.met {
@@ -349,6 +309,9 @@ func (m *merge) band(hash uint64, rows []row) error {
 				return err
 			}
 		}
+	}
+	if err := m.unsaid(hash, rows); err != nil {
+		return err
 	}
 	for i := range m.known {
 		if k := &m.known[i]; k.set.goes && !k.met {
@@ -402,6 +365,10 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 		}
 	}
 	now := before
+	fallen, said := m.fallen(rec, before.rank, rows), false
+	if fallen != nil {
+		now.rank = 0 // every export of the intake may speak
+	}
 	var by *row
 	rows = m.withLacks(check, rows)
 	for i := range rows {
@@ -410,7 +377,7 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 		if r.lacks {
 			if x.lacks.lack(check, storeOf(key), &now) {
 				x.empty(key, &now)
-				by = r
+				by, said = r, true
 			}
 			continue
 		}
@@ -427,6 +394,7 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 			covered = max(covered, x.rank)
 		}
 		counts := x.counts
+		said = true
 		if x.see(r, q, &now) {
 			if by != nil && r.other == nil {
 				r.other = by.other
@@ -438,7 +406,10 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 		}
 	}
 	m.keepTracked(hash, check)
+	now.rank = max(now.rank, before.rank)
 	switch {
+	case fallen != nil && !said:
+		return m.fall(fallen, key, rec, before.rank)
 	case by != nil && by.other != nil:
 		return m.in.deltas.heir(by.export, by.line, now.wanted, now.rank, key, by.other)
 	case by != nil && (!before.known || now.wanted != before.wanted):

@@ -106,3 +106,35 @@ func (w *world) resendSome() {
 	k.wanted, k.acked, k.discarded = k.last(), nil, false
 	w.wait(k)
 }
+
+// repeat makes some keys pending again, as resend_all does: the API has acknowledged them, and nothing waits for them.
+func (w *world) repeat() {
+	n, waits := w.draw("slice", 1, 3), false
+	for name, k := range w.keys {
+		waits = waits || k.pending && k.due.IsZero() && !slices.ContainsFunc(w.flights, func(f *flight) bool { return f.key == name })
+	}
+	rep, err := w.box.Repeat(time.Minute, n, w.now)
+	w.must(err)
+	w.moment++
+	made := 0
+	for name, k := range w.keys {
+		if k.pending || k.dead || k.acked == nil || w.half {
+			continue
+		}
+		known, err := w.box.Lookup(modelBytes(name))
+		w.must(err)
+		if !known.Pending {
+			if rep.Ended && rep.Begun {
+				w.Fatalf("key %s was left out of a round", name)
+			}
+			continue
+		}
+		made++
+		k.perhaps = k.perhaps || len(k.doubts) > 0
+		k.wanted, k.discarded = k.last(), false
+		w.wait(k)
+	}
+	if made > n || made > 0 && waits {
+		w.Fatalf("%d keys are sent once more, want %d at most, and none while another waits: %t", made, n, waits)
+	}
+}

@@ -259,6 +259,8 @@ func (w *world) truth() {
 	for name, k := range w.keys {
 		if last := k.last(); last != nil {
 			want[name] = *last
+		} else if q, has := w.api[w.destination][name]; has && k.discarded {
+			want[name] = q // it was acknowledged before the ledger was forgotten, and nothing is known of it since
 		}
 	}
 	if got := w.api[w.destination]; !maps.Equal(got, want) {

@@ -12,7 +12,8 @@ import (
 // forget lets more than 400 days pass and exports come, and forgets the keys at 0 that none has named since.
 func (w *world) forget() {
 	w.advance(401 * 24 * 3600)
-	w.late = nil // last rows came long ago
+	w.late = nil   // last rows came long ago
+	clear(w.taken) // the records of exports are forgotten
 	w.look()
 	if w.half {
 		w.resume()

@@ -18,6 +18,7 @@ type modelExport struct {
 	rank    uint64
 	rows    []modelRow
 	dropped bool
+	unnamed int64     // keys that the API has and that it does not name any more
 	last    *modelRow // a last row without a line end, which is not taken yet
 }
 
@@ -51,6 +52,25 @@ func (w *world) look() {
 	for i := range list {
 		w.rankIt(&list[i])
 	}
+	w.takeIn(list)
+}
+
+// lookAgain has exports read again, at times beside new ones.
+func (w *world) lookAgain() {
+	list := w.drawAgain()
+	if len(list) == 0 || w.after > 0 { // what exports lack is begun anew then, which agent's tests show
+		return
+	}
+	if w.chance("a new one too", 3) {
+		x := w.drawExport()
+		w.rankIt(&x)
+		list = append(list, x)
+	}
+	w.takeIn(list)
+}
+
+// takeIn takes exports in together.
+func (w *world) takeIn(list []modelExport) {
 	if len(list) > 1 && w.chance("drop one", 5) {
 		list[w.draw("which", 0, len(list)-1)].dropped = true
 	}
@@ -76,12 +96,19 @@ func (w *world) look() {
 	got, err := in.Settle(nil)
 	w.must(err)
 	w.half = false // what was interrupted is finished first
+	unnamed := make([]int64, len(list))
+	for i := range list {
+		_, unnamed[i] = in.Unnamed(i)
+	}
 	exports, err := in.Commit(w.context(), w.now)
 	w.half = errors.Is(err, context.Canceled)
 	if !w.half {
 		w.must(err)
 	}
 	for i, want := range w.say(list, exports) {
+		if list[i].unnamed != unnamed[i] {
+			w.Fatalf("export %s: got %d keys that it does not name any more, want %d", list[i].Name, unnamed[i], list[i].unnamed)
+		}
 		if got[i] != want {
 			w.Fatalf("export %s: got %+v, want %+v", list[i].Name, got[i], want)
 		}
@@ -89,6 +116,7 @@ func (w *world) look() {
 			w.late = append(w.late, &unfinished{list[i], exports[i]})
 		}
 	}
+	w.keep(list, exports)
 }
 
 // context is one that may end while a look is applied.
@@ -146,6 +174,10 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 	before := map[string]*int64{}
 	changed := map[string]uint64{}
 	gone := map[string]bool{} // keys whose dead letter was discarded
+	fell, named, said := w.fell(list), map[string]uint64{}, map[string]bool{}
+	for key := range fell {
+		named[key], w.keys[key].named = w.keys[key].named, 0
+	}
 	for _, i := range order {
 		x, c := &list[i], &counts[i]
 		if x.dropped {
@@ -158,6 +190,7 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 				continue
 			}
 			k := w.key(key)
+			said[key] = true
 			if _, seen := before[key]; !seen {
 				before[key], gone[key] = k.last(), k.discarded
 			}
@@ -176,6 +209,17 @@ func (w *world) say(list []modelExport, records []outbox.Export) []outbox.Counts
 		}
 		w.unchanged += c.Unchanged
 		w.duplicates += c.Duplicates
+	}
+	for key, x := range fell {
+		k := w.keys[key]
+		k.named = max(k.named, named[key])
+		if said[key] {
+			continue
+		}
+		if k.acked != nil {
+			x.unnamed++
+		}
+		k.withdrawn()
 	}
 	for key, export := range changed {
 		switch k := w.keys[key]; {

@@ -49,7 +49,7 @@ func TestTheOutboxAgreesWithAModel(t *testing.T) {
 // simulate runs one sequence in dir, where the outbox is empty at first.
 func simulate(t *rapid.T, dir string, empty []byte) {
 	w := &world{T: t, dir: dir, now: noon, destination: "0", keys: map[string]*modelKey{},
-		api: map[string]map[string]int64{"0": {}, "1": {}}, ranks: map[uint64]int{}}
+		api: map[string]map[string]int64{"0": {}, "1": {}}, ranks: map[uint64]int{}, taken: map[[2]string]*modelTaken{}}
 	defer func() {
 		if w.box != nil {
 			_ = w.box.Close()
@@ -62,6 +62,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"":            func(*rapid.T) { w.compare() },
 		"look":        func(*rapid.T) { w.look() },
 		"look again":  func(*rapid.T) { w.look() },
+		"read again":  func(*rapid.T) { w.lookAgain() },
 		"complete":    func(*rapid.T) { w.complete() },
 		"turn":        func(*rapid.T) { w.turn() },
 		"turn again":  func(*rapid.T) { w.turn() },
@@ -74,6 +75,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 		"retry dead":  func(*rapid.T) { w.retryDead() },
 		"discard":     func(*rapid.T) { w.discard() },
 		"resend some": func(*rapid.T) { w.resendSome() },
+		"repeat":      func(*rapid.T) { w.repeat() },
 		"canary":      func(*rapid.T) { w.canary() },
 		"wait again":  func(*rapid.T) { w.waitAgain() },
 		"forget":      func(*rapid.T) { w.forget() },
@@ -93,8 +95,9 @@ type world struct {
 	api     map[string]map[string]int64 // by destination
 	zombies []zombie
 	flights []*flight
-	late    []*unfinished // exports whose last row has not been taken yet
-	after   int           // exports in a row that lack a key, until it is wanted at 0; 0 = never
+	taken   map[[2]string]*modelTaken // by source and family
+	late    []*unfinished             // exports whose last row has not been taken yet
+	after   int                       // exports in a row that lack a key, until it is wanted at 0; 0 = never
 	tracks  map[[2]string]*modelTrack
 
 	half     bool // something is accepted and not applied whole

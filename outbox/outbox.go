@@ -110,6 +110,7 @@ type state struct {
 	LastAck     time.Time `json:"last_ack"` // when the API acknowledged something last
 	Clock       time.Time `json:"clock"`    // of the last Turn that wrote
 
+	Round     Round  `json:"round,omitzero"`      // of sending everything once more
 	Setup     string `json:"setup,omitempty"`     // see SetUp
 	Forgotten bool   `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
 
@@ -308,7 +309,7 @@ func (o *Outbox) recover() error {
 	if d := o.opts.Destination; d != "" && d != o.state.Destination {
 		err := o.update(func(t *txn) error {
 			t.state.Destination, t.state.Forgotten = d, true
-			t.state.Resending, t.state.Resent = true, nil
+			t.state.Resending, t.state.Resent, t.state.Round = true, nil, Round{Began: time.Now().UTC()}
 			return nil
 		})
 		if err != nil {

@@ -20,6 +20,7 @@ func (o *Outbox) Resend(ctx context.Context) (n int64, err error) {
 	}
 	err = o.update(func(t *txn) error {
 		t.state.Resending, t.state.Resent, t.state.Forgotten = true, nil, true
+		t.state.Round = Round{Began: time.Now().UTC()}
 		return nil
 	})
 	if err != nil {
@@ -106,20 +107,28 @@ func (t *txn) again(after []byte, which func(Known) bool, now time.Time) (n int,
 				continue
 			}
 		}
-		was := r
-		if !r.is(flagWanted) { // what a discarded dead letter left
-			r.wanted = r.acked
-			r.set(flagWanted)
-		}
-		r.clear(flagAcked | flagAckedAt)
-		if err := t.wait(disk, &was, &r, age); err != nil {
-			return 0, nil, err
-		}
-		t.count(&was, &r)
-		if err := t.put(disk, &r); err != nil {
+		if err := t.sendAgain(disk, &r, age, true); err != nil {
 			return 0, nil, err
 		}
 		n++
 	}
 	return n, keys[len(keys)-1], nil
+}
+
+// sendAgain makes a record pending again at its last wanted quantity, and writes it. With forget, what the API acknowledged
+// is forgotten.
+func (t *txn) sendAgain(disk []byte, r *record, age uint64, forget bool) error {
+	was := *r
+	if !r.is(flagWanted) { // what a discarded dead letter left
+		r.wanted = r.acked
+		r.set(flagWanted)
+	}
+	if forget {
+		r.clear(flagAcked | flagAckedAt)
+	}
+	if err := t.wait(disk, &was, r, age); err != nil {
+		return err
+	}
+	t.count(&was, r)
+	return t.put(disk, r)
 }
