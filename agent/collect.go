@@ -214,7 +214,7 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	if err := s.a.resume(ctx); err != nil {
 		return false, s.putOff(err, look.Files)
 	}
-	if err := s.a.box.Room(bytesOf(look.Files)); err != nil {
+	if err := s.a.box.Room(min(bytesOf(look.Files), mostRoom)); err != nil {
 		return false, s.putOff(err, look.Files)
 	}
 	files, err := s.fresh(look)
@@ -297,6 +297,10 @@ func (s *source) putOff(err error, files []watcher.File) error {
 	}
 	return nil
 }
+
+// mostRoom is for how many bytes of exports there must be room before they are read: what is greater may be nothing but a
+// hole in a file, and finds out while it is read.
+const mostRoom = 128 << 20
 
 // bytesOf is how large files are together.
 func bytesOf(files []watcher.File) (n int64) {

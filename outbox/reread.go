@@ -24,7 +24,7 @@ func (o *Outbox) ReadOtherwise(digests map[string]string) (map[string][]Export, 
 	}
 	newest := map[[2]string]*readings{} // by source and family
 	var order [][2]string
-	err := o.db.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketExports)
 		return b.ForEach(func(k, _ []byte) error {
 			var e Export
