@@ -79,6 +79,24 @@ func TestALateOlderExportSupersedesNothingHeld(t *testing.T) { // promise 8
 	})
 }
 
+func TestALateOlderExportReplacesNothingHeld(t *testing.T) { // promise 8
+	inBubble(t, "  rate: unlimited\n", "", func(s *store) {
+		s.start()
+		s.write("stock-1.csv", stock(0, 100, all(3)))
+		pass(2 * time.Hour)
+		s.write("stock-3.csv", stock(0, 100, func(n int) int { return n / 99 }))
+		pass(time.Minute)
+		s.held(1)
+		s.writeAt("stock-2.csv", stock(0, 100, all(0)), time.Now().Add(-time.Hour))
+		pass(time.Minute)
+		s.held(1)
+		s.release()
+		pass(time.Minute)
+		s.want(hundred(func(n int) int { return n / 99 }))
+		s.end()
+	})
+}
+
 func TestAGuardHoldsNothingThatMayStillBeWritten(t *testing.T) { // promise 6: a last row without a line end
 	inBubble(t, "  rate: unlimited\n", "    settle_last: 10m\n", func(s *store) {
 		s.start()

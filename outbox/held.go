@@ -156,8 +156,8 @@ func (in *Intake) Hold(export int, kind string, figures []Figures, keys *HeldKey
 
 func heldKey(source, family string) []byte { return fileKey(source, family) }
 
-// keepHeld writes down which exports the intake holds, and removes those that were released, that another of their family
-// replaces, or that a good export supersedes.
+// keepHeld writes down which exports the intake holds, and removes those that were released, that a newer one of their
+// family replaces, or that a good export supersedes.
 func (in *Intake) keepHeld(t *txn, exports []Export) error {
 	b := t.tx.Bucket(bucketHeld)
 	for i, x := range in.exports {
@@ -165,7 +165,12 @@ func (in *Intake) keepHeld(t *txn, exports []Export) error {
 		switch h := x.hold; {
 		case h != nil && exports[i].ID != 0:
 			in.reheld = true
-			if in.outlived(i) {
+			var newer Held
+			err := getJSON(b, key, &newer)
+			if err != nil && !errors.Is(err, ErrUnknown) {
+				return err
+			}
+			if newer.Rank > x.rank || in.outlived(i) {
 				continue // its files go with the next sweep
 			}
 			h.Export = exports[i]
