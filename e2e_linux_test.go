@@ -278,6 +278,9 @@ func TestAnotherUserReadsNothingAndCommandsNothing(t *testing.T) { // X2
 		return string(out), err == nil
 	}
 	if out, ok := another("cat", s.path("tillpost.yaml")); !ok {
+		if os.Getenv("CI") == "" {
+			t.Skipf("the folder for temporary files lets no other user in: %s", out)
+		}
 		t.Fatalf("the other user does not even get there: %s", out)
 	}
 	var files int
