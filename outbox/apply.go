@@ -10,7 +10,7 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		if !validKey(d.key) || wants && d.export >= uint64(len(exports)) || d.kind == deltaHeir && !validKey(d.other) {
 			return errDelta
 		}
-		if wants {
+		if d.kind == deltaWant || d.kind == deltaHeir {
 			t.wants++
 		}
 		disk := t.diskKey(d.key)
