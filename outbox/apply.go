@@ -23,6 +23,8 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		switch {
 		case !wants && !ok, d.kind == deltaTouch && r.rank == was.rank:
 			return nil
+		case d.kind == deltaWant && was.rank > d.rank:
+			return nil // a newer export of the look has another key take this one over
 		case d.kind == deltaTouch:
 		case d.kind == deltaDrop:
 			if err := t.drop(disk, &r); err != nil {
