@@ -400,3 +400,24 @@ func TestWhatOlderExportsOfTheFamilySaidFallsToo(t *testing.T) { // O2, I9
 		})
 	}
 }
+
+// TestAListThatIsOpenKeepsNoExportOut: a folder of its name stands for a spreadsheet on Windows, which lets nobody replace it.
+func TestAListThatIsOpenKeepsNoExportOut(t *testing.T) { // O2
+	inBubble(t, "  rate: unlimited\n", "    stores: {Main: \"4\"}\n", func(s *store) {
+		s.start()
+		s.write("stock.csv", inStore("Main", 0, 3, all(1)))
+		pass(time.Minute)
+		s.end()
+		s.reconfigure(`Main: "4"`, `Main: "3"`)
+		if err := os.MkdirAll(filepath.Join(s.config.DataDir, "rejects", "stock.csv"+".no-longer-named.csv", "open"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		pass(time.Minute)
+		s.wantThere(map[string]int{"3": 3, "4": 3})
+		if list := s.unnamed("stock.csv.2"); len(list) != 1+3 {
+			t.Errorf("got the list %q, want 3 keys", list)
+		}
+		s.end()
+	})
+}
