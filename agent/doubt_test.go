@@ -32,8 +32,9 @@ func TestWhatIsInDoubtIsConfirmed(t *testing.T) { // A2, I5, promise 4
 					}
 					s.drop("stock.csv", upcA+",3")
 					pass(17 * time.Second) // api.timeout, and the look
-					s.line.cut.Store(false)
 					s.drop("stock.csv", upcA+",5")
+					pass(3 * time.Second) // it is taken before the line is back
+					s.line.cut.Store(false)
 					pass(11 * time.Minute)
 					s.want(map[string]int64{upcA: 5})
 					tried := uint64(3)
