@@ -34,6 +34,7 @@ func (in *Intake) AddAs(line uint64, key, other []byte, figure int64, counted bo
 	}
 	if len(x.skus) == cap(x.skus) { // of one product millions of times nothing is kept twice
 		x.sortSKUs()
+		x.skus = slices.Grow(x.skus, max(1024, len(x.skus)))
 	}
 	x.skus = append(x.skus, hashOf(key))
 	return nil
