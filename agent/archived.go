@@ -31,15 +31,15 @@ func (s *source) needsArchive() (bool, error) {
 	if s.conf.After != "archive" || s.archiveAsked {
 		return s.archiveDue, nil
 	}
-	_, err := s.a.box.Source(s.conf.Name)
+	source, err := s.a.box.Source(s.conf.Name)
 	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
 		return false, err
 	}
-	stats, serr := s.a.box.Stats()
-	if serr != nil {
-		return false, serr
+	stats, err := s.a.box.Stats()
+	if err != nil {
+		return false, err
 	}
-	s.archiveAsked, s.archiveDue = true, err != nil && stats.Rebuilt != nil
+	s.archiveAsked, s.archiveDue = true, source.Last == 0 && stats.Rebuilt != nil // its first look may have been interrupted
 	return s.archiveDue, nil
 }
 

@@ -91,3 +91,40 @@ func TestWhatIsVerifiedIsNeverSetAside(t *testing.T) { // though it cannot be op
 		}
 	})
 }
+
+// TestTheArchiveIsReadAlsoWhereTheFirstLookWasInterrupted: a power cut after the source was noted as started, and before
+// what the look found was taken.
+func TestTheArchiveIsReadAlsoWhereTheFirstLookWasInterrupted(t *testing.T) { // promise 11
+	inBubble(t, "  rate: unlimited\n", "    after: archive\n", func(s *store) {
+		s.start()
+		s.drop("stock.csv", upcA+",12")
+		pass(time.Minute)
+		s.end()
+		opts := outbox.Options{Destination: s.config.API.URL, NoSync: true}
+		was, err := os.Stat(filepath.Join(s.config.DataDir, "outbox.db"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := outbox.Rebuild(s.config.DataDir, was, nil, "a test", opts, time.Now()); err != nil {
+			s.t.Fatal(err)
+		}
+		box, err := outbox.Open(s.config.DataDir, opts)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		old := map[string]outbox.File{"old.csv": {Stat: "1 2 3", Complete: true}}
+		if err := errors.Join(box.Seen("main", old, time.Now()), box.Close()); err != nil {
+			s.t.Fatal(err)
+		}
+		s.api.Reset()
+		for range 2 {
+			s.start()
+			pass(time.Minute)
+			s.want(map[string]int64{upcA: 12})
+			s.end()
+		}
+		if n := s.lines("msg=\"export taken\""); n != 2 {
+			s.t.Errorf("%d exports were taken, want one before and one after", n)
+		}
+	})
+}

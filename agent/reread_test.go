@@ -368,3 +368,56 @@ func TestTheDrainDoesNotWaitForeverForAReReading(t *testing.T) {
 		s.end()
 	})
 }
+
+// TestWhatOlderExportsOfTheFamilySaidFallsToo: the mapping was wrong for days, and only the first export changed anything.
+func TestWhatOlderExportsOfTheFamilySaidFallsToo(t *testing.T) { // O2, I9
+	for name, days := range map[string]int{"they are on record": 2, "they are forgotten": 40} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, "  rate: unlimited\n  dead_retry: 0\n", "    rescan: 1h\n    stores: {Main: \"4\"}\n", func(s *store) {
+				s.unknownTo([]string{upcN(0) + ",1", upcN(1) + ",1"})
+				s.start()
+				s.write("stock-1.csv", inStore("Main", 0, 5, all(1)))
+				pass(time.Duration(days) * 24 * time.Hour)
+				s.write("stock-2.csv", inStore("Main", 0, 6, all(1)))
+				pass(2 * time.Hour)
+				if st := s.status(); st.Dead != 2 || st.Unchanged != 5 {
+					t.Fatalf("got %d dead letters and %d unchanged rows, want 2 and 5", st.Dead, st.Unchanged)
+				}
+				s.end()
+				s.reconfigure(`Main: "4"`, `Main: "3"`)
+				s.api.SetUnknown()
+				s.start()
+				pass(2 * time.Hour)
+				if st := s.status(); st.Dead != 0 || st.Pending != 0 {
+					t.Errorf("got %d dead letters and %d pending, want none", st.Dead, st.Pending)
+				}
+				s.wantThere(map[string]int{"3": 6, "4": 4})
+				if list := s.unnamed("stock-2.csv"); len(list) != 1+4 {
+					t.Errorf("got the list %q, want the 4 keys that the API has", list)
+				}
+				s.end()
+			})
+		})
+	}
+}
+
+// TestAListThatIsOpenKeepsNoExportOut: a folder of its name stands for a spreadsheet on Windows, which lets nobody replace it.
+func TestAListThatIsOpenKeepsNoExportOut(t *testing.T) { // O2
+	inBubble(t, "  rate: unlimited\n", "    stores: {Main: \"4\"}\n", func(s *store) {
+		s.start()
+		s.write("stock.csv", inStore("Main", 0, 3, all(1)))
+		pass(time.Minute)
+		s.end()
+		s.reconfigure(`Main: "4"`, `Main: "3"`)
+		if err := os.MkdirAll(filepath.Join(s.config.DataDir, "rejects", "stock.csv"+".no-longer-named.csv", "open"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		pass(time.Minute)
+		s.wantThere(map[string]int{"3": 3, "4": 3})
+		if list := s.unnamed("stock.csv.2"); len(list) != 1+3 {
+			t.Errorf("got the list %q, want 3 keys", list)
+		}
+		s.end()
+	})
+}

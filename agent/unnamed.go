@@ -12,6 +12,10 @@ import (
 
 const unnamedSuffix = ".no-longer-named.csv"
 
+// unnamedTries is under how many names a list is tried to be written: Windows lets none be replaced that a spreadsheet has
+// open, and for that no export is to wait.
+const unnamedTries = 5
+
 // listUnnamed writes down the keys that the API has and that an export does not name any more now that it is read in
 // another way. That is before it is taken: whatever happens then, the list is not lost.
 func (t *taking) listUnnamed() error {
@@ -24,8 +28,18 @@ func (t *taking) listUnnamed() error {
 		if n == 0 {
 			continue
 		}
-		r.list = t.s.reportPath(r.file.Name, unnamedSuffix)
-		if err := writeReport(r.list, func(to io.Writer) error { return writeUnnamed(to, list, n) }); err != nil {
+		var err error
+		for try := range unnamedTries {
+			suffix := unnamedSuffix
+			if try > 0 {
+				suffix = fmt.Sprintf(".%d%s", try+1, suffix)
+			}
+			r.list = t.s.reportPath(r.file.Name, suffix)
+			if err = writeReport(r.list, func(to io.Writer) error { return writeUnnamed(to, list, n) }); err == nil {
+				break
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("list what %s does not name any more: %w", r.file.Name, err)
 		}
 		r.unnamed = list[:min(3, len(list))]

@@ -10,7 +10,7 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		if !validKey(d.key) || wants && d.export >= uint64(len(exports)) || d.kind == deltaHeir && !validKey(d.other) {
 			return errDelta
 		}
-		if wants {
+		if d.kind == deltaWant || d.kind == deltaHeir {
 			t.wants++
 		}
 		disk := t.diskKey(d.key)
@@ -23,6 +23,8 @@ func (t *txn) applyChunk(chunk []byte, exports []exportRef, age uint64) error {
 		switch {
 		case !wants && !ok, d.kind == deltaTouch && r.rank == was.rank:
 			return nil
+		case d.kind == deltaWant && was.rank > d.rank:
+			return nil // a newer export of the look has another key take this one over
 		case d.kind == deltaTouch:
 		case d.kind == deltaDrop:
 			if err := t.drop(disk, &r); err != nil {

@@ -358,3 +358,23 @@ func TestVerifyOutlivesEveryPageThatIsLost(t *testing.T) { // B4
 		t.Errorf("got %d of %d lost pages noticed, want those that were in use", found, len(whole)/page)
 	}
 }
+
+// TestWhatIsTakenBackIsNotCountedTwice: an interrupted re-reading of 20 keys, of which one is left.
+func TestWhatIsTakenBackIsNotCountedTwice(t *testing.T) { // I21
+	t.Parallel()
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
+	e := outboxtest.Take(t, box, reading("a"), noon, large(20, 5)...)
+	box.SetSizes(outbox.LargeExport, 4, 1000, 1000)
+	in := box.NewIntake()
+	defer in.Close()
+	outboxtest.Add(t, in, outbox.Reading{Name: "a", Rereads: &e, Rank: e.Rank}, noon, large(1, 5)...)
+	if _, err := in.Settle(nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Commit(&fuse{t.Context(), 1}, noon); err == nil {
+		t.Fatal("nothing interrupted it")
+	}
+	if s := stats(t, box); s.Pending != 16 {
+		t.Errorf("got %d pending after 4 of 19 were taken back, want 16", s.Pending)
+	}
+}

@@ -95,11 +95,12 @@ func (f *openedFile) usable() error {
 	if err := f.fault.Load(); err != nil {
 		return *err
 	}
+	known := f.size.Load() // before the file is asked: it may grow meanwhile, and another goroutine note that
 	about, err := f.file.Stat()
 	if err != nil {
 		return nil // no evidence; the transaction will tell
 	}
-	if size, known := about.Size(), f.size.Load(); size > known {
+	if size := about.Size(); size > known {
 		f.size.CompareAndSwap(known, size)
 	} else if size < known {
 		f.hurt.Store(true)

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"math/bits"
+	"slices"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -15,7 +16,7 @@ import (
 func isSKU(key []byte) bool { return key[0] == 's' }
 
 // AddAs is Add for a row that could be identified by another key as well (empty = by none): where anything is known under
-// that, the row's key takes it over.
+// that, the row's key takes it over, unless another row of the export is an update of it.
 func (in *Intake) AddAs(line uint64, key, other []byte, figure int64, counted bool) error {
 	x := in.exports[len(in.exports)-1]
 	r := spilled{line: line, key: key, figure: figure, counted: counted, also: x.lacks.alias(x, key, other)}
@@ -28,7 +29,27 @@ func (in *Intake) AddAs(line uint64, key, other []byte, figure int64, counted bo
 			r.other = other
 		}
 	}
-	return in.put(r)
+	if err := in.put(r); err != nil || !isSKU(key) {
+		return err
+	}
+	if len(x.skus) == cap(x.skus) { // of one product millions of times nothing is kept twice
+		x.sortSKUs()
+		x.skus = slices.Grow(x.skus, max(1024, len(x.skus)))
+	}
+	x.skus = append(x.skus, hashOf(key))
+	return nil
+}
+
+func (x *incoming) sortSKUs() {
+	slices.Sort(x.skus)
+	x.skus = slices.Compact(x.skus)
+}
+
+// updates reports whether the export makes an update of a SKU's key: then that is another product than the one of a row
+// that has a UPC and the same SKU.
+func (x *incoming) updates(sku []byte) bool {
+	_, found := slices.BinarySearch(x.skus, hashOf(sku))
+	return found
 }
 
 // KnowsSKUs reports whether anything may be known under a SKU: else no row has anything to take over.

@@ -224,3 +224,97 @@ func TestTheSKUFilterForgetsNone(t *testing.T) {
 		t.Errorf("got %+v, %v, want the %d UPCs to wait alone", s.Pending, err, n)
 	}
 }
+
+// TestWhatTheExportSaysOfASKUIsNotTakenOver: products that share a style and size, of which one has a UPC and the other has
+// none, are two. Eight pairs, for it must not matter which of a pair comes first on disk.
+func TestWhatTheExportSaysOfASKUIsNotTakenOver(t *testing.T) { // promises 1 and 5
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
+	const pairs = 8
+	now := noon
+	for i, c := range []struct {
+		upcs      bool
+		upc, sku  int64
+		requests  int
+		unchanged int64
+	}{{false, 0, 7, pairs, 0}, {true, 3, 7, pairs, pairs}, {true, 3, 8, pairs, pairs}, {true, 4, 9, 2 * pairs, 0}, {true, 4, 9, 0, 2 * pairs}} {
+		now = now.Add(time.Hour)
+		in := box.NewIntake()
+		in.Begin(outbox.Reading{Source: "main", Name: fmt.Sprint(i), Family: "f", ModTime: now, Arrived: now}, now)
+		for n := range pairs {
+			sku := inventory.Key{Store: "3", SKU: "ZOOT", Size: fmt.Sprint(30 + n), Width: "D"}.Encode()
+			if err := in.AddAs(2, sku, nil, c.sku, false); err != nil {
+				t.Fatal(err)
+			}
+			if !c.upcs {
+				continue
+			}
+			if err := in.AddAs(3, inventory.Key{Store: "3", UPC: fmt.Sprint(1000 + n)}.Encode(), sku, c.upc, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		counts, err := in.Settle(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Finish(0, outbox.Taken{Hash: fmt.Sprint(i), Complete: true})
+		if _, err := in.Commit(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Close(); err != nil {
+			t.Fatal(err)
+		}
+		leases, told := leaseAll(t, box, now)
+		if len(leases) != c.requests || counts[0].Unchanged != c.unchanged {
+			t.Errorf("export %d: got %+v and %q, want %d unchanged and %d requests", i, counts[0], told, c.unchanged, c.requests)
+		}
+		resolveAll(t, box, leases, outbox.Acknowledged, now)
+	}
+}
+
+// TestAnOlderExportOfTheLookDoesNotUndoATakeover: the last export with SKUs and the first with UPCs are found together. Eight
+// products, for it must not matter which of a product's keys comes first on disk.
+func TestAnOlderExportOfTheLookDoesNotUndoATakeover(t *testing.T) { // promise 3, I6
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
+	const products = 8
+	sku := func(n int) []byte {
+		return inventory.Key{Store: "3", SKU: "ZOOT", Size: fmt.Sprint(30 + n), Width: "D"}.Encode()
+	}
+	take := func(now time.Time, exports ...func(in *outbox.Intake, n int) error) {
+		t.Helper()
+		in := box.NewIntake()
+		defer in.Close()
+		for i, add := range exports {
+			at := now.Add(time.Duration(i) * time.Second)
+			in.Begin(outbox.Reading{Source: "main", Name: at.String(), Family: "f", ModTime: at, Arrived: at}, at)
+			for n := range products {
+				if err := add(in, n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			in.Finish(i, outbox.Taken{Hash: at.String(), Complete: true})
+		}
+		if _, err := in.Settle(nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Commit(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take(noon, func(in *outbox.Intake, n int) error { return in.AddAs(2, sku(n), nil, 5, false) })
+	leases, _ := leaseAll(t, box, noon)
+	resolveAll(t, box, leases, outbox.Acknowledged, noon)
+	take(noon.Add(time.Hour),
+		func(in *outbox.Intake, n int) error { return in.AddAs(2, sku(n), nil, 7, false) },
+		func(in *outbox.Intake, n int) error {
+			return in.AddAs(2, inventory.Key{Store: "3", UPC: fmt.Sprint(1000 + n)}.Encode(), sku(n), 3, false)
+		})
+	leases, told := leaseAll(t, box, noon.Add(time.Hour))
+	for _, l := range leases {
+		if l.Key[0] != 'u' {
+			t.Errorf("%q would be sent, want the UPCs alone", l.Key)
+		}
+	}
+	if len(leases) != products {
+		t.Errorf("got %q, want %d requests", told, products)
+	}
+}

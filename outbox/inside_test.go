@@ -1,9 +1,14 @@
 package outbox
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -59,4 +64,38 @@ func TestAFullDiskIsToldFromACommitInDoubt(t *testing.T) { // B7, B9
 			t.Errorf("%s: got full %t, flush %t; want %t, %t", c.name, full, flush, c.full, c.flush)
 		}
 	}
+}
+
+// TestAFileThatGrowsIsNotCut: what one goroutine is told of the size may be old by the time that it looks at it.
+func TestAFileThatGrowsIsNotCut(t *testing.T) { // a healthy outbox is never called damaged
+	t.Parallel()
+	file, err := os.Create(filepath.Join(t.TempDir(), fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Write(binary.NativeEndian.AppendUint32(make([]byte, pageHead), metaMagic)); err != nil {
+		t.Fatal(err)
+	}
+	f := &openedFile{file: file}
+	var readers sync.WaitGroup
+	var grown atomic.Bool
+	for range 4 {
+		readers.Go(func() {
+			for !grown.Load() {
+				if err := f.usable(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for size := range int64(20_000) {
+		if err := errs(file.Truncate(100+size), f.usable()); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	grown.Store(true)
+	readers.Wait()
 }

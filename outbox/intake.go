@@ -95,6 +95,7 @@ type incoming struct {
 	stores   map[string]*StoreCounts // what it would change in each store
 	stocked  int64                   // keys of which it says more than nothing
 	lacks    lacks                   // with Reading.Missing
+	skus     []uint64                // the hashes of the SKU keys that it makes updates of; ascending while settling
 
 	unnamed    []Unnamed // see Intake.Unnamed
 	unnamedAll int64

@@ -88,6 +88,7 @@ func (m *merge) orderExports() {
 	slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })
 	for place, i := range list {
 		m.order[i] = place
+		m.in.exports[i].sortSKUs()
 	}
 }
 
@@ -395,6 +396,9 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 		}
 		counts := x.counts
 		said = true
+		if r.other != nil && x.updates(r.other) {
+			r.other = nil
+		}
 		if x.see(r, q, &now) {
 			if by != nil && r.other == nil {
 				r.other = by.other

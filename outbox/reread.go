@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -76,6 +77,7 @@ func (in *Intake) Unnamed(export int) (list []Unnamed, n int64) {
 type rereads struct {
 	list     []*incoming
 	readings map[uint64]bool // the ids of their earlier readings
+	stand    map[uint64]bool // the ids of all other exports but those of their families that were read in another way, too
 	c        *bbolt.Cursor   // over the records: any of them may be of a key that is not named any more
 	k, v     []byte
 }
@@ -99,7 +101,36 @@ func (m *merge) openRereads() error {
 			}
 		}
 	}
-	return nil
+	return m.findStanding()
+}
+
+// findStanding finds the exports whose quantities stand, whatever those that are read again do not name any more.
+func (m *merge) findStanding() error {
+	if !m.again.any() {
+		return nil
+	}
+	m.again.stand = map[uint64]bool{}
+	return m.in.o.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketExports)
+		return b.ForEach(func(k, _ []byte) error {
+			var e Export
+			if err := getJSON(b, k, &e); err != nil {
+				return err
+			}
+			m.again.stand[e.ID] = !slices.ContainsFunc(m.again.list, func(x *incoming) bool {
+				return e.Source == x.Source && e.Family == x.Family && e.Digest != x.Digest
+			})
+			return nil
+		})
+	})
+}
+
+// made reports whether the quantity of a record is of an earlier reading of an export that is read again, or of an older
+// export that the earlier reading said the same as: one of its family that was read in another way, or one of its source
+// of which there is no record any more.
+func (m *merge) made(x *incoming, rec *record) bool {
+	return m.again.readings[rec.export] ||
+		rec.is(flagSource) && rec.source == m.in.sources[x.Source].Number && !m.again.stand[rec.export]
 }
 
 func (a *rereads) any() bool { return len(a.list) > 0 }
@@ -120,14 +151,15 @@ func (a *rereads) peek(partition int) (hash uint64, ok bool) {
 	return binary.BigEndian.Uint64(a.k), true
 }
 
-// fallen answers the export that named a key last, where it is read again and does not name it any more, and one of those
-// read again has set its quantity; nil = there is none. rank is that of the newest export to name the key before.
+// fallen answers the export that named a key last, where it is read again and does not name it any more, and its quantity
+// was made in a way that is not true any more; nil = there is none. rank is that of the newest export to name the key
+// before.
 func (m *merge) fallen(rec *record, rank uint64, rows []row) *incoming {
-	if !m.again.readings[rec.export] || rec.line == 0 { // line 0: it is at 0 because an export lacked it
+	if rec.line == 0 { // it is at 0 because an export lacked it
 		return nil
 	}
 	for _, x := range m.again.list {
-		if x.rank == rank && !m.names(x, rows) {
+		if x.rank == rank && m.made(x, rec) && !m.names(x, rows) {
 			return x
 		}
 	}
