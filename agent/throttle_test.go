@@ -113,7 +113,11 @@ func TestTheDrainFindsTheRateThatTheAPITakes(t *testing.T) { // A11, R7, the con
 }
 
 func TestAfterAnHourOf429And503TheDrainIsBackAtItsRate(t *testing.T) {
-	for _, fault := range []string{"429", "503", "429=70%", "503=90%"} {
+	faults := []string{"429", "503=90%", "429=70%", "503"}
+	if detectsRaces {
+		faults = faults[:2]
+	}
+	for _, fault := range faults {
 		t.Run(fault, func(t *testing.T) {
 			inBubble(t, "  rate: 20/s\n", "", func(s *store) {
 				s.api.SetLatency(50*time.Millisecond, 0)

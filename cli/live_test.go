@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -144,7 +145,8 @@ func start(t *testing.T, args ...string) (stdout, stderr *buffer, stop func() in
 		case status := <-ended:
 			return status
 		case <-time.After(20 * time.Second):
-			t.Errorf("%v does not end", args)
+			stacks := make([]byte, 1<<20)
+			t.Errorf("%v does not end:\n%s", args, stacks[:runtime.Stack(stacks, true)])
 			return -1
 		}
 	}
