@@ -64,9 +64,31 @@ type arrival struct {
 	rank uint64
 }
 
+// arrive gives the files of a look their ranks, before anything can keep them from being read: however long that takes,
+// and whichever of them can be read first, what arrived later stays newer.
+func (s *source) arrive(look watcher.Look) error {
+	if len(look.Files) == 0 {
+		return nil
+	}
+	held, err := s.a.box.Held()
+	for _, f := range inTime(look.Files) {
+		s.rank(f, held, look.At)
+	}
+	return err
+}
+
+// inTime are files in the order of their modification times, ties as they came.
+func inTime(files []watcher.File) []watcher.File {
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b watcher.File) int {
+		return cmp.Or(cmp.Compare(a.Modified, b.Modified), cmp.Compare(a.Seq, b.Seq))
+	})
+	return files
+}
+
 // rank returns the rank of an export that is read now, perhaps once more, where others are held.
 func (s *source) rank(f watcher.File, held []outbox.Held, now time.Time) uint64 {
-	if a, ok := s.ranks[f.Name]; ok && a.stat == f.Stat {
+	if a, ok := s.ranks[f.Name]; ok && a.stat.SameBytes(f.Stat) {
 		return a.rank
 	}
 	arrived := f.Arrived
@@ -199,6 +221,9 @@ func (s *source) setFull(why string) {
 // take takes in what a look found, together. It reports whether nothing is left to come back to. A full disk is not an
 // error: the exports are tried again.
 func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err error) {
+	if err := s.arrive(look); err != nil {
+		return false, s.putOff(err, look.Files)
+	}
 	released, err := s.hasReleased()
 	if err != nil {
 		return false, s.putOff(err, look.Files)
@@ -317,13 +342,10 @@ const day = 24 * time.Hour
 // start that is the newest of each family and those of the last 24 hours; the others are noted as seen. What is held, by an
 // outbox before this one, is not the newest: it says nothing of what was wanted.
 func (s *source) fresh(look watcher.Look) ([]watcher.File, error) {
-	files := slices.Clone(look.Files)
+	files := inTime(look.Files)
 	if len(files) == 0 {
 		return nil, nil
 	}
-	slices.SortStableFunc(files, func(a, b watcher.File) int {
-		return cmp.Or(cmp.Compare(a.Modified, b.Modified), cmp.Compare(a.Seq, b.Seq))
-	})
 	_, err := s.a.box.Source(s.conf.Name)
 	if s.first = errors.Is(err, outbox.ErrUnknown); !s.first {
 		return files, err

@@ -214,14 +214,19 @@ func (t *taking) tellSuperseded(exports []outbox.Export) error {
 		if h.Source != t.s.conf.Name || h.Released || slices.ContainsFunc(held, func(o outbox.Held) bool { return o.ID == h.ID }) {
 			continue
 		}
-		by := "" // else a person has discarded it
+		var by outbox.Export // none: a person has discarded it
 		for _, e := range exports {
-			if e.ID != 0 && e.Family == h.Family {
-				by = e.Name
+			if e.ID != 0 && e.Family == h.Family && e.Rank >= by.Rank {
+				by = e
 			}
 		}
-		if by != "" {
-			t.s.a.log.Info("a held export is superseded by a newer one", "source", h.Source, "export", h.Name, "id", h.HeldID(), "by", by)
+		log := t.s.a.log.With("source", h.Source, "export", h.Name, "id", h.HeldID(), "by", by.Name)
+		switch {
+		case by.ID == 0:
+		case by.Held:
+			log.Info("a newer export of its kind is held in place of this one")
+		default:
+			log.Info("a held export is superseded by a newer one")
 		}
 	}
 	return nil

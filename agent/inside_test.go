@@ -13,6 +13,7 @@ import (
 	"tillpost/config"
 	"tillpost/inventory"
 	"tillpost/outbox"
+	"tillpost/watcher"
 )
 
 // newTestDrain is a drain without goroutines: what it decides is looked at.
@@ -142,5 +143,33 @@ func TestADenialCountsAsTheKeysOwnOnlyWhereALaterRequestPassed(t *testing.T) { /
 		if r.Outcome != x.want {
 			t.Errorf("%s: got %v, want %v", name, r.Outcome, x.want)
 		}
+	}
+}
+
+// TestAnExportKeepsTheRankThatItHadWhenItArrived: it waits for room on the disk, or for the right to read it, and what came
+// later is read before it.
+func TestAnExportKeepsTheRankThatItHadWhenItArrived(t *testing.T) { // promise 8, I6
+	t.Parallel()
+	box, err := outbox.Open(t.TempDir(), outbox.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	s := &source{a: &Agent{box: box}, ranks: map[string]arrival{}}
+	now := time.Now()
+	file := func(name string, at time.Time) watcher.File {
+		return watcher.File{Name: name, Stat: watcher.Stat{Size: 9, Modified: at.UnixNano(), Changed: at.UnixNano(), Index: 7}, Arrived: at}
+	}
+	older, newer := file("2.csv", now), file("3.csv", now.Add(9*time.Second))
+	for _, look := range []watcher.Look{{Files: []watcher.File{older}, At: now}, {Files: []watcher.File{newer}, At: newer.Arrived}} {
+		if err := s.arrive(look); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := now.Add(time.Minute)
+	last := s.rank(newer, nil, late)
+	older.Changed++ // somebody was given the right to read it
+	if first := s.rank(older, nil, late); first >= last {
+		t.Errorf("got %d for what arrived first and %d for what came after it", first, last)
 	}
 }

@@ -124,7 +124,7 @@ func (u *checkup) folderOfAgent(s config.Source, f folder, told *agent.SourceSta
 	case told.State != "ok" && told.State != "starting":
 		do := folderToDo(f.err)
 		if f.err == nil {
-			do = "look at the agent's log; where a right is missing, give the agent's account those that " + u.account + " has"
+			do = sourceHint(u.conf, *told)
 		}
 		return failure(do, "%s: the running agent says: %s", s.Folder, strings.TrimSuffix(told.State+": "+told.Problem, ": "))
 	case f.err != nil:

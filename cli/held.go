@@ -17,7 +17,8 @@ func (con *console) heldCommand() *cobra.Command {
 		Use:   "held",
 		Short: "exports that a guard stopped: look at them, let them through or forget them",
 		Long: "A guard holds an export that would empty or change too much of a store (`guard` in the config). Nothing of it is taken;\n" +
-			"its bytes are kept. The next good export of its kind that names at least half its products supersedes it.",
+			"its bytes are kept. The next good export of its kind that names at least half its products supersedes it;\n" +
+			"a newer one that is held too is held in its place.",
 		Example: "  tillpost held list\n  tillpost held release 17",
 	}
 	list := &cobra.Command{

@@ -220,7 +220,7 @@ func sourceHint(c *config.Config, src agent.SourceStatus) string {
 	case src.State == "problem" && strings.HasPrefix(src.Problem, "it contradicts the source "):
 		return "two sources say different things of one product, and the newest counts: let one of them name it, or both write what is true"
 	case src.State == "problem":
-		return "the log names what it is about, and says why; another program may have it open, or this account may not do it"
+		return "the log names what it is about, and says why; another program may have it open, or the agent's account may not do it"
 	case src.LastExport == nil || src.LastExport.Refused == "" && src.LastExport.Rejects == 0:
 		return ""
 	}

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,5 +85,50 @@ func TestWhatIsArchivedIsReadAgainAfterTheDamage(t *testing.T) { // promise 11
 	}
 	if entries, _ := os.ReadDir(s.data("archive/main")); len(entries) != 2 {
 		t.Errorf("the archive holds %v, want what it held", entries)
+	}
+}
+
+func TestAPauseOutlivesTheFile(t *testing.T) { // promise 11: whatever becomes of it
+	t.Parallel()
+	for name, harm := range map[string]func(s *store) error{
+		"deleted":            func(s *store) error { return os.Remove(s.data("outbox.db")) },
+		"emptied":            func(s *store) error { return os.Truncate(s.data("outbox.db"), 0) },
+		"its folder removed": func(s *store) error { return os.RemoveAll(filepath.Join(s.dir, "data")) },
+	} {
+		for _, running := range []bool{true, false} {
+			if !running && name == "its folder removed" {
+				continue // nobody knows of the pause then
+			}
+			t.Run(fmt.Sprintf("%s, running %v", name, running), func(t *testing.T) {
+				t.Parallel()
+				s := newTills(t, 40).again(t)
+				if out, errs, code := s.run("pause"); code != 0 {
+					t.Fatalf("pause: got %d, %q, %q", code, out, errs)
+				}
+				if !running {
+					s.mark()
+					if err := harm(s); err != nil {
+						t.Fatal(err)
+					}
+				}
+				_, log, stop := start(t, "run", "--config", s.config)
+				eventually(t, "it is paused", func() bool { st, ok := s.status(); return ok && st.State == "paused" })
+				if running {
+					if err := harm(s); err != nil {
+						t.Fatal(err)
+					}
+				}
+				eventually(t, "the new outbox waits", func() bool {
+					st, ok := s.status()
+					return ok && st.State == "paused" && st.Pending == 40 && st.Rebuilt != nil
+				})
+				if n := s.api.Counters().Requests; n > 0 {
+					t.Errorf("%d requests left in spite of the pause", n)
+				}
+				if code := stop(); code != statusDone {
+					t.Errorf("run: got %d; its log:\n%s", code, log)
+				}
+			})
+		}
 	}
 }

@@ -5,6 +5,7 @@
 //	<dir>/outbox.db        everything below
 //	<dir>/outbox.db.compact a smaller copy, until it takes that name (compact.go)
 //	<dir>/outbox.mark      how often agents have opened the outbox, as the state knows too (identity.go)
+//	<dir>/outbox.paused    lies there while sending is paused by command (pause.go)
 //	<dir>/outbox.open      lies there while the outbox is in use; one that is found at an opening was left by a stop that was none
 //	<dir>/outbox.db.damaged-<UTC time>  what was set aside (rebuild.go), the newest three
 //	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied

@@ -123,14 +123,6 @@ func (o *Outbox) oldest(leased [][]byte) (oldest uint64, err error) {
 
 func first(k, _ []byte) []byte { return k }
 
-// Pause stops the drain, or lets it go on, over restarts. The outbox only keeps the word: the agent obeys it.
-func (o *Outbox) Pause(paused bool) error {
-	return o.update(func(t *txn) error {
-		t.state.Paused = paused
-		return nil
-	})
-}
-
 // Known is what the outbox knows of one key.
 type Known struct {
 	Key       inventory.Key

@@ -275,6 +275,7 @@ func begin(tx *bbolt.Tx, dir string, first state, goOn bool) error {
 	if goOn && getJSON(meta, keyState, &had) == nil {
 		first = had
 	}
+	first.Paused = first.Paused || wasPaused(dir)
 	if err := adoptHeld(tx, dir, &first); err != nil {
 		return err
 	}

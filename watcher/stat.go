@@ -19,9 +19,9 @@ type Stat struct {
 	Index    uint64 // inode; Windows' file index
 }
 
-// sameBytes reports whether two versions differ in their metadata at the most: a file that was renamed and got its name
+// SameBytes reports whether two versions differ in their metadata at the most: a file that was renamed and got its name
 // back is still what it was.
-func (s Stat) sameBytes(o Stat) bool {
+func (s Stat) SameBytes(o Stat) bool {
 	s.Changed, o.Changed = 0, 0
 	return s == o
 }

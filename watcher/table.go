@@ -223,7 +223,7 @@ func (t *table) apply(asks []ask, now time.Time) {
 			continue
 		case a.kind == askGiven:
 			r.stat, r.phase, r.due = a.stat, given, since+recheckAfter
-		case !r.stat.sameBytes(a.stat):
+		case !r.stat.SameBytes(a.stat):
 			continue
 		case a.kind == askAgain:
 			r.phase, r.due = again, r.arrived.Sub(t.base)+t.settleLast
