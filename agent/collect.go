@@ -71,10 +71,14 @@ func (s *source) arrive(look watcher.Look) error {
 		return nil
 	}
 	held, err := s.a.box.Held()
+	_, serr := s.a.box.Source(s.conf.Name)
+	if s.first = errors.Is(serr, outbox.ErrUnknown); s.first {
+		serr = nil
+	}
 	for _, f := range inTime(look.Files) {
 		s.rank(f, held, look.At)
 	}
-	return err
+	return errors.Join(err, serr)
 }
 
 // inTime are files in the order of their modification times, ties as they came.
@@ -346,9 +350,8 @@ func (s *source) fresh(look watcher.Look) ([]watcher.File, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
-	_, err := s.a.box.Source(s.conf.Name)
-	if s.first = errors.Is(err, outbox.ErrUnknown); !s.first {
-		return files, err
+	if !s.first {
+		return files, nil
 	}
 	held, err := s.a.box.Held()
 	if err != nil {
