@@ -18,9 +18,9 @@ func TestMain(m *testing.M) {
 		}
 	}
 	flag.Parse()
-	usual := map[string]string{"rapid.checks": modelChecks, "rapid.steps": "20", "rapid.nofailfile": "true"}
-	flag.Visit(func(f *flag.Flag) { delete(usual, f.Name) })
-	for name, value := range usual {
+	flags := map[string]string{"rapid.checks": usual.checks, "rapid.steps": "20", "rapid.nofailfile": "true"}
+	flag.Visit(func(f *flag.Flag) { delete(flags, f.Name) })
+	for name, value := range flags {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}

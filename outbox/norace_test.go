@@ -2,8 +2,8 @@
 
 package outbox_test
 
-// modelChecks is how many sequences each half of the model test runs.
-const modelChecks = "1000"
-
-// usualCuts is how many power cuts each test of them tries.
-const usualCuts = 1000
+// usual is how often the tests that draw something try: sequences of each half of the model, and power cuts of each test.
+var usual = struct {
+	checks string
+	cuts   int
+}{checks: "1000", cuts: 1000}

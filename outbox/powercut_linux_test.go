@@ -19,7 +19,7 @@ import (
 	"tillpost/outbox"
 )
 
-var powerCuts = flag.Int("powercuts", usualCuts, "how many power cuts the outbox is to survive in each test of them")
+var powerCuts = flag.Int("powercuts", usual.cuts, "how many power cuts the outbox is to survive in each test of them")
 
 // survives opens what a power cut has left in dir, and tells what is lost of what the writer has said.
 func survives(dir, said string) error {

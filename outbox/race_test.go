@@ -2,8 +2,9 @@
 
 package outbox_test
 
-// modelChecks is how many sequences each half of the model test runs: the race detector makes them slow.
-const modelChecks = "60"
-
-// usualCuts is how many power cuts each test of them tries.
-const usualCuts = 200
+// usual is how often the tests that draw something try: sequences of each half of the model, and power cuts of each test.
+// The race detector makes them slow.
+var usual = struct {
+	checks string
+	cuts   int
+}{checks: "60", cuts: 200}
