@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -232,5 +231,3 @@ func (c code) in(r *outbox.Reject) bool {
 		return strings.EqualFold(field, c.exact) || c.digits != "" && newCode(field).digits == c.digits
 	})
 }
-
-func (c code) String() string { return fmt.Sprintf("%q", c.exact) }
