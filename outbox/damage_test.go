@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -165,12 +166,40 @@ func TestADamagedFileIsToldAndCanBeSetAside(t *testing.T) { // B4
 
 func TestAnUnfinishedFirstCreationIsBegunAnew(t *testing.T) { // B6
 	t.Parallel()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "outbox.db.tmp"), bytes.Repeat([]byte{7}, 1<<15), 0o600); err != nil {
+	begun := filepath.Join(t.TempDir(), "begun.db") // what bbolt writes at once when it makes a file: two heads, two pages
+	db, err := bbolt.Open(begun, 0o600, nil)
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	box := outboxtest.Open(t, dir, outbox.Options{})
-	outboxtest.Take(t, box, reading("a"), noon, row("1", 5))
+	whole, err := os.ReadFile(begun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := len(whole) / 4
+	for name, left := range map[string][]byte{
+		"junk":            bytes.Repeat([]byte{7}, 1<<15),
+		"nothing":         {},
+		"whole":           whole,
+		"heads only":      whole[:2*page],
+		"one head":        slices.Concat(whole[:page], make([]byte, 3*page)),
+		"no list of free": slices.Concat(whole[:2*page], make([]byte, page), whole[3*page:]),
+		"no root":         slices.Concat(whole[:3*page], make([]byte, page)),
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "outbox.db.tmp"), left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		box, err := outbox.Open(dir, outbox.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		outboxtest.Take(t, box, reading("a"), noon, row("1", 5))
+		outboxtest.Close(t, box)
+	}
 }
 
 // interrupted leaves an accepted look of n rows that is not applied.

@@ -291,6 +291,9 @@ func (l *lacks) lack(check uint32, store []byte, now *view) (zero bool) {
 	switch {
 	case !t.in:
 		return false
+	case !now.known: // nothing is wanted of it that could go to 0, and where no record tells its store, nobody can say more
+		t.in = false
+		return false
 	case l.names(check, t.other):
 		if t.misses, t.prev = 0, true; before {
 			l.Shared++
@@ -310,7 +313,7 @@ func (l *lacks) lack(check uint32, store []byte, now *view) (zero bool) {
 		}
 		if t.misses++; int(t.misses) >= l.after {
 			t.in = false
-			return now.known && now.wanted > 0
+			return now.wanted > 0
 		}
 	}
 	return false

@@ -277,7 +277,7 @@ func (w *world) missing(x *modelExport) (gone []string) {
 		k := w.keys[key]
 		switch {
 		case slices.Contains(named, key):
-		case k == nil: // it was only in rows that fell
+		case k == nil || k.last() == nil: // it was only in rows that fell, or nothing is wanted of it any more
 		case k.named > t.rank: // another export has named it since
 			next.misses[key] = 0
 		case misses+1 >= w.after:

@@ -230,28 +230,33 @@ func create(dir, path string, opts Options, first state, away func() error) erro
 			return err
 		}
 	}
-	temp, fast := path+".tmp", bbolt.Options{NoSync: opts.NoSync, NoGrowSync: opts.NoSync}
-	lock, _, err := openBolt(temp, fast) // its lock also keeps a second creator out
-	if errors.Is(err, ErrDamaged) {      // a power cut during an earlier creation
-		if err = os.Remove(temp); err == nil {
-			lock, _, err = openBolt(temp, fast)
+	err := createAt(dir, path, opts, first, away)
+	if errors.Is(err, ErrDamaged) { // a power cut during an earlier creation
+		if err = os.Remove(path + ".tmp"); err == nil {
+			err = createAt(dir, path, opts, first, away)
 		}
 	}
+	return err
+}
+
+// createAt is create in folders that are there. The error wraps ErrDamaged where the temporary file is.
+func createAt(dir, path string, opts Options, first state, away func() error) error {
+	temp := path + ".tmp"
+	db, file, err := openBolt(temp, bbolt.Options{NoSync: opts.NoSync, NoGrowSync: opts.NoSync}) // its lock also keeps a second creator out
 	if err != nil {
 		return err
 	}
+	lock := &openedFile{file: file, path: temp}
 	_, err = os.Stat(path)
 	there := err == nil
 	if there && away == nil { // another process was faster
-		return lock.Close()
+		return lock.close(db)
 	}
-	err = guard(func() error {
-		return lock.Update(func(tx *bbolt.Tx) error { return begin(tx, dir, first, !there) })
-	})
+	err = lock.run(db.Update, func(tx *bbolt.Tx) error { return begin(tx, dir, first, !there) })
 	if err == nil && away != nil {
 		err = away()
 	}
-	if err := errors.Join(diskError(dir, err), lock.Close()); err != nil {
+	if err := errors.Join(diskError(dir, err), lock.close(db)); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, path); err != nil {
