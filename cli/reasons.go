@@ -14,6 +14,7 @@ import (
 // UPC`.
 var reasonWords = map[string]string{
 	export.RejectTooLong:   "too long",
+	export.RejectTwice:     "with two values for one field",
 	export.RejectQuote:     "with a quote that is missing or out of place",
 	export.RejectShort:     "with too few fields",
 	export.RejectShifted:   "with too many fields",

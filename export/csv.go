@@ -5,31 +5,6 @@ import (
 	"io"
 )
 
-// record is what a decoder yields: the seam between the formats and the pipeline.
-type record struct {
-	line         int      // where it starts, 1-based
-	lines        int      // how many lines it spans
-	fields       [][]byte // the first of its fields, as many as the decoder was asked for; valid until the next record
-	count        int      // how many fields there are
-	raw          []byte   // its bytes, without the line end; with a fault only the first line's, at most MaxRecord
-	fault        fault    // why the fields are not to be trusted
-	at           int      // the field that has the fault, 1-based
-	unterminated bool     // see Row
-}
-
-// fault is what is wrong with a record as such.
-type fault uint8
-
-const (
-	noFault       fault = iota
-	longRecord          // longer than MaxRecord
-	longField           // a field longer than MaxField
-	manyFields          // more than MaxColumns
-	openQuote           // a quoted field does not end
-	textPastQuote       // a quoted field goes on after its end
-	swallowedRow        // a quoted field has swallowed other rows
-)
-
 // maxWaste bounds what is read twice because of quotes that did not close. Past it no quoted field spans lines any
 // more, so that a file made of such quotes is still read in linear time.
 const maxWaste = 16 << 20 // bytes
@@ -103,7 +78,7 @@ func (d *csvDecoder) lineEnd(from int) (int, bool) {
 // next reads the next record. The error is io.EOF after the last one, else that of src; what src gave of a record
 // before it failed is not yielded.
 func (d *csvDecoder) next(rec *record) error {
-	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0]}
+	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma}
 	eol, ended := d.lineEnd(0)
 	if !ended {
 		if d.err != nil && d.err != io.EOF {

@@ -18,35 +18,6 @@ const (
 // delimiters are those that are tried, the likeliest first.
 var delimiters = []byte{',', ';', '\t', '|'}
 
-// open settles how an export is read, and leaves the decoder before the first row after the header.
-func (r *rules) open(src io.Reader) (*Rows, error) {
-	raw := make([]byte, headSize)
-	n, err := io.ReadFull(src, raw)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, err
-	}
-	set, text, err := openText(r.encoding, raw[:n], src, err != nil)
-	if err != nil {
-		return nil, err
-	}
-	text = &withoutTail{src: text}
-	head := make([]byte, headSize)
-	n, err = io.ReadFull(text, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, err
-	}
-	d := detector{rules: r, charset: set, head: head[:n], whole: err != nil}
-	rows, err := d.rows()
-	if err != nil {
-		return nil, err
-	}
-	rows.source = newCSV(io.MultiReader(bytes.NewReader(d.head), text), rows.comma, rows.layout.want())
-	if err := rows.source.passHeader(d.first, rows.layout.line); err != nil {
-		return nil, err
-	}
-	return rows, nil
-}
-
 // passHeader reads up to the first row: past the header, or past the lines before the first.
 func (d *csvDecoder) passHeader(first, header int) error {
 	for d.line < first || d.line <= header {
@@ -63,10 +34,12 @@ func (d *csvDecoder) passHeader(first, header int) error {
 // detector settles how an export is read, by its head.
 type detector struct {
 	*rules
+	format  string
 	charset charset
-	head    []byte // in ASCII-compatible bytes
+	head    []byte // of text, in ASCII-compatible bytes
 	whole   bool   // that head is all of the export
-	first   int    // the line where the table can begin: 2 after a line `sep=;`
+	first   int    // of text, the line where the table can begin: 2 after a line `sep=;`
+	table   *table // of other formats; nil = text
 }
 
 // row is a row of the head.
@@ -84,7 +57,7 @@ type guess struct {
 }
 
 func (d *detector) rows() (*Rows, error) {
-	if bytes.IndexByte(d.head, '\n') < 0 && bytes.Count(d.head, []byte{'\r'}) > 1 {
+	if d.table == nil && bytes.IndexByte(d.head, '\n') < 0 && bytes.Count(d.head, []byte{'\r'}) > 1 {
 		return nil, &Refused{Code: RefusedContent, Reason: "the export's lines end in CR alone, as on old Macintoshes, which is not available yet"}
 	}
 	g, err := d.guess()
@@ -98,7 +71,7 @@ func (d *detector) rows() (*Rows, error) {
 	d.sectionBefore(&rows.pipeline)
 	l := &rows.layout
 	rows.detected = Detected{
-		Format:     "csv",
+		Format:     d.format,
 		Encoding:   d.charset.name,
 		Delimiter:  delimiterName(g.comma),
 		Decimal:    rows.decimals.String(),
@@ -120,7 +93,10 @@ func (d *detector) rows() (*Rows, error) {
 }
 
 func delimiterName(comma byte) string {
-	if comma == '\t' {
+	switch comma {
+	case 0:
+		return ""
+	case '\t':
 		return "tab"
 	}
 	return string(rune(comma))
@@ -129,6 +105,13 @@ func delimiterName(comma byte) string {
 // guess finds the delimiter and the header.
 func (d *detector) guess() (guess, error) {
 	d.first = 1
+	if d.table != nil {
+		if cells := d.table.named(); cells != nil {
+			m := d.match(cells, len(cells))
+			return guess{match: m}, d.check(&m)
+		}
+		return d.guessBy([]byte{0})
+	}
 	commas := delimiters
 	if comma, ok := separatorLine(d.head); ok {
 		d.first, commas = 2, []byte{comma}
@@ -176,6 +159,14 @@ func separatorLine(head []byte) (byte, bool) {
 
 // headRecords yields the records of the head, and leaves out what the head cuts.
 func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
+	if d.table != nil {
+		for i := range d.table.kept {
+			if !yield(&d.table.kept[i]) {
+				return
+			}
+		}
+		return
+	}
 	end := io.EOF
 	if !d.whole {
 		end = io.ErrUnexpectedEOF
@@ -193,7 +184,7 @@ func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
 func (d *detector) headRows(comma byte) []row {
 	var rows []row
 	d.headRecords(comma, MaxColumns, func(rec *record) bool {
-		if rec.fault == noFault && !isBlankRecord(rec.raw, comma) {
+		if rec.fault == noFault && !rec.isBlank() {
 			rows = append(rows, d.row(rec))
 		}
 		return len(rows) < headerRows
@@ -253,11 +244,14 @@ func (d *detector) headerFound(commas []byte) (guess, error) {
 
 // unreadable says why there is no row in the head that could be looked at.
 func (d *detector) unreadable(commas []byte) *Refused {
+	if d.table != nil {
+		return &Refused{Code: RefusedEmpty, Reason: "the export has nothing but blank rows"}
+	}
 	rest, n := d.head, 0
 	for len(rest) > 0 {
 		line, after, ended := bytes.Cut(rest, []byte{'\n'})
 		rest, n = after, n+1
-		if n < d.first || isBlankRecord(line, commas[0]) && (ended || d.whole) {
+		if n < d.first || isBlankLine(line, commas[0]) && (ended || d.whole) {
 			continue
 		}
 		for _, comma := range commas {
@@ -365,7 +359,7 @@ func (d *detector) headerless(commas []byte) (guess, error) {
 		rows, width := 0, 0
 		counts := make(map[int]int)
 		d.headRecords(comma, 1, func(rec *record) bool {
-			if !isBlankRecord(rec.raw, comma) {
+			if !rec.isBlank() {
 				rows++
 				counts[rec.count]++
 			}
@@ -439,7 +433,7 @@ func (d *detector) updates(g guess) int {
 
 // pipeline is what turns the export's records into updates.
 func (d *detector) pipeline(g guess) pipeline {
-	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma}
+	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma, named: d.table != nil && d.table.isNamed()}
 	p.layout.headings = slices.Clone(g.match.headings)
 	p.decimals = decimals{convention: d.convention(&p), stated: d.decimal != 0}
 	return p
@@ -458,7 +452,7 @@ func (d *detector) convention(p *pipeline) convention {
 	column := p.layout.column[Quantity]
 	d.headRecords(p.comma, column+1, func(rec *record) bool {
 		if rec.line > p.layout.line && rec.fault == noFault && column < len(rec.fields) && rec.count <= p.layout.width {
-			if _, plain := plainNumber(rec.fields[column]); !plain {
+			if _, plain := plainNumber(rec.fields[column]); !plain && !rec.isExact(column) {
 				field, _ := d.charset.append(nil, rec.fields[column])
 				switch evidence(field) {
 				case 1:
@@ -466,7 +460,7 @@ func (d *detector) convention(p *pipeline) convention {
 				case -1:
 					commas++
 				default:
-					if isWords(rec.raw, p.comma) && p.heads(rec) { // what follows is another table's
+					if rec.isWords() && p.heads(rec) { // what follows is another table's
 						return false
 					}
 				}

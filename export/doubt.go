@@ -51,11 +51,11 @@ func (d *detector) secondHeader(p *pipeline) (refused *Refused) {
 		return nil
 	}
 	d.sample(p, func(rec *record) {
-		if !first || isBlankRecord(rec.raw, p.comma) {
+		if !first || rec.isBlank() {
 			return
 		}
 		first = false
-		fields := p.strings(recordFields(rec, p.comma))
+		fields := p.strings(rec.all())
 		word := func(column int) string {
 			if column >= len(fields) || !strings.ContainsFunc(fields[column], unicode.IsLetter) {
 				return ""
@@ -130,7 +130,7 @@ func (d *detector) severalStores(p *pipeline) *Refused {
 			if _, res := trial.evaluate(rec); res != isUpdate || one != "" {
 				return
 			}
-			fields := recordFields(rec, p.comma)
+			fields := rec.all()
 			if column >= len(fields) || len(clean(fields[column])) == 0 {
 				return
 			}

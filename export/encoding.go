@@ -63,9 +63,6 @@ func openText(stated string, head []byte, rest io.Reader, whole bool) (charset, 
 		}
 	}
 	head = head[mark:]
-	if err := refuseContent(head, name); err != nil {
-		return charset{}, nil, err
-	}
 	// The zeros that may follow the text, but for one that may be the half of UTF-16's last character.
 	text := head[:min(len(head), (len(bytes.TrimRight(head, "\x00"))+1)&^1)]
 	if mark == 0 && (name == "auto" || name == "utf-16") {
@@ -143,81 +140,6 @@ func guessUTF16(head []byte) string {
 		return "utf-16be"
 	}
 	return ""
-}
-
-// asCSV is what a person can do about a file that is a table, but in a format that is not available yet.
-const asCSV = "; that is not available yet: let the POS export CSV, or save it as CSV in a spreadsheet, with its codes formatted as text"
-
-// contents are files that people export by mistake, by their first bytes, in lower case.
-var contents = []struct{ start, what string }{
-	{"pk\x05\x06", "an empty zip file, not text"},
-	{"pk\x03\x04", "a zip file, not text; that is not available yet: unpack it, and let the POS export files that are not packed"},
-	{"\x1f\x8b", "a gzip file, not text; that is not available yet: unpack it, and let the POS export files that are not packed"},
-	{"\xd0\xcf\x11\xe0", "an old Excel workbook (xls), not text" + asCSV},
-	{"%pdf-", "a PDF document, not a table; let the POS export CSV"},
-	{"{\\rtf", "an RTF document, not a table; let the POS export CSV"},
-	{"\xff\xd8\xff", "a picture, not text"},
-	{"\x89png", "a picture, not text"},
-	{"gif8", "a picture, not text"},
-	{"sqlite format 3\x00", "a database, not text"},
-	{"!hdr", "a QuickBooks IIF file, which has several tables in one; let it export CSV"},
-	{"!invitem", "a QuickBooks IIF file, which has several tables in one; let it export CSV"},
-	{"<!doctype html", "a web page, not an export; the POS or a proxy may have answered with an error or a login page"},
-	{"<html", "a web page, not an export; the POS or a proxy may have answered with an error or a login page"},
-	{"<table", "an HTML table, not text" + asCSV},
-	{"<", "XML; that is not available yet: let the POS export CSV"},
-	{"{\"", "JSON; that is not available yet: let the POS export CSV"},
-	{"[{", "JSON; that is not available yet: let the POS export CSV"},
-	{"[[", "JSON; that is not available yet: let the POS export CSV"},
-}
-
-// refuseContent knows what is another format.
-func refuseContent(head []byte, encoding string) error {
-	start := bytes.TrimLeft(head[:min(len(head), 1024)], " \t\r\n")
-	if len(start) == 0 && len(head) <= 1024 {
-		return &Refused{Code: RefusedEmpty, Reason: "the export is empty"}
-	}
-	if encoding == "utf-16le" || encoding == "utf-16be" {
-		start = bytes.ReplaceAll(start, []byte{0}, nil)
-	}
-	start = lowerASCII(start)
-	if len(start) > 0 && (start[0] == '{' || start[0] == '[') { // JSON may have blanks between these
-		start = append(start[:1:1], bytes.TrimLeft(start[1:], " \t\r\n")...)
-	}
-	for _, c := range contents {
-		if !bytes.HasPrefix(start, []byte(c.start)) || c.start == "<" && !isTag(start) {
-			continue
-		}
-		switch {
-		case c.start == "pk\x03\x04" && isWorkbook(head):
-			c.what = "an Excel workbook (xlsx), not text" + asCSV
-		case c.start == "<html" && bytes.Contains(start, []byte(":office:")):
-			c.what = "an HTML table that passes for an Excel workbook, not text" + asCSV
-		}
-		return &Refused{Code: RefusedContent, Reason: "the export is " + c.what}
-	}
-	return nil
-}
-
-func lowerASCII(text []byte) []byte {
-	lower := bytes.Clone(text)
-	for i, c := range lower {
-		if c >= 'A' && c <= 'Z' {
-			lower[i] = c | 0x20
-		}
-	}
-	return lower
-}
-
-// isTag says that a text begins as XML does: with a declaration, a comment, or an element that is closed again.
-func isTag(text []byte) bool {
-	return len(text) > 1 && (text[1] == '?' || text[1] == '!' ||
-		text[1] >= 'a' && text[1] <= 'z' && (bytes.Contains(text, []byte("</")) || bytes.Contains(text, []byte("/>"))))
-}
-
-// isWorkbook tells a workbook from other zip files, by the names of its first parts.
-func isWorkbook(head []byte) bool {
-	return bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")) || bytes.Contains(head, []byte("_rels/"))
 }
 
 // refuseBinary knows what is no text at all. A few zero bytes are damage to their rows only, and those after the text,

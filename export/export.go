@@ -75,6 +75,7 @@ type Reject struct {
 // The classes of rejects. They are stable: counts are kept by them.
 const (
 	RejectTooLong   = "too_long"   // the record, or a field of it, is longer than the bounds
+	RejectTwice     = "twice"      // a field of the record is there twice, with two values
 	RejectQuote     = "quote"      // a quoted field does not end, or goes on after its end
 	RejectShort     = "short"      // the row ends before a column that it needs
 	RejectShifted   = "shifted"    // the row has more fields than there are columns
@@ -190,7 +191,8 @@ type Rows struct {
 	Whole bool
 
 	pipeline
-	source   *csvDecoder
+	source   decoder
+	csv      *csvDecoder // that is source, where it is CSV
 	detected Detected
 	summary  Summary
 }
@@ -219,8 +221,8 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 				}
 				return
 			}
-			if rec.lines > 1 && rec.fault == noFault && rows.swallowed(rec) {
-				rows.source.rewind(rec)
+			if rows.csv != nil && rec.lines > 1 && rec.fault == noFault && rows.swallowed(rec) {
+				rows.csv.rewind(rec)
 			}
 			figure, result := rows.evaluate(rec)
 			switch {

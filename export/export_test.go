@@ -94,7 +94,7 @@ func ndjson(t testing.TB, lines []line) string {
 
 func TestExportsOfTheTestdataAreReadAsWrittenDown(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/*/in.csv")
+	cases, err := filepath.Glob("testdata/*/in.*")
 	if err != nil || len(cases) == 0 {
 		t.Fatalf("got %d cases, %v", len(cases), err)
 	}

@@ -48,15 +48,24 @@ func (f *Field) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Column is where a field stands: under a heading, or at a number. Exactly one of them is set.
+// Column is where a field stands: under a heading, at a number, or, in fixed width, in a range of characters. Exactly one
+// of them is set.
 type Column struct {
-	Heading string // in any case; compared as headings are, see fold
-	Number  int    // 1-based
+	// Heading is in any case, and compared as headings are, see fold. In XML and JSON it is a path, such as `stock/quantity`
+	// or `item/@upc`, or the last step of one. `In stock [{store}]` is a column for each store, `{size}` one for each size;
+	// only the quantity can have those.
+	Heading string
+
+	Number   int // 1-based
+	From, To int // characters, 1-based, inclusive
 }
 
 func (c Column) String() string {
-	if c.Heading != "" {
+	switch {
+	case c.Heading != "":
 		return fmt.Sprintf("%q", c.Heading)
+	case c.From > 0:
+		return fmt.Sprintf("[%d, %d]", c.From, c.To)
 	}
 	return fmt.Sprintf("%d", c.Number)
 }
@@ -70,7 +79,7 @@ const (
 // Options say how the exports of one source are read. They are the config's keys of the same names, in the config's
 // words; the zero value is the config's default.
 type Options struct {
-	Format    string // auto or csv
+	Format    string // auto, csv, fixed, xlsx, xml, json or ndjson
 	Encoding  string // auto, utf-8, utf-16, utf-16le, utf-16be, windows-1252, cp437 or cp850; a byte order mark overrules it
 	Delimiter string // auto, one character, or tab
 
@@ -79,6 +88,9 @@ type Options struct {
 	// reject: `1.234`, `1,234`, `12.000`. Only between commas, and where no other cell speaks against it, `1,234` is
 	// 1234 and `12.000` is 12.
 	Decimal string
+
+	Sheet string // of a workbook; empty = the first that has a header
+	Row   string // XML: the element that is a row; JSON: the path of the array of rows; empty = found
 
 	Header int // HeaderAuto, HeaderNone or the line where it starts, 1-based
 
@@ -90,6 +102,8 @@ type Options struct {
 	UPC               string  // checked or as_is
 	CheckDigitMissing bool    // the POS leaves the UPC's check digit out
 	SKUNeeds          []Field // of size and width; nil = both, empty = none
+
+	SplitSize bool // "10.5 D" in the size is size 10.5, width D
 
 	RejectNegative  bool
 	RejectFractions bool
@@ -110,10 +124,13 @@ const (
 
 // rules are options that were checked, in the form that a row needs.
 type rules struct {
+	format    string // "" = auto
 	encoding  string
 	delimiter byte // 0 = auto
 	decimal   byte // 0 = auto
 	header    int
+	sheet     string
+	row       string
 	columns   map[Field]Column
 	given     [fieldCount]bool   // that there is a default
 	defaults  [fieldCount][]byte // and what it is
@@ -123,6 +140,7 @@ type rules struct {
 	upcAsIs           bool
 	checkDigitMissing bool
 	skuNeeds          [fieldCount]bool
+	splitSize         bool
 	rejectNegative    bool
 	rejectFractions   bool
 	addUp             bool
@@ -149,6 +167,9 @@ func compile(o Options) (rules, error) {
 		rejectNegative:    o.RejectNegative,
 		rejectFractions:   o.RejectFractions,
 		addUp:             o.AddUp,
+		sheet:             o.Sheet,
+		row:               o.Row,
+		splitSize:         o.SplitSize,
 	}
 	errs := []error{r.setWords(o), r.setColumns(o.Columns), r.setDefaults(o.Defaults), r.setStores(o.Stores)}
 	needs := o.SKUNeeds
@@ -183,7 +204,9 @@ func (r *rules) setWords(o Options) error {
 		}
 		return i
 	}
-	word("format", o.Format, "auto", "csv")
+	if word("format", o.Format, append([]string{"auto"}, formatNames...)...) > 0 {
+		r.format = o.Format
+	}
 	if i := word("encoding", o.Encoding, encodingNames...); i >= 0 {
 		r.encoding = encodingNames[i]
 	}
@@ -210,19 +233,51 @@ func (r *rules) setWords(o Options) error {
 
 func (r *rules) setColumns(columns map[Field]Column) error {
 	var errs []error
+	ranges := 0
 	for f, c := range columns {
+		if c.From != 0 || c.To != 0 {
+			ranges++
+		}
 		switch {
 		case f >= fieldCount:
 			errs = append(errs, fmt.Errorf("columns: there is no %s", f))
-		case c.Heading != "" && c.Number != 0 || c.Heading == "" && (c.Number < 1 || c.Number > MaxColumns):
-			errs = append(errs, fmt.Errorf("columns: %s is neither a heading nor a number from 1 to %d", f, MaxColumns))
+		case c.ways() != 1:
+			errs = append(errs, fmt.Errorf("columns: %s is neither a heading, nor a number, nor a range of characters", f))
+		case c.Number < 0 || c.Number > MaxColumns:
+			errs = append(errs, fmt.Errorf("columns: %s is %d, which is not a number from 1 to %d", f, c.Number, MaxColumns))
+		case c.From < 0 || c.To < c.From || c.To > MaxField || c.To > 0 && c.From == 0:
+			errs = append(errs, fmt.Errorf("columns: %s is %s, but a range goes from one character, 1 or more, to the same or a later one", f, c))
 		case c.Heading != "" && strings.TrimSpace(c.Heading) == "":
 			errs = append(errs, fmt.Errorf("columns: %s is a blank heading", f))
 		default:
 			r.columns[f] = c
 		}
 	}
+	if ranges > 0 && ranges < len(columns) {
+		errs = append(errs, errors.New("columns: where one is a range of characters, all must be"))
+	}
+	if ranges == 0 && r.format == "fixed" {
+		errs = append(errs, errors.New("format: fixed needs columns with ranges of characters, such as `columns: {upc: [1, 12], quantity: [40, 45]}`"))
+	}
 	return errors.Join(errs...)
+}
+
+// ways is how many of a column's ways to say where it is are used.
+func (c Column) ways() (n int) {
+	for _, used := range []bool{c.Heading != "", c.Number != 0, c.From != 0 || c.To != 0} {
+		if used {
+			n++
+		}
+	}
+	return n
+}
+
+// ranges says that the config gives the columns as ranges of characters.
+func (r *rules) ranges() bool {
+	for _, c := range r.columns {
+		return c.From > 0
+	}
+	return false
 }
 
 // checkNumbered: without a header, every column that is needed has a number.

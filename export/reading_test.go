@@ -229,7 +229,7 @@ func TestARejectKeepsItsFieldsWithinBounds(t *testing.T) {
 func TestWrongOptionsAreNamedAllAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := export.New(export.Options{
-		Format: "xlsx", Encoding: "ebcdic", Delimiter: "ab", Decimal: "'", Header: -2, IdentifyBy: "name", UPC: "any",
+		Format: "excel", Encoding: "ebcdic", Delimiter: "ab", Decimal: "'", Header: -2, IdentifyBy: "name", UPC: "any",
 		Columns:  map[export.Field]export.Column{export.UPC: {}, export.Size: {Number: 20_000}},
 		Defaults: map[export.Field]string{export.UPC: "1", export.Size: "a\nb"},
 		Stores:   map[string]string{"Main": "", " ": "3"},

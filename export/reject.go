@@ -1,9 +1,7 @@
 package export
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -27,6 +25,8 @@ func faultCode(f fault) string {
 	switch f {
 	case longRecord, longField, manyFields:
 		return RejectTooLong
+	case twoValues:
+		return RejectTwice
 	default:
 		return RejectQuote
 	}
@@ -49,6 +49,8 @@ func (p *pipeline) faultText(rec *record) string {
 		return fmt.Sprintf("%s: the quote at its beginning is not closed within %d bytes and %d lines", field, MaxField, MaxRecordLines)
 	case textPastQuote:
 		return fmt.Sprintf("%s: text follows its closing quote; a quote within a field must be doubled", field)
+	case twoValues:
+		return fmt.Sprintf("%s: it is there twice in the record, with two values", field)
 	default:
 		return "a quoted field in it takes in the rows after it; a quote is missing"
 	}
@@ -56,7 +58,7 @@ func (p *pipeline) faultText(rec *record) string {
 
 // kept are a record's fields as a reject keeps them.
 func (p *pipeline) kept(rec *record) []string {
-	fields := recordFields(rec, p.comma)
+	fields := rec.all()
 	left := maxKept
 	for i, f := range fields {
 		if left -= len(f) + 1; left < 0 {
@@ -76,18 +78,4 @@ func (p *pipeline) strings(fields [][]byte) []string {
 		texts[i] = strings.ToValidUTF8(string(text), "\ufffd")
 	}
 	return texts
-}
-
-// recordFields are all the fields of a record; of one with a fault, the parts between the delimiters of its first line.
-func recordFields(rec *record, comma byte) [][]byte {
-	if rec.fault == noFault {
-		if rec.count == len(rec.fields) {
-			return append([][]byte(nil), rec.fields...)
-		}
-		all := record{fields: make([][]byte, 0, rec.count)}
-		if csvOf(rec.raw, io.EOF, comma, MaxColumns).next(&all) == nil && all.fault == noFault {
-			return all.fields
-		}
-	}
-	return bytes.SplitN(rec.raw, []byte{comma}, MaxColumns)
 }

@@ -25,7 +25,8 @@ type pipeline struct {
 	layout   layout
 	charset  charset
 	decimals decimals
-	comma    byte // of CSV, for what a record without trusted fields is shown as
+	comma    byte // of CSV
+	named    bool // the format names the columns: a heading that comes again is a value
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
 
@@ -81,7 +82,7 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 
 // names reports whether a record that is no update names a product all the same, and makes its key.
 func (p *pipeline) names(rec *record) bool {
-	if p.table > 0 || rec.fault != noFault || isBlankRecord(rec.raw, p.comma) {
+	if p.table > 0 || rec.fault != noFault || rec.isBlank() {
 		return false
 	}
 	reject := p.reject
@@ -378,7 +379,7 @@ func (p *pipeline) badCode(rec *record, column int, cell []byte, fault codeFault
 
 // short rejects a row that ends before a column, unless it is a blank row.
 func (p *pipeline) short(rec *record, f Field) result {
-	if isBlankRecord(rec.raw, p.comma) {
+	if rec.isBlank() {
 		return isSkipped
 	}
 	column := p.layout.column[f]
@@ -393,19 +394,9 @@ func ordinal(n int) string {
 	return fmt.Sprint(n, suffix)
 }
 
-// isBlankRecord says that a record has nothing in it but blanks, quotes and delimiters, or the end-of-file mark of DOS.
-func isBlankRecord(raw []byte, comma byte) bool {
-	for _, c := range raw {
-		if c != ' ' && c != '\t' && c != '\r' && c != '\n' && c != '"' && c != comma && c != 0x1a {
-			return false
-		}
-	}
-	return true
-}
-
 // overflows says that there is something in the fields after the last column.
 func (p *pipeline) overflows(rec *record) bool {
-	for _, field := range recordFields(rec, p.comma)[p.layout.width:] {
+	for _, field := range rec.all()[p.layout.width:] {
 		if len(clean(field)) > 0 {
 			return true
 		}

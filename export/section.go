@@ -12,11 +12,11 @@ import (
 
 // findSection notes that a record is such a line: a word for a store, what it is called, and nothing else.
 func (p *pipeline) findSection(rec *record) {
-	if rec.fault != noFault || !isShortLine(rec.raw, p.comma) {
+	if rec.fault != noFault || !rec.isShort() {
 		return
 	}
 	var cells []string
-	for _, text := range p.strings(recordFields(rec, p.comma)) {
+	for _, text := range p.strings(rec.all()) {
 		if text = string(clean([]byte(text))); text != "" {
 			cells = append(cells, text)
 		}
@@ -28,25 +28,6 @@ func (p *pipeline) findSection(rec *record) {
 	case p.section != name:
 		p.begun = rec.line
 	}
-}
-
-// isShortLine says, quickly, that a record begins with a letter and has one or two fields that are not blank.
-func isShortLine(raw []byte, comma byte) bool {
-	raw = bytes.TrimLeft(raw, " \"")
-	if len(raw) == 0 || raw[0]|0x20 < 'a' || raw[0]|0x20 > 'z' {
-		return false
-	}
-	fields, blank := 0, true
-	for _, c := range raw {
-		switch {
-		case c == comma:
-			blank = true
-		case blank && c > ' ' && c != '"':
-			blank = false
-			fields++
-		}
-	}
-	return fields <= 2
 }
 
 // sectionOf is the name in a line such as `Store: Main Street` or `Store #2`; "" where it is another line. What is behind

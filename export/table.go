@@ -8,37 +8,18 @@ func (p *pipeline) settle(rec *record, res result) result {
 	if p.layout.column[Store] < 0 && res != isRefused {
 		p.findSection(rec)
 	}
-	if p.table == 0 && (res == isReject || res == isSkipped && isWords(rec.raw, p.comma)) && p.heads(rec) {
+	if p.table == 0 && (res == isReject || res == isSkipped && rec.isWords()) && p.heads(rec) {
 		p.table = rec.line
 		return p.elsewhere(rec)
 	}
 	return res
 }
 
-// isWords says that no field of a record begins with a digit, and one with something else. It is quick, for many rows
-// have no quantity; a header whose quantity is blank there, and which has a heading such as `2026`, is no loss: its rows
-// have no quantity there either.
-func isWords(raw []byte, comma byte) bool {
-	begins, words := true, false
-	for _, c := range raw {
-		switch {
-		case c == comma:
-			begins = true
-		case c == ' ' || c == '"' || c == '\'' || c == '=':
-		case begins && c >= '0' && c <= '9':
-			return false
-		default:
-			begins, words = false, true
-		}
-	}
-	return words
-}
-
 // elsewhere settles a record of another table, or the header that ends it.
 func (p *pipeline) elsewhere(rec *record) result {
 	switch {
 	case rec.fault != noFault:
-	case isBlankRecord(rec.raw, p.comma):
+	case rec.isBlank():
 		return isSkipped
 	case p.isRepeat(rec):
 		p.table = 0
@@ -61,7 +42,7 @@ func (p *pipeline) heads(rec *record) bool {
 		}
 	}
 	product, quantity := false, false
-	for _, text := range p.strings(recordFields(rec, p.comma)) {
+	for _, text := range p.strings(rec.all()) {
 		h := newHeading(string(clean([]byte(text))))
 		if h.folded == "" {
 			continue
@@ -92,7 +73,7 @@ func (p *pipeline) isRepeat(rec *record) bool {
 			return false
 		}
 	}
-	return l.isRepeat(p.strings(recordFields(rec, p.comma)))
+	return l.isRepeat(p.strings(rec.all()))
 }
 
 // isRepeat says that the fields are the header's. Blank ones at the end do not count; those after the last column that
