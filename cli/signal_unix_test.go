@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -37,12 +38,15 @@ func process(t *testing.T, message string, args ...string) (_ *exec.Cmd, log *bu
 
 func TestTheFirstSignalEndsTheAgentInOrder(t *testing.T) {
 	t.Parallel()
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
-		t.Run(signal.String(), func(t *testing.T) {
+	caught := make(chan os.Signal, 1) // a process ignores what the one that starts it ignores, as under nohup
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
+	for _, stop := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
+		t.Run(stop.String(), func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, mockapi.Options{})
 			cmd, log := process(t, "msg=started", "run", "--config", s.config)
-			if err := cmd.Process.Signal(signal); err != nil {
+			if err := cmd.Process.Signal(stop); err != nil {
 				t.Fatal(err)
 			}
 			if err := cmd.Wait(); err != nil {
