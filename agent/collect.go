@@ -47,6 +47,7 @@ type source struct {
 	changing     fileTrouble // with exports that change while they are read
 	away         fileTrouble // with putting them away
 	listing      fileTrouble // with writing down rejects
+	leftOut      []string    // columns that were said to be left out
 	relist       atomic.Bool // some could not be written down, or another source has taken their name
 	begun        bool        // what an earlier life could not write down has been looked for
 	first        bool        // the look is the source's first
@@ -458,7 +459,7 @@ func (s *source) prune(ctx context.Context, now time.Time) {
 
 // readerOptions is the config's way to read an export, as package export wants it.
 func readerOptions(c config.Source) export.Options {
-	o := export.Options{Format: c.Format, Encoding: c.Encoding, Delimiter: c.Delimiter, Decimal: c.Decimal,
+	o := export.Options{Preset: c.Preset, Sheet: c.Sheet, Row: c.Row, SplitSize: c.SplitSize, Format: c.Format, Encoding: c.Encoding, Delimiter: c.Delimiter, Decimal: c.Decimal,
 		Columns: map[export.Field]export.Column{}, Defaults: map[export.Field]string{}, Stores: c.Stores,
 		IdentifyBy: c.IdentifyBy, UPC: c.UPC, CheckDigitMissing: c.UPCCheckDigit == "missing", SKUNeeds: []export.Field{},
 		RejectNegative: c.Negative == "reject", RejectFractions: c.Fractions == "reject", AddUp: c.Duplicates == "sum"}
@@ -469,7 +470,7 @@ func readerOptions(c config.Source) export.Options {
 		o.Header = c.Header.Line
 	}
 	for name, col := range c.Columns {
-		o.Columns[field(name)] = export.Column{Heading: col.Heading, Number: col.Number}
+		o.Columns[field(name)] = export.Column(col)
 	}
 	for name, text := range c.Defaults {
 		o.Defaults[field(name)] = text

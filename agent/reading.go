@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"log/slog"
+	"slices"
+
 	"tillpost/config"
 	"tillpost/export"
 	"tillpost/inventory"
@@ -16,4 +19,12 @@ type Reading struct {
 // ReadingOf is how the agent reads the exports of a source: what shows an export without taking it reads it so too.
 func ReadingOf(c config.Source) Reading {
 	return Reading{Options: readerOptions(c), Stock: stockOf(c), Duplicates: duplicatesOf(c)}
+}
+
+// tellLeftOut says once which columns of a source's exports are not read, because their stores or sizes are not known.
+func (s *source) tellLeftOut(log *slog.Logger, columns []string) {
+	if len(columns) > 0 && !slices.Equal(columns, s.leftOut) {
+		log.Warn("columns are left out: their stores or sizes are not known", "columns", s.redactAll(columns))
+	}
+	s.leftOut = columns
 }

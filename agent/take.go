@@ -454,6 +454,7 @@ func (t *taking) tell(r *reading, e outbox.Export) {
 	}
 	log.Info("export taken", "rows", e.Rows, "new", e.New, "changed", e.Changed, "to_zero", e.Zero, "missing", e.Missing, "unchanged", e.Unchanged,
 		"older", e.Older, "rejects", e.Rejects, "complete", e.Complete, "took", time.Since(t.now).Round(time.Millisecond))
+	t.s.tellLeftOut(log, r.how.LeftOut)
 	if r.held == nil {
 		t.s.dated(e, t.now)
 	}

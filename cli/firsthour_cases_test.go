@@ -47,9 +47,9 @@ var firstHour = []hourCase{
 	},
 	{
 		name:  "a key misspelt, one not available yet, and a line at the wrong depth",
-		files: map[string]string{"tillpost.yaml": "api: {url: $API}\nsources:\n  - foldr: pos\n    split_size: true\ndefaults: {store: \"3\"}\n"},
+		files: map[string]string{"tillpost.yaml": "api: {url: $API}\nsources:\n  - foldr: pos\n    expect: 24h\ndefaults: {store: \"3\"}\n"},
 		do:    []any{"run"},
-		must:  []string{"foldr: unknown key; did you mean folder?", "split_size: this value is not available yet", "did you mean sources[].defaults?"},
+		must:  []string{"foldr: unknown key; did you mean folder?", "expect: this value is not available yet", "did you mean sources[].defaults?"},
 	},
 	{
 		name:  "the example's placeholders are left in",

@@ -159,11 +159,21 @@ func (t *table) summary(s previewSum) {
 // showDetected prints how the export is read.
 func (t *table) showDetected() {
 	d := t.how
-	header := "no header"
-	if d.Header > 0 {
-		header = fmt.Sprintf("header in line %d", d.Header)
+	parts := []string{d.Format}
+	if d.Preset != "" {
+		parts = append(parts, "preset "+d.Preset)
 	}
-	t.con.printf("%s: %s, %s, delimiter %q, decimal %q, %s\n", plain(t.name), d.Format, d.Encoding, d.Delimiter, d.Decimal, header)
+	parts = append(parts, d.Encoding)
+	if d.Delimiter != "" {
+		parts = append(parts, fmt.Sprintf("delimiter %q", d.Delimiter))
+	}
+	parts = append(parts, fmt.Sprintf("decimal %q", d.Decimal))
+	if d.Header > 0 {
+		parts = append(parts, fmt.Sprintf("header in line %d", d.Header))
+	} else {
+		parts = append(parts, "no header")
+	}
+	t.con.printf("%s: %s\n", plain(t.name), strings.Join(parts, ", "))
 	var columns []string
 	for f := range export.Quantity + 1 {
 		if heading, ok := d.Columns[f]; ok {
@@ -171,14 +181,34 @@ func (t *table) showDetected() {
 		}
 	}
 	t.con.printf("  %s\n", strings.Join(columns, ", "))
-	if len(d.PassedOver) > 0 {
-		quoted := make([]string, min(len(d.PassedOver), 20))
-		for i := range quoted {
-			quoted[i] = fmt.Sprintf("%q", d.PassedOver[i])
-		}
-		t.con.printf("  passed over: %s\n", strings.Join(quoted, ", "))
+	var each []string
+	for _, e := range d.Each {
+		each = append(each, fmt.Sprintf("%q = %s", clip(e.Column, 60), clip(cmp.Or(e.Store, e.Size), 20)))
 	}
+	t.showFew("a quantity for each", each)
+	t.showFew("left out, for their stores or sizes are not known", quotedAll(d.LeftOut))
+	t.showFew("passed over", quotedAll(d.PassedOver))
 	t.con.printf("\n")
+}
+
+func quotedAll(texts []string) (quoted []string) {
+	for _, text := range texts {
+		quoted = append(quoted, fmt.Sprintf("%q", text))
+	}
+	return quoted
+}
+
+// showFew prints the first of some things, if there are any.
+func (t *table) showFew(what string, list []string) {
+	const most = 20
+	if len(list) == 0 {
+		return
+	}
+	more := ""
+	if n := len(list) - most; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	t.con.printf("  %s: %s%s\n", what, strings.Join(list[:min(most, len(list))], ", "), more)
 }
 
 func (t *table) showUpdates() {

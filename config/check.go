@@ -89,24 +89,51 @@ func (w *walker) checkLog(c *Config) {
 // checkHeader looks at the columns of exports that have no headings, and for a quantity that is read from a code.
 func (w *walker) checkHeader(path string, s *Source) {
 	named := slices.Sorted(maps.Keys(s.Columns))
+	ranges := w.checkRanges(path, s, named)
 	for _, field := range named {
-		if s.Header.None && s.Columns[field].Number == 0 {
+		if s.Header.None && !ranges && s.Columns[field].Number == 0 {
 			w.clash("must be a column's number: with `header: none` there are no headings", path+".columns."+field)
 		}
 		a, b := s.Columns[field], s.Columns["quantity"]
-		if field != "quantity" && a.Number == b.Number && strings.EqualFold(a.Heading, b.Heading) {
+		if field != "quantity" && a.Number == b.Number && a.From == b.From && a.To == b.To && strings.EqualFold(a.Heading, b.Heading) {
 			w.clash("is the column of "+field+" too", path+".columns.quantity")
 		}
 	}
-	if !s.Header.None || !w.sound(path+".columns.quantity", path+".columns.upc", path+".columns.sku", path+".columns") {
+	if s.Columns["quantity"].Heading == "{store}" && len(s.Stores) == 0 {
+		w.clash("needs `stores`: the headings of the stores' columns, each with the API's code", path+".columns.quantity")
+	}
+	if !s.Header.None && !ranges || !w.sound(path+".columns.quantity", path+".columns.upc", path+".columns.sku", path+".columns") {
 		return
 	}
 	_, quantity := s.Columns["quantity"]
 	_, upc := s.Columns["upc"]
 	_, sku := s.Columns["sku"]
-	if !quantity || !upc && !sku {
+	switch {
+	case quantity && (upc || sku):
+	case ranges:
+		w.clash("in fixed width need a range for the quantity, and for the upc or the sku", path+".columns")
+	default:
 		w.clash("none needs the columns' numbers: columns.quantity, and columns.upc or columns.sku", path+".header")
 	}
+}
+
+// checkRanges looks at columns that are ranges of characters: all of them are, and the format is one that has such.
+func (w *walker) checkRanges(path string, s *Source, named []string) (ranges bool) {
+	for _, field := range named {
+		ranges = ranges || s.Columns[field].From > 0
+	}
+	for _, field := range named {
+		if c := s.Columns[field]; ranges && c.From == 0 {
+			w.clash("must be a range of characters, such as [1, 12], like the other columns", path+".columns."+field)
+		}
+	}
+	switch {
+	case ranges && s.Format != "auto" && s.Format != "fixed":
+		w.clash("is "+s.Format+", but the columns are ranges of characters, as in fixed width", path+".format")
+	case !ranges && s.Format == "fixed" && s.Preset == "":
+		w.clash("fixed needs columns that are ranges of characters, such as `columns: {upc: [1, 12], quantity: [40, 45]}`", path+".format")
+	}
+	return ranges
 }
 
 // checkFolder keeps a source's folder and the agent's own apart.

@@ -100,7 +100,7 @@ type Source struct {
 	// What follows decides how an export is read; ReadingDigest covers it.
 
 	Preset        string // "" = none
-	Format        string // auto, csv
+	Format        string // auto, csv, fixed, xlsx, xml, json, ndjson
 	Encoding      string // auto, utf-8, utf-16, utf-16le, utf-16be, windows-1252, cp437, cp850
 	Delimiter     string // auto, or the character itself
 	Decimal       string // auto, or the character itself
@@ -137,9 +137,9 @@ type Header struct {
 
 // Column is where an export holds a field: by exactly one of heading, number, or a range in fixed width.
 type Column struct {
-	Heading  string // in any case
+	Heading  string // in any case; in XML and JSON a path; with {store} or {size} a column for each
 	Number   int    // 1-based
-	From, To int    // 1-based, inclusive; reserved for fixed width
+	From, To int    // characters of a line in fixed width, 1-based, inclusive
 }
 
 // Guard is when an export is held: where more than a share of the keys known would change so, Min of them at least.

@@ -57,13 +57,16 @@ func Keys() []KeyDoc {
 }
 
 const (
-	durations = "a duration such as 500ms, 30s, 5m, 24h or 30d"
-	orNever   = durations + ", or 0"
-	moreThan0 = durations + ", more than 0"
-	columns   = "a heading (any case), or a column's number (1-based)"
-	shares    = "a share such as 50%, or off"
-	aCode     = `a code, or ""`
-	later     = "" // what a key takes whose feature is not available yet
+	durations   = "a duration such as 500ms, 30s, 5m, 24h or 30d"
+	orNever     = durations + ", or 0"
+	moreThan0   = durations + ", more than 0"
+	columns     = "a heading (any case), a column's number (1-based), [from, to] in fixed width, or a path in XML or JSON"
+	quantities  = columns + "; with {store} or {size} in it a column for each"
+	shares      = "a share such as 50%, or off"
+	aCode       = `a code, or ""`
+	presetNames = "clover | counterpoint | dynamics-rms | google-local | hand-held | lightspeed-r | lightspeed-x | loyverse | nearst | quickbooks-pos | retail-pro | rics | " +
+		"shopify-inventory | shopify-inventory-old | shopify-products | square | woocommerce"
+	later = "" // what a key takes whose feature is not available yet
 )
 
 // table is the one table of all keys. A group stands before its keys; "[]" is each element of a list.
@@ -140,21 +143,21 @@ func sourceKeys() []key {
 // rowKeys say how an export's rows are read.
 func rowKeys() []key {
 	return []key{
-		{path: "sources[].preset", def: `""`, allowed: "a POS by name", meaning: "the keys below then only override it", now: []string{later}, read: one(text, func(t target) *string { return &t.s.Preset })},
-		{path: "sources[].format", def: "auto", allowed: "auto | csv | fixed | xlsx | xml | json | ndjson", meaning: "what kind of file an export is", now: []string{"auto", "csv"}, read: oneOf(func(t target) *string { return &t.s.Format })},
+		{path: "sources[].preset", def: `""`, allowed: presetNames, meaning: "the POS that writes the exports; empty = found by the headings; the keys below override what it says", read: one(preset, func(t target) *string { return &t.s.Preset })},
+		{path: "sources[].format", def: "auto", allowed: "auto | csv | fixed | xlsx | xml | json | ndjson", meaning: "what kind of file an export is", read: oneOf(func(t target) *string { return &t.s.Format })},
 		{path: "sources[].encoding", def: "auto", allowed: "auto | utf-8 | utf-16 | utf-16le | utf-16be | windows-1252 | cp437 | cp850", meaning: "how its characters are encoded", read: oneOf(func(t target) *string { return &t.s.Encoding })},
 		{path: "sources[].delimiter", def: "auto", allowed: `auto, "," ";" "|" or "\t" (in quotes), or comma, semicolon, pipe, tab`, meaning: "what stands between two fields", read: one(delimiter, func(t target) *string { return &t.s.Delimiter })},
 		{path: "sources[].decimal", def: "auto", allowed: "auto | . | ,", meaning: "what stands before decimals (in quotes)", read: oneOf(func(t target) *string { return &t.s.Decimal })},
 		{path: "sources[].header", def: "auto", allowed: "auto, none, or the header's line number", meaning: "where the headings stand", read: one(header, func(t target) *Header { return &t.s.Header })},
-		{path: "sources[].sheet", def: `""`, allowed: "a sheet's name", meaning: "the sheet of a workbook; empty = the first that has a header", now: []string{later}, read: one(text, func(t target) *string { return &t.s.Sheet })},
-		{path: "sources[].row", def: `""`, allowed: "the element that is a row (XML), or the path of the array (JSON)", meaning: "where the rows are", now: []string{later}, read: one(text, func(t target) *string { return &t.s.Row })},
+		{path: "sources[].sheet", def: `""`, allowed: "a sheet's name", meaning: "the sheet of a workbook; empty = the first that has a header", read: one(text, func(t target) *string { return &t.s.Sheet })},
+		{path: "sources[].row", def: `""`, allowed: "the element that is a row (XML), or the path of the array (JSON)", meaning: "where the rows are", read: one(text, func(t target) *string { return &t.s.Row })},
 		{path: "sources[].columns"},
 		{path: "sources[].columns.upc", place: "found by its heading", allowed: columns, meaning: "the column of the UPC", read: readColumn},
 		{path: "sources[].columns.sku", place: "found by its heading", allowed: columns, meaning: "the column of the SKU", read: readColumn},
 		{path: "sources[].columns.size", place: "found by its heading", allowed: columns, meaning: "the column of the size", read: readColumn},
 		{path: "sources[].columns.width", place: "found by its heading", allowed: columns, meaning: "the column of the width", read: readColumn},
 		{path: "sources[].columns.store", place: "found by its heading", allowed: columns, meaning: "the column of the store", read: readColumn},
-		{path: "sources[].columns.quantity", place: "found by its heading", allowed: columns, meaning: "the column of the quantity", read: readColumn},
+		{path: "sources[].columns.quantity", place: "found by its heading", allowed: quantities, meaning: "the column of the quantity", read: readColumn},
 		{path: "sources[].defaults"},
 		{path: "sources[].defaults.store", allowed: aCode, meaning: "the store where no column says it", read: readDefault},
 		{path: "sources[].defaults.size", allowed: aCode, meaning: "the size where no column says it, or its cell is blank", read: readDefault},
@@ -164,7 +167,7 @@ func rowKeys() []key {
 		{path: "sources[].upc", def: "checked", allowed: "checked | as_is", meaning: "whether a UPC must have the right digits, else the SKU counts", read: oneOf(func(t target) *string { return &t.s.UPC })},
 		{path: "sources[].upc_check_digit", def: "present", allowed: "present | missing", meaning: "missing = the POS leaves it out: add it", read: oneOf(func(t target) *string { return &t.s.UPCCheckDigit })},
 		{path: "sources[].sku_needs", def: "[size, width]", allowed: "a list of size and width, or []", meaning: "what a SKU must come with; a row without it is a reject", read: words(need, func(t target) *[]string { return &t.s.SKUNeeds })},
-		{path: "sources[].split_size", def: "false", allowed: "true | false", meaning: `"10.5 D" in the size column is size 10.5, width D`, now: []string{"false"}, read: one(boolean, func(t target) *bool { return &t.s.SplitSize })},
+		{path: "sources[].split_size", def: "false", allowed: "true | false", meaning: `"10.5 D" in the size column is size 10.5, width D`, read: one(boolean, func(t target) *bool { return &t.s.SplitSize })},
 		{path: "sources[].duplicates", def: "last", allowed: "last | sum | reject", meaning: "several rows for one key in one export", read: oneOf(func(t target) *string { return &t.s.Duplicates })},
 		{path: "sources[].negative", def: "zero", allowed: "zero | keep | reject", meaning: "a quantity below zero", read: oneOf(func(t target) *string { return &t.s.Negative })},
 		{path: "sources[].fractions", def: "floor", allowed: "floor | reject", meaning: "a quantity that is not whole", read: oneOf(func(t target) *string { return &t.s.Fractions })},

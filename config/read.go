@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -156,7 +157,9 @@ func need(_ *key, text string) error {
 func readColumn(w *walker, f field, t target) {
 	name := f.key.path[strings.LastIndexByte(f.key.path, '.')+1:]
 	if f.node.Kind == yaml.SequenceNode {
-		w.problem(f, "a range of characters, for exports of fixed width, is not available yet; so far: a heading, or a column's number")
+		if c, ok := w.span(f); ok {
+			t.s.Columns[name] = c
+		}
 		return
 	}
 	text, ok := w.word(f)
@@ -179,14 +182,43 @@ func readColumn(w *walker, f field, t target) {
 		w.refuse(f, text, errors.New("stands for what you know: write that in its place"))
 	case strings.ContainsFunc(text, unicode.IsControl):
 		w.refuse(f, text, errors.New("holds a control character"))
-	case strings.Contains(text, "{store}"), strings.Contains(text, "{size}"):
-		w.problem(f, "a column for each store or size is not available yet; so far: a heading, or a column's number")
-	case strings.HasPrefix(text, "@"), strings.Contains(text, "/@"):
-		w.problem(f, "a path in XML or JSON is not available yet; so far: a heading, or a column's number")
+	case isPattern(text) && name != "quantity":
+		w.refuse(f, text, errors.New("stands for a column for each store or size, which only the quantity can have"))
+	case strings.Count(text, "{store}")+strings.Count(text, "{size}") > 1:
+		w.refuse(f, text, errors.New("has more than one name in it: a column is for one store, or for one size"))
 	default:
 		t.s.Columns[name] = c
 	}
 }
+
+// isPattern says that a heading stands for a column for each store, or for each size.
+func isPattern(heading string) bool {
+	return strings.Contains(heading, "{store}") || strings.Contains(heading, "{size}")
+}
+
+// span reads a range of characters.
+func (w *walker) span(f field) (c Column, ok bool) {
+	var ends []int
+	for _, n := range f.node.Content {
+		n = deref(n)
+		if n == nil || n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
+			break
+		}
+		end, err := strconv.Atoi(n.Value)
+		if err != nil {
+			break
+		}
+		ends = append(ends, end)
+	}
+	if len(f.node.Content) != 2 || len(ends) != 2 || ends[0] < 1 || ends[1] < ends[0] || ends[1] > maxCharacter {
+		w.problem(f, fmt.Sprintf("is not a range of characters; allowed: [from, to], 1-based and inclusive, up to %d, such as [1, 12]", maxCharacter))
+		return c, false
+	}
+	return Column{From: ends[0], To: ends[1]}, true
+}
+
+// maxCharacter is the last character of a line of fixed width that a range can have.
+const maxCharacter = 10_000
 
 // readDefault reads what a field is that has no column.
 func readDefault(w *walker, f field, t target) {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -316,4 +317,12 @@ func proxy(s string) (string, error) {
 		return s, nil
 	}
 	return "", errors.New("does not begin with http://, https:// or socks5://")
+}
+
+// preset checks the name of a POS whose exports are known.
+func preset(text string) (string, error) {
+	if text != "" && !slices.Contains(strings.Split(presetNames, " | "), text) {
+		return "", errors.New("is not known")
+	}
+	return text, nil
 }

@@ -51,6 +51,7 @@ const (
 	codeMixed      // text in two encodings
 	codeScientific // 8.49632E+11
 	codeDate       // a size that became 10-Dec
+	codeTwoWidths  // a width beside a size that has another one in it
 	upcNotDigits
 	upcLength
 	upcZeros
@@ -65,6 +66,7 @@ var codeFaultText = [...]string{
 	codeMixed:      "is text both in Windows-1252, like other rows, and in UTF-8; the export mixes them, unless the config's `encoding` says which it is",
 	codeScientific: "is a code that a spreadsheet has destroyed: its last digits are lost; export it as text",
 	codeDate:       "is a size that a spreadsheet has made a date of; export it as text",
+	codeTwoWidths:  "is another width than the one that the size has in it",
 	upcNotDigits:   "is not a UPC: it has more than digits in it",
 	upcLength:      "is not a UPC: those have 8, 12, 13 or 14 digits with their check digit",
 	upcZeros:       "is not a UPC but a placeholder",

@@ -89,6 +89,7 @@ func (d *detector) rows() (*Rows, error) {
 	for _, h := range l.headings {
 		rows.detected.Headings = append(rows.detected.Headings, h.text)
 	}
+	rows.detected.tellSpread(l)
 	return rows, nil
 }
 
@@ -435,6 +436,9 @@ func (d *detector) updates(g guess) int {
 func (d *detector) pipeline(g guess) pipeline {
 	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma, named: d.table != nil && d.table.isNamed()}
 	p.layout.headings = slices.Clone(g.match.headings)
+	if each := p.layout.spread.each; len(each) > 0 {
+		p.use(&each[0])
+	}
 	p.decimals = decimals{convention: d.convention(&p), stated: d.decimal != 0}
 	return p
 }
@@ -449,10 +453,13 @@ func (d *detector) convention(p *pipeline) convention {
 		return comma
 	}
 	points, commas, rows := 0, 0, 0
-	column := p.layout.column[Quantity]
-	d.headRecords(p.comma, column+1, func(rec *record) bool {
-		if rec.line > p.layout.line && rec.fault == noFault && column < len(rec.fields) && rec.count <= p.layout.width {
-			if _, plain := plainNumber(rec.fields[column]); !plain && !rec.isExact(column) {
+	quantities := p.layout.quantities()
+	d.headRecords(p.comma, 1+slices.Max(quantities), func(rec *record) bool {
+		if rec.line > p.layout.line && rec.fault == noFault && rec.count <= p.layout.width {
+			for _, column := range quantities {
+				if _, plain := plainNumber(cellOf(rec, column)); plain || rec.isExact(column) || column >= len(rec.fields) {
+					continue
+				}
 				field, _ := d.charset.append(nil, rec.fields[column])
 				switch evidence(field) {
 				case 1:

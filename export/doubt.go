@@ -13,8 +13,12 @@ import (
 func (r *rules) movements(m *match) *Refused {
 	_, stated := r.columns[Quantity]
 	q := m.column[Quantity]
-	if stated || q >= len(m.headings) || !slices.Contains([]string{"qty", "quantity", "quantite", "qte", "quantita", "qtd"}, m.headings[q].bare) {
+	if stated || q >= len(m.headings) || len(m.spread.each) == 0 && !slices.Contains([]string{"qty", "quantity", "quantite", "qte", "quantita", "qtd"}, m.headings[q].bare) {
 		return nil
+	}
+	write := m.headings[q].text
+	if len(m.spread.each) > 0 {
+		write = m.spread.pattern
 	}
 	for i, h := range m.headings {
 		if slices.Contains(movementHeadings, h.folded) {
@@ -22,7 +26,7 @@ func (r *rules) movements(m *match) *Refused {
 				Code: RefusedAmbiguous,
 				Reason: fmt.Sprintf("%s may be what was sold or ordered, for there is a %s: the export must be a list of what is in stock; only where it is",
 					m.name(q), m.name(i)),
-				Write: fmt.Sprintf("columns: {quantity: %q}", m.headings[q].text),
+				Write: fmt.Sprintf("columns: {quantity: %q}", write),
 			}
 		}
 	}
@@ -47,7 +51,7 @@ func (d *detector) doubt(p *pipeline) *Refused {
 // mostly the stores.
 func (d *detector) secondHeader(p *pipeline) (refused *Refused) {
 	l, first := &p.layout, true
-	if _, stated := d.columns[Quantity]; stated || l.line == 0 {
+	if _, stated := d.columns[Quantity]; stated || l.line == 0 || len(l.spread.each) > 0 {
 		return nil
 	}
 	d.sample(p, func(rec *record) {
@@ -117,7 +121,7 @@ func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
 // severalStores refuses an export that is to be one store's, and in which the rows for one product differ in a column that
 // may be the store. Where rows are added up they may be a store's bins.
 func (d *detector) severalStores(p *pipeline) *Refused {
-	if p.layout.column[Store] >= 0 || d.addUp {
+	if p.layout.hasStore() || d.addUp {
 		return nil
 	}
 	for column, h := range p.layout.headings {

@@ -12,7 +12,8 @@
 //  2. A bad row costs itself only. A stray quote costs the row that it is in, however far its partner is. Promise 7.
 //  3. Memory is bounded, whatever the input: a record is at most MaxRecord bytes, of fields of at most MaxField bytes,
 //     at most MaxColumns of them; a longer one is a reject that is passed over without being kept. Time is linear.
-//  4. Every record after the header is counted once: Rows = Updates + Rejects + Skipped.
+//  4. Every record after the header is counted once: Rows = Updates + Rejects + Skipped. Where there is a column for each
+//     store, or for each size, each of those counts as a row.
 //
 // A row of an ordinary export costs no allocation.
 package export
@@ -139,6 +140,14 @@ type Detected struct {
 	Header    int              `json:"header"`    // its line, 1-based; 0 = none
 	Columns   map[Field]string `json:"columns"`   // the heading that serves each field, or its number where it has none
 
+	Preset string `json:"preset,omitempty"` // the POS whose export it is, where it is known
+
+	// Each are the columns that are the quantity of one store, or of one size, each; nil = the quantity is one column.
+	Each []Each `json:"each,omitempty"`
+
+	// LeftOut are columns of that kind whose store or size is not known: nothing of them is read.
+	LeftOut []string `json:"left_out,omitempty"`
+
 	// PassedOver are headings that look like a field and are known not to be it, such as `Qty on order`.
 	PassedOver []string `json:"passed_over,omitempty"`
 
@@ -147,6 +156,13 @@ type Detected struct {
 
 	// Places are the columns that serve each field, 0-based.
 	Places map[Field]int `json:"-"`
+}
+
+// Each is a column that is the quantity of one store, or of one size.
+type Each struct {
+	Column string `json:"column"`          // its heading
+	Store  string `json:"store,omitempty"` // the API's code of the store
+	Size   string `json:"size,omitempty"`
 }
 
 // Summary counts the records after the header. Rows = Updates + Rejects + Skipped.
@@ -224,6 +240,12 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 			if rows.csv != nil && rec.lines > 1 && rec.fault == noFault && rows.swallowed(rec) {
 				rows.csv.rewind(rec)
 			}
+			if len(rows.layout.spread.each) > 0 {
+				if !rows.spreadOut(rec, yield) {
+					return
+				}
+				continue
+			}
 			figure, result := rows.evaluate(rec)
 			switch {
 			case result != isUpdate:
@@ -231,28 +253,72 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 			case rows.begun > 0:
 				result = rows.refuseSections()
 			}
-			if result == isRefused {
-				yield(Row{}, rows.refused)
+			if !rows.yield(rec, figure, result, yield) {
 				return
-			}
-			rows.summary.Rows++
-			switch result {
-			case isUpdate:
-				rows.summary.Updates++
-				if !yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Figure: figure, Unterminated: rec.unterminated}, nil) {
-					return
-				}
-			case isSkipped:
-				rows.summary.Skipped++
-				if rows.Whole && rows.names(rec) && !yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Blank: true, Unterminated: rec.unterminated}, nil) {
-					return
-				}
-			case isReject:
-				rows.summary.Rejects++
-				if !yield(Row{}, rows.reject) {
-					return
-				}
 			}
 		}
 	}
+}
+
+// yield counts what came of a record, or of one of its figures, and yields it. It answers false where the loop is to end.
+func (rows *Rows) yield(rec *record, figure int64, result result, yield func(Row, error) bool) bool {
+	if result == isRefused {
+		yield(Row{}, rows.refused)
+		return false
+	}
+	rows.summary.Rows++
+	switch result {
+	case isUpdate:
+		rows.summary.Updates++
+		return yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Figure: figure, Unterminated: rec.unterminated}, nil)
+	case isSkipped:
+		rows.summary.Skipped++
+		return !rows.Whole || !rows.names(rec) ||
+			yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Blank: true, Unterminated: rec.unterminated}, nil)
+	default:
+		rows.summary.Rejects++
+		return yield(Row{}, rows.reject)
+	}
+}
+
+// spreadOut yields what a record says in a column for each store, or for each size: each of them counts as a row. What is
+// wrong with the record as such, or with its product, is one reject.
+func (rows *Rows) spreadOut(rec *record, yield func(Row, error) bool) bool {
+	each := rows.layout.spread.each
+	defer func() { rows.use(&each[0]) }()
+	for i := range each {
+		rows.use(&each[i])
+		figure, result := rows.evaluate(rec)
+		alone := result == isReject && !isOfFigure(rows.reject.Code)
+		if i == 0 && result != isUpdate {
+			before := result
+			result = rows.settle(rec, result)
+			alone = alone || result != before
+		}
+		if rows.begun > 0 && result == isUpdate && !rows.layout.hasStore() {
+			result = rows.refuseSections()
+		}
+		if !rows.yield(rec, figure, result, yield) {
+			return false
+		}
+		if alone || result == isSkipped && rec.isBlank() {
+			return true
+		}
+	}
+	return true
+}
+
+// use makes a column of a spread the one that the quantity is in.
+func (p *pipeline) use(e *each) {
+	p.fixed = e
+	p.layout.column[Quantity] = e.column
+}
+
+// isOfFigure says that a class of rejects is about the quantity alone.
+func isOfFigure(code string) bool {
+	switch code {
+	case RejectNumber, RejectDecimal, RejectTooLarge, RejectNegative, RejectFraction, RejectShort, RejectCode:
+		return true
+	}
+	return false
 }

@@ -51,10 +51,13 @@ type heading struct {
 	uses   *uses  // what bare is known for; nil = nothing
 }
 
-// newHeading folds a heading. One of more than 200 bytes is nobody's, and is not worth the work.
+// maxHeading is how many bytes a heading has at most: a longer one is nobody's, and is not worth the work.
+const maxHeading = 200
+
+// newHeading folds a heading.
 func newHeading(cell string) heading {
 	h := heading{text: strings.TrimSpace(cell)}
-	if len(h.text) > 200 {
+	if len(h.text) > maxHeading {
 		return h
 	}
 	h.folded = fold(h.text)

@@ -13,10 +13,23 @@ type layout struct {
 	width    int       // how many columns there are
 	headings []heading // of all columns; nil without a header
 	line     int       // of the header; 0 = none
+	spread   spread
+	variants variants
+	skips    []skip
+	preset   *preset // nil = none fits
 }
 
 // want is how many fields of a record are of use.
-func (l *layout) want() int { return 1 + max(l.elseUPC, slices.Max(l.column[:])) }
+func (l *layout) want() int {
+	n := max(l.elseUPC, slices.Max(l.column[:]), l.variants.last())
+	for _, e := range l.spread.each {
+		n = max(n, e.column)
+	}
+	for _, s := range l.skips {
+		n = max(n, s.column)
+	}
+	return 1 + n
+}
 
 // name is how a person finds a column.
 func (l *layout) name(column int) string {
@@ -41,17 +54,32 @@ type match struct {
 	wide  wide               // empty where the config says which column is the quantity
 }
 
-// match maps the columns of a row of headings. A nil row is an export without a header, of width columns.
+// match maps the columns of a row of headings: what the config states, what the preset knows, and what is recognised. A
+// nil row is an export without a header, of width columns.
 func (r *rules) match(cells []heading, width int) match {
-	m := match{layout: layout{width: width, headings: cells, elseUPC: -1}}
+	m := match{layout: layout{width: width, headings: cells, elseUPC: -1, variants: variants{group: -1}}}
+	m.preset = r.presetOf(cells)
 	taken := make([]bool, width)
+	settled := func(f Field) bool { // by the config or by the preset
+		_, stated := r.columns[f]
+		return stated || m.column[f] >= 0
+	}
 	for f := range fieldCount {
 		m.column[f], m.twice[f] = -1, [2]int{-1, -1}
-		if c, stated := r.columns[f]; stated && r.wants(f) {
+		c, stated := r.columns[f]
+		switch {
+		case !r.wants(f):
+			continue
+		case stated && !c.isPattern():
 			m.column[f], m.twice[f] = c.find(cells, width)
-			if m.column[f] >= 0 {
-				taken[m.column[f]] = true
+		case !stated:
+			m.column[f] = m.preset.find(f, cells)
+			if all := m.preset.findAll(UPC, cells); f == UPC && len(all) > 1 {
+				m.elseUPC = all[1]
 			}
+		}
+		if m.column[f] >= 0 {
+			taken[m.column[f]] = true
 		}
 	}
 	w := findWide(cells)
@@ -61,24 +89,41 @@ func (r *rules) match(cells []heading, width int) match {
 		}
 	}
 	for f := range fieldCount {
-		if _, stated := r.columns[f]; !stated && r.wants(f) && !(f == Width && isParcel(cells)) {
+		if !settled(f) && r.wants(f) && !(f == Width && isParcel(cells)) {
 			m.recognise(f, cells, taken)
 		}
 	}
-	if _, stated := r.columns[Quantity]; !stated {
-		if m.column[Size] >= 0 {
-			w.sizes = nil
-		}
-		m.wide = w
-		if q := m.column[Quantity]; q >= 0 && w.hides(q, cells) {
-			m.column[Quantity], m.twice[Quantity] = -1, [2]int{-1, -1}
-		}
-	}
+	m.findQuantities(r, w)
+	m.findVariants(cells)
+	m.skips = m.preset.skipsIn(cells)
 	if m.column[SKU] < 0 {
 		m.column[Size], m.column[Width] = -1, -1
 		m.twice[Size], m.twice[Width] = [2]int{-1, -1}, [2]int{-1, -1}
 	}
 	return m
+}
+
+// findQuantities finds columns that are the quantity of one store or size each.
+func (m *match) findQuantities(r *rules, w wide) {
+	c, stated := r.columns[Quantity]
+	pattern := c.Heading
+	if !stated {
+		pattern = m.preset.pattern(m.headings)
+	}
+	switch {
+	case Column{Heading: pattern}.isPattern() && (stated || r.stores != nil):
+		m.spreadBy(r, pattern)
+		if m.wide = w; stated {
+			m.wide = wide{}
+		}
+	case stated || m.preset.find(Quantity, m.headings) >= 0:
+	default:
+		if m.column[Size] >= 0 {
+			w.sizes = nil
+		}
+		m.wide = w
+		m.findSpread(r, w)
+	}
 }
 
 // find finds a stated column: the one with just that heading, else the one whose folded heading is the same.
@@ -179,7 +224,7 @@ func (r *rules) check(m *match) error {
 	if refused := r.movements(m); refused != nil {
 		return refused
 	}
-	if c, stated := r.columns[Store]; m.column[Store] < 0 && (stated || !r.given[Store]) {
+	if c, stated := r.columns[Store]; !m.hasStore() && (stated || !r.given[Store]) {
 		refused := &Refused{Code: RefusedStore, Reason: "no store column was recognised", Write: `defaults: {store: "..."}`}
 		if column := m.candidate(Store); column != "..." {
 			refused.Reason += ", but " + m.quoted(m.ambiguous(Store)) + " may be it (where that is a shelf or a bin: `defaults: {store: \"...\"}`)"
@@ -216,7 +261,7 @@ func (r *rules) unrecognised(m *match) error {
 	refused := &Refused{Code: RefusedHeader}
 	var reasons, write []string
 	if m.column[Quantity] < 0 {
-		if refused := m.wide.refuse(m); refused != nil {
+		if refused := m.wide.refuse(r, m); refused != nil {
 			return refused
 		}
 		reasons = append(reasons, missing(Quantity))

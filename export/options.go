@@ -79,6 +79,8 @@ const (
 // Options say how the exports of one source are read. They are the config's keys of the same names, in the config's
 // words; the zero value is the config's default.
 type Options struct {
+	Preset string // a POS by name, see PresetNames; empty = by the headings
+
 	Format    string // auto, csv, fixed, xlsx, xml, json or ndjson
 	Encoding  string // auto, utf-8, utf-16, utf-16le, utf-16be, windows-1252, cp437 or cp850; a byte order mark overrules it
 	Delimiter string // auto, one character, or tab
@@ -124,7 +126,8 @@ const (
 
 // rules are options that were checked, in the form that a row needs.
 type rules struct {
-	format    string // "" = auto
+	preset    *preset // that the config names; nil = none
+	format    string  // "" = auto
 	encoding  string
 	delimiter byte // 0 = auto
 	decimal   byte // 0 = auto
@@ -160,7 +163,15 @@ func (r *rules) wants(f Field) bool {
 
 // compile checks options; the error names every one that is wrong.
 func compile(o Options) (rules, error) {
+	var named *preset
+	var unknown error
+	if o.Preset != "" {
+		if named, unknown = presetNamed(o.Preset); unknown == nil {
+			o = named.fillIn(o)
+		}
+	}
 	r := rules{
+		preset:            named,
 		header:            o.Header,
 		columns:           make(map[Field]Column, len(o.Columns)),
 		checkDigitMissing: o.CheckDigitMissing,
@@ -171,7 +182,7 @@ func compile(o Options) (rules, error) {
 		row:               o.Row,
 		splitSize:         o.SplitSize,
 	}
-	errs := []error{r.setWords(o), r.setColumns(o.Columns), r.setDefaults(o.Defaults), r.setStores(o.Stores)}
+	errs := []error{unknown, r.setWords(o), r.setColumns(o.Columns), r.setDefaults(o.Defaults), r.setStores(o.Stores)}
 	needs := o.SKUNeeds
 	if needs == nil {
 		needs = []Field{Size, Width}
@@ -182,6 +193,9 @@ func compile(o Options) (rules, error) {
 			continue
 		}
 		r.skuNeeds[f] = true
+	}
+	if r.columns[Quantity].Heading == storeMark && len(r.stores) == 0 {
+		errs = append(errs, fmt.Errorf("columns: quantity is %q, which needs the stores' headings under `stores`", storeMark))
 	}
 	switch {
 	case r.header < HeaderNone:
@@ -249,6 +263,8 @@ func (r *rules) setColumns(columns map[Field]Column) error {
 			errs = append(errs, fmt.Errorf("columns: %s is %s, but a range goes from one character, 1 or more, to the same or a later one", f, c))
 		case c.Heading != "" && strings.TrimSpace(c.Heading) == "":
 			errs = append(errs, fmt.Errorf("columns: %s is a blank heading", f))
+		case c.checkPattern(f) != nil:
+			errs = append(errs, c.checkPattern(f))
 		default:
 			r.columns[f] = c
 		}

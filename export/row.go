@@ -30,6 +30,10 @@ type pipeline struct {
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
 
+	options     options
+	widthInSize []byte // of the row, that `split_size` has found; nil = none
+	fixed       *each  // the column of the spread that is evaluated; nil = there is none
+
 	section string // what a line such as `Store: 2` says, under which the rows are; "" = none was seen
 	begun   int    // the line where another one begins, so that no row can follow; 0 = none
 
@@ -50,11 +54,17 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 		return 0, p.elsewhere(rec)
 	}
 	l := &p.layout
+	if len(l.variants.pairs) > 0 && rec.fault == noFault {
+		p.seeOptions(rec)
+	}
 	if rec.fault != noFault {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
 	}
 	if rec.count > l.width && p.overflows(rec) {
 		return 0, p.fail(rec, RejectShifted, "the row has %d fields, the export %d columns: a %q that is not in quotes may have shifted it", rec.count, l.width, p.comma)
+	}
+	if len(l.skips) > 0 && p.skipped(rec) {
+		return 0, isSkipped
 	}
 	if len(rec.fields) <= l.column[Quantity] {
 		res := p.short(rec, Quantity)
@@ -144,6 +154,9 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 func (p *pipeline) store(rec *record) ([]byte, result) {
 	column := p.layout.column[Store]
 	if column < 0 {
+		if p.fixed != nil && p.layout.spread.by == Store {
+			return p.fixed.code, isUpdate
+		}
 		return p.defaults[Store], isUpdate
 	}
 	if column >= len(rec.fields) {
@@ -225,9 +238,9 @@ func (p *pipeline) upc(rec *record, column int) ([]byte, codeFault) {
 func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFault) result {
 	var codes [fieldCount][]byte
 	for f := SKU; f <= Width; f++ {
-		column := p.layout.column[f]
+		column := p.place(f)
 		var fault codeFault
-		codes[f], fault = p.optional(rec, column)
+		codes[f], fault = p.part(rec, f)
 		if fault == codeOK && isScientific(codes[f]) {
 			fault = codeScientific
 		} else if fault == codeOK && f == Size && isDate(codes[f]) {
@@ -258,13 +271,39 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 	return isUpdate
 }
 
+// part reads the SKU, its size or its width, in this order.
+func (p *pipeline) part(rec *record, f Field) (cell []byte, fault codeFault) {
+	switch e := p.fixed; {
+	case e == nil || p.layout.spread.by != Size || f == SKU:
+		cell, fault = p.optional(rec, p.place(f))
+	case f == Size:
+		p.widthInSize = e.width
+		return e.code, codeOK
+	default:
+		cell, fault = p.optional(rec, p.place(f))
+	}
+	switch {
+	case f == Size:
+		p.widthInSize = nil
+		if p.splitSize && fault == codeOK {
+			cell, p.widthInSize, _ = splitSize(cell)
+		}
+	case f != Width || len(p.widthInSize) == 0:
+	case fault == codeBlank:
+		return p.widthInSize, codeOK
+	case fault == codeOK && !bytes.EqualFold(cell, p.widthInSize):
+		return cell, codeTwoWidths
+	}
+	return cell, fault
+}
+
 // bySKU makes the key that a row with a UPC would have by its SKU, or none.
 func (p *pipeline) bySKU(rec *record, store []byte) {
 	var codes [fieldCount][]byte
 	p.other = p.other[:0]
 	for f := SKU; f <= Width; f++ {
 		var fault codeFault
-		codes[f], fault = p.optional(rec, p.layout.column[f])
+		codes[f], fault = p.part(rec, f)
 		switch {
 		case fault == codeOK && !isScientific(codes[f]) && !(f == Size && isDate(codes[f])):
 		case fault == codeBlank && f != SKU && p.given[f]:
@@ -304,7 +343,7 @@ func (p *pipeline) remedy(rec *record, f Field) string {
 	if c := l.column[Size]; f == Width && l.column[Width] < 0 && c >= 0 && c < len(rec.fields) && isFused(p.shown(rec, c)) {
 		return fmt.Sprintf("its size, %q, has the width in it, and to split them is not available yet", p.shown(rec, c))
 	}
-	if c := maybe(f); c >= 0 && l.column[f] < 0 {
+	if c := maybe(f); c >= 0 && l.column[f] < 0 && len(l.variants.pairs) == 0 {
 		return fmt.Sprintf("%s may be it: `columns: {%s: %q}` in the config", l.name(c), f, l.headings[c].text)
 	}
 	if c := maybe(UPC); c >= 0 && l.column[UPC] < 0 && p.wants(UPC) {
@@ -407,7 +446,7 @@ func (p *pipeline) overflows(rec *record) bool {
 // swallowed says that a quoted field over several lines has rows in it that are updates by themselves: it is a stray
 // quote that met another. A true text over several lines has no such line in it.
 func (p *pipeline) swallowed(rec *record) bool {
-	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma}
+	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma, fixed: p.fixed}
 	isRow := func(line []byte) bool {
 		fields := bytes.Split(chomp(line), []byte{p.comma})
 		if len(fields) != trial.layout.width {

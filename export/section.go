@@ -56,7 +56,7 @@ func sectionOf(line string) string {
 
 // sectionBefore notes the line of that kind before the header.
 func (d *detector) sectionBefore(p *pipeline) {
-	if p.layout.column[Store] >= 0 {
+	if p.layout.hasStore() {
 		return
 	}
 	d.headRecords(p.comma, 1, func(rec *record) bool {

@@ -3,11 +3,12 @@ package export
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// wide is what a header tells of columns that are the quantity of one store, or of one size, each. Such layouts are not
-// available yet, and must not be read as one store's, or as one size's.
+// wide is what a header tells of columns that are the quantity of one store, or of one size, each. They must not be read as
+// one store's, or as one size's.
 type wide struct {
 	stores []int  // columns whose headings name a store, such as `In stock [Main]`, of one family
 	stem   string // what those headings share, folded
@@ -24,7 +25,7 @@ func findWide(cells []heading) (w wide) {
 	}
 	families := map[string]*wide{}
 	for i, cell := range cells {
-		stem, sure := cell.perStore()
+		stem, _, sure := cell.perStore()
 		if stem == "" {
 			continue
 		}
@@ -48,6 +49,23 @@ func findWide(cells []heading) (w wide) {
 	}
 	return w
 }
+
+// surelySizes says that the columns are sizes and not the months, weeks or days of something: half sizes or letters are among
+// them, or they begin where neither begins.
+func (w *wide) surelySizes(cells []heading) bool {
+	least := maxWhole
+	for _, i := range w.sizes {
+		n, err := strconv.Atoi(cells[i].folded)
+		if err != nil {
+			return true
+		}
+		least = min(least, n)
+	}
+	return least > 2
+}
+
+// maxWhole is more than any size.
+const maxWhole = 100
 
 // hides says that the column of the quantity is one of several, or perhaps the total of them.
 func (w *wide) hides(quantity int, cells []heading) bool {
@@ -76,34 +94,78 @@ func shopifyLocations(cells []heading) (columns []int) {
 	return columns
 }
 
-// perStore is what a heading such as `inventory_Main_Outlet` says but the name of the store; "" where it names none. Those
-// before the name, behind it and around it are told apart. It is sure where nothing else is named so.
-func (h heading) perStore() (stem string, sure bool) {
+// perStore parts a heading such as `inventory_Main_Outlet` into the name of the store and what it says besides, folded; ""
+// where it names none. Those before the name, behind it and around it are told apart. It is sure where nothing else is
+// named so.
+func (h heading) perStore() (stem, name string, sure bool) {
 	if open, after, ok := strings.Cut(h.text, "["); ok {
 		if name, rest, ok := strings.Cut(after, "]"); ok && fold(name) != "" {
 			if stem := fold(open + " " + rest); isQuantity(stem) {
-				return "[" + stem + "]", true
+				return "[" + stem + "]", strings.TrimSpace(name), true
 			}
 		}
 	}
 	if h.rank(Quantity) >= 0 || h.mayBe(Quantity) || h.vetoed(Quantity) || h.folded == "" {
-		return "", false
+		return "", "", false
 	}
 	for _, known := range headings[Quantity].best {
-		if name, ok := strings.CutPrefix(h.folded, known+" "); ok && len(known) > len(stem) && isStoreName(name) {
-			stem = known
-			sure = known == "current quantity" || isDigits([]byte(name)) || known == "inventory" && strings.HasPrefix(strings.ToLower(h.text), "inventory_")
+		if rest, ok := strings.CutPrefix(h.folded, known+" "); ok && len(known) > len(stem) && isStoreName(rest) {
+			stem, name = known, h.unfolded(rest, false)
+			sure = known == "current quantity" || isDigits([]byte(rest)) || known == "inventory" && strings.HasPrefix(strings.ToLower(h.text), "inventory_")
 		}
 	}
 	if stem != "" {
-		return stem, sure
+		return stem, name, sure
 	}
 	for _, known := range headings[Quantity].best {
-		if name, ok := strings.CutSuffix(h.folded, " "+known); ok && len(known) >= len(stem) && isStoreName(name) {
-			stem = "*" + known
+		if rest, ok := strings.CutSuffix(h.folded, " "+known); ok && len(known) >= len(stem) && isStoreName(rest) {
+			stem, name = "*"+known, h.unfolded(rest, true)
 		}
 	}
-	return stem, false
+	return stem, name, false
+}
+
+// unfolded is the part of the heading that folded reads as, at its beginning or at its end, with blanks where the POS may
+// have none.
+func (h heading) unfolded(folded string, first bool) string {
+	for i := range h.text {
+		part := h.text[i:]
+		if first {
+			part = h.text[:len(h.text)-i]
+		}
+		if fold(part) == folded {
+			part = strings.Trim(part, " -_/.")
+			if strings.HasPrefix(h.text, "inventory_") { // as X-Series writes `Main Outlet`
+				part = strings.ReplaceAll(part, "_", " ")
+			}
+			return part
+		}
+	}
+	return folded
+}
+
+// storeName is the store that a heading of the family names.
+func (h heading) storeName(w wide) string {
+	if w.bare {
+		return h.text
+	}
+	_, name, _ := h.perStore()
+	return name
+}
+
+// pattern is what the family's headings have in common, as the config would state it.
+func (w *wide) pattern(cells []heading) string {
+	if len(w.stores) == 0 || w.bare {
+		return storeMark
+	}
+	text := cells[w.stores[0]].text
+	_, name, _ := cells[w.stores[0]].perStore()
+	for _, written := range []string{name, strings.ReplaceAll(name, " ", "_")} {
+		if i := strings.LastIndex(text, written); i >= 0 {
+			return text[:i] + storeMark + text[i+len(written):]
+		}
+	}
+	return storeMark
 }
 
 // isQuantity says that a folded heading is known as one of a quantity.
@@ -138,23 +200,41 @@ func isSizeHeading(folded string) bool {
 	return len(whole) <= 2 && isDigits([]byte(whole)) && (half == "" || half == "5")
 }
 
-// refuse says that the layout is not available. It is nil where the quantity is missing for another reason.
-func (w *wide) refuse(m *match) *Refused {
+// refuse asks for what the config must say of such columns. It is nil where the quantity is missing for another reason.
+func (w *wide) refuse(r *rules, m *match) *Refused {
 	switch {
-	case len(w.sizes) >= fewSizes && m.named():
-		return &Refused{
-			Code:   RefusedWide,
-			Reason: fmt.Sprintf("line %d has a column for each size (%s), which is not available yet; let the POS export a row for each size", m.line, m.quoted(w.sizes)),
-		}
-	case len(w.stores) > 1:
+	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0:
 		return &Refused{
 			Code: RefusedWide,
-			Reason: fmt.Sprintf("line %d has a quantity for each store, in a column each (%s), which is not available yet; let the POS export one store, "+
-				"or let a source of its own for each store read that store's column", m.line, m.quoted(w.stores)),
-			Write: fmt.Sprintf("columns: {quantity: %q}", m.headings[w.stores[0]].text),
+			Reason: fmt.Sprintf("line %d has a column for each of %s: those may be sizes, or months, weeks or days; only where they are sizes, and the figures are what is in stock",
+				m.line, m.quoted(w.sizes)),
+			Write: fmt.Sprintf("columns: {quantity: %q}", sizeMark),
 		}
+	case len(w.sizes) >= fewSizes && m.named():
+		return &Refused{
+			Code: RefusedWide,
+			Reason: fmt.Sprintf("line %d has a column for each size (%s), but none with the SKU that the sizes are of: one UPC cannot be that of every size",
+				m.line, m.quoted(w.sizes)),
+			Write: "columns: {sku: " + m.candidate(SKU) + "}",
+		}
+	case len(w.stores) == 0 || len(w.stores) == 1 && !w.sure:
+		return nil
 	}
-	return nil
+	var names, lacking []string
+	for _, i := range w.stores {
+		name := m.headings[i].storeName(*w)
+		names = append(names, fmt.Sprintf("%q: \"...\"", name))
+		lacking = append(lacking, fmt.Sprintf("%q", clip(name)))
+	}
+	refused := &Refused{Code: RefusedWide, Write: "stores: {" + strings.Join(names, ", ") + "}"}
+	if r.stores != nil {
+		refused.Reason = fmt.Sprintf("line %d has a quantity for each store, in a column each (%s), but none of their names (%s) is one of the words under `stores` in the config",
+			m.line, m.quoted(w.stores), strings.Join(lacking, ", "))
+	} else {
+		refused.Reason = fmt.Sprintf("line %d has a quantity for each store, in a column each (%s); the config must give each store's code, and may leave out stores that the API does not have",
+			m.line, m.quoted(w.stores))
+	}
+	return refused
 }
 
 // quoted names columns by their headings, the first few of them.

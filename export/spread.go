@@ -1,0 +1,235 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// each is a column that is the quantity of one store, or of one size.
+type each struct {
+	column int
+	name   string // the POS's word for it
+	code   []byte // the store's code, or the size
+	width  []byte // of a size that `split_size` parts
+}
+
+// spread is a layout with a column for each store, or for each size.
+type spread struct {
+	by      Field  // Store or Size
+	each    []each // empty = the quantity is one column
+	pattern string // the headings of them, as the config would state them
+	leftOut []int  // columns of the same kind of no known store or size
+}
+
+// store, size are what stands in the config for the part of a heading that is the name.
+const (
+	storeMark = "{store}"
+	sizeMark  = "{size}"
+)
+
+// isPattern says that a stated column is one for each store or size.
+func (c Column) isPattern() bool {
+	return strings.Contains(c.Heading, storeMark) || strings.Contains(c.Heading, sizeMark)
+}
+
+// checkPattern says what is wrong with a stated column that is one for each store or size.
+func (c Column) checkPattern(f Field) error {
+	switch {
+	case !c.isPattern():
+		return nil
+	case f != Quantity:
+		return fmt.Errorf("columns: %s is %s, but only the quantity can have a column for each store or size", f, c)
+	case strings.Count(c.Heading, storeMark)+strings.Count(c.Heading, sizeMark) > 1:
+		return fmt.Errorf("columns: %s is %s, but a heading has one name in it", f, c)
+	}
+	return nil
+}
+
+// mark is what stands for the name in a pattern, and whose name it is.
+func markOf(pattern string) (mark string, by Field) {
+	if strings.Contains(pattern, sizeMark) {
+		return sizeMark, Size
+	}
+	return storeMark, Store
+}
+
+// nameIn is the name in a heading, by a pattern; "" where the heading is another one.
+func nameIn(pattern, mark string, h heading) string {
+	before, after, _ := strings.Cut(pattern, mark)
+	text := h.text
+	if len(text) <= len(before)+len(after) || !strings.EqualFold(text[:len(before)], before) || !strings.EqualFold(text[len(text)-len(after):], after) {
+		return ""
+	}
+	return strings.TrimSpace(text[len(before) : len(text)-len(after)])
+}
+
+// spreadBy makes the columns of a pattern the quantities: those whose name is of a known store, or of a size. Whatever is
+// a field's column already is none.
+func (m *match) spreadBy(r *rules, pattern string) {
+	mark, by := markOf(pattern)
+	bare := pattern == mark
+	s := spread{by: by, pattern: pattern}
+	for i, h := range m.headings {
+		name := nameIn(pattern, mark, h)
+		if name == "" || slices.Contains(m.column[:], i) {
+			continue
+		}
+		if one, ok := r.one(by, i, name, bare); ok {
+			s.each = append(s.each, one)
+		} else {
+			s.leftOut = append(s.leftOut, i)
+		}
+	}
+	if bare {
+		s.leftOut = s.between()
+	}
+	m.takeSpread(s)
+}
+
+// between are the columns left out among those that are read: of a pattern that is nothing but the name, what stands
+// before and after those is no store and no size.
+func (s *spread) between() []int {
+	if len(s.each) == 0 {
+		return nil
+	}
+	first, last := s.each[0].column, s.each[len(s.each)-1].column
+	return slices.DeleteFunc(s.leftOut, func(i int) bool { return i < first || i > last })
+}
+
+func (m *match) takeSpread(s spread) {
+	m.spread = s
+	m.column[Quantity], m.twice[Quantity] = -1, [2]int{-1, -1}
+	if len(s.each) == 0 {
+		return
+	}
+	m.column[Quantity] = s.each[0].column
+	m.column[s.by], m.twice[s.by] = -1, [2]int{-1, -1}
+	if s.by == Size { // a bar code beside a row of sizes is of none of them
+		m.column[UPC], m.elseUPC, m.twice[UPC] = -1, -1, [2]int{-1, -1}
+	}
+}
+
+// one is a column for one store or size; ok is false where that is not known. A name that stands alone as the heading must
+// be known.
+func (r *rules) one(by Field, column int, name string, bare bool) (_ each, ok bool) {
+	e := each{column: column, name: name, code: []byte(name)}
+	if by == Size {
+		if r.splitSize {
+			if size, width, ok := splitSize([]byte(name)); ok {
+				e.code, e.width = size, width
+			}
+		}
+		return e, isSizeHeading(fold(string(e.code)))
+	}
+	if r.stores == nil {
+		return e, !bare
+	}
+	e.code, ok = r.storeNamed(name)
+	return e, ok
+}
+
+// storeNamed is the code of a store by its name in a heading: just that word, else one that reads the same.
+func (r *rules) storeNamed(name string) ([]byte, bool) {
+	if code, ok := r.stores[name]; ok {
+		return code, true
+	}
+	folded, found := fold(name), []byte(nil)
+	for word, code := range r.stores {
+		if fold(word) == folded {
+			if found != nil && string(found) != string(code) {
+				return nil, false // two words read the same
+			}
+			found = code
+		}
+	}
+	return found, found != nil
+}
+
+// findSpread finds columns that are the quantity of one store, or of one size, each, where the config does not say which
+// column is the quantity.
+func (m *match) findSpread(r *rules, w wide) {
+	q := m.column[Quantity]
+	hidden := q < 0 || w.hides(q, m.headings)
+	switch {
+	case !hidden:
+		return
+	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0 && r.wants(SKU) && w.surelySizes(m.headings):
+		m.spreadSizes(r, w)
+	case m.column[Store] < 0 && len(w.stores) > 0 && (len(w.stores) > 1 || q < 0):
+		m.spreadStores(r, w)
+	case q < 0 && m.column[Store] < 0 && r.stores != nil:
+		m.spreadBy(r, storeMark)
+	case q >= 0:
+		m.column[Quantity], m.twice[Quantity] = -1, [2]int{-1, -1} // it may be the total of the others
+	}
+}
+
+func (m *match) spreadSizes(r *rules, w wide) {
+	s := spread{by: Size, pattern: sizeMark}
+	for _, i := range w.sizes {
+		if one, ok := r.one(Size, i, m.headings[i].text, true); ok && !slices.Contains(m.column[:Quantity], i) {
+			s.each = append(s.each, one)
+		}
+	}
+	m.takeSpread(s)
+}
+
+func (m *match) spreadStores(r *rules, w wide) {
+	s := spread{by: Store, pattern: w.pattern(m.headings)}
+	for _, i := range w.stores {
+		name := m.headings[i].storeName(w)
+		switch one, ok := r.one(Store, i, name, true); {
+		case ok:
+			s.each = append(s.each, one)
+		case r.stores != nil:
+			s.leftOut = append(s.leftOut, i)
+		}
+	}
+	if r.stores == nil && len(w.stores) == 1 && w.sure && r.given[Store] { // the one store that the config names
+		m.column[Quantity], m.twice[Quantity] = w.stores[0], [2]int{-1, -1}
+		return
+	}
+	m.takeSpread(s)
+}
+
+// hasStore says that the columns tell the store of each figure.
+func (l *layout) hasStore() bool {
+	return l.column[Store] >= 0 || len(l.spread.each) > 0 && l.spread.by == Store
+}
+
+// quantities are the columns that hold quantities.
+func (l *layout) quantities() []int {
+	if len(l.spread.each) == 0 {
+		return []int{l.column[Quantity]}
+	}
+	var columns []int
+	for _, e := range l.spread.each {
+		columns = append(columns, e.column)
+	}
+	return columns
+}
+
+// tellSpread tells of a column for each store, or for each size.
+func (d *Detected) tellSpread(l *layout) {
+	if l.preset != nil {
+		d.Preset = l.preset.name
+	}
+	for _, i := range l.spread.leftOut {
+		d.LeftOut = append(d.LeftOut, clip(l.label(i)))
+	}
+	if len(l.spread.each) == 0 {
+		return
+	}
+	d.Columns[Quantity] = l.spread.pattern
+	delete(d.Places, Quantity)
+	for _, e := range l.spread.each {
+		one := Each{Column: l.label(e.column)}
+		if l.spread.by == Store {
+			one.Store = string(e.code)
+		} else {
+			one.Size = string(e.code)
+		}
+		d.Each = append(d.Each, one)
+	}
+}

@@ -1,0 +1,181 @@
+package export
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// variants are pairs of columns of which one says what the other one holds: `Option1 Name` is Size, `Option1 Value` is 34.
+// Such names may stand in the first of a product's rows alone.
+type variants struct {
+	pairs []pair
+	group int // the column that is the same in a product's rows; -1 = each row has its names
+}
+
+type pair struct{ name, value int }
+
+// last is the last column that is of use.
+func (v *variants) last() int {
+	last := v.group
+	for _, p := range v.pairs {
+		last = max(last, p.name, p.value)
+	}
+	return last
+}
+
+// numbers are those of options in words.
+var numbers = map[string]string{"one": "1", "two": "2", "three": "3", "four": "4", "five": "5"}
+
+// optionOf is which option a heading belongs to, such as `option 1`; "" = none. name tells its name from its value.
+func optionOf(h heading) (option string, name bool) {
+	var kind, number, part string
+	for _, word := range strings.Fields(h.folded) {
+		if digit := word[len(word)-1:]; strings.HasPrefix(word, "option") && digit >= "1" && digit <= "5" {
+			word, number = word[:len(word)-1], digit
+		}
+		if n := numbers[word]; n != "" {
+			word = n
+		}
+		switch {
+		case word == "option" || word == "attribute":
+			kind = word
+		case len(word) == 1 && word >= "1" && word <= "5":
+			number = word
+		case word == "name" || word == "value":
+			part = word
+		case word != "variant" && word != "s": // `Attribute 1 value(s)`
+			return "", false
+		}
+	}
+	if kind == "" || number == "" || part == "" {
+		return "", false
+	}
+	return kind + " " + number, part == "name"
+}
+
+// groupHeadings are of columns that are the same in all rows of one product.
+var groupHeadings = []string{"handle", "reference handle"}
+
+// findVariants finds the pairs, where no column is the size or the width by itself.
+func (m *match) findVariants(cells []heading) {
+	if m.column[Size] >= 0 && m.column[Width] >= 0 || m.column[SKU] < 0 {
+		return
+	}
+	names, values := map[string]int{}, map[string]int{}
+	var order []string
+	for i, h := range cells {
+		switch option, name := optionOf(h); {
+		case option == "":
+		case name:
+			names[option] = i
+		default:
+			values[option] = i
+			order = append(order, option)
+		}
+	}
+	for _, option := range order {
+		if name, ok := names[option]; ok {
+			m.variants.pairs = append(m.variants.pairs, pair{name, values[option]})
+		}
+	}
+	if len(m.variants.pairs) > 0 {
+		m.variants.group = slices.IndexFunc(cells, func(h heading) bool { return slices.Contains(groupHeadings, h.folded) })
+	}
+}
+
+// options are what the pairs hold in the rows of one product.
+type options struct {
+	group []byte
+	of    []Field          // by pair; fieldCount = something else
+	at    [fieldCount]int  // the column that holds the size, and the width; -1 = none
+	known map[string]Field // by what an option is called
+}
+
+// meaning is which field an option is that is called so.
+func (o *options) meaning(name string) Field {
+	f, ok := o.known[name]
+	if len(name) > maxHeading {
+		return fieldCount
+	}
+	if !ok {
+		f = optionField(newHeading(name))
+		if o.known == nil {
+			o.known = map[string]Field{}
+		}
+		if len(o.known) < 1000 {
+			o.known[name] = f
+		}
+	}
+	return f
+}
+
+// optionField knows an option by its name: Size, Shoe Size, Width, in the languages of the headings.
+func optionField(h heading) Field {
+	if h.mayBe(Size) || h.vetoed(Size) || h.mayBe(Width) && !h.is(Width) || h.vetoed(Width) {
+		return fieldCount
+	}
+	size, width := h.is(Size), h.is(Width)
+	switch {
+	case size && !width:
+		return Size
+	case width && !size:
+		return Width
+	}
+	return fieldCount
+}
+
+// is says that one of the words of a heading is a field's heading.
+func (h heading) is(f Field) bool {
+	return h.rank(f) >= 0 || slices.ContainsFunc(strings.Fields(h.folded), func(word string) bool { return slices.Contains(headings[f].best, word) })
+}
+
+// seeOptions takes the names of the options in that a row has, and finds where its size and its width are. Two options
+// that may both be the size are none.
+func (p *pipeline) seeOptions(rec *record) {
+	v, o := &p.layout.variants, &p.options
+	if o.of == nil {
+		o.of = make([]Field, len(v.pairs))
+	}
+	group := cellOf(rec, v.group)
+	if v.group < 0 || !bytes.Equal(group, o.group) || len(group) == 0 {
+		o.group = append(o.group[:0], group...)
+		for i := range o.of {
+			o.of[i] = fieldCount
+		}
+	}
+	for i, pair := range v.pairs {
+		if name := clean(cellOf(rec, pair.name)); len(name) > 0 {
+			text, _ := p.decode(name)
+			o.of[i] = o.meaning(string(text))
+		}
+	}
+	for _, f := range []Field{Size, Width} {
+		o.at[f] = -1
+		n := 0
+		for i, is := range o.of {
+			if is == f {
+				o.at[f] = v.pairs[i].value
+				n++
+			}
+		}
+		if n > 1 {
+			o.at[f] = -1
+		}
+	}
+}
+
+func cellOf(rec *record, column int) []byte {
+	if column < 0 || column >= len(rec.fields) {
+		return nil
+	}
+	return rec.fields[column]
+}
+
+// place is the column that holds a field in the row that is read; -1 = none.
+func (p *pipeline) place(f Field) int {
+	if c := p.layout.column[f]; c >= 0 || len(p.layout.variants.pairs) == 0 || f != Size && f != Width {
+		return c
+	}
+	return p.options.at[f]
+}
