@@ -21,10 +21,11 @@ func ReadingOf(c config.Source) Reading {
 	return Reading{Options: readerOptions(c), Stock: stockOf(c), Duplicates: duplicatesOf(c)}
 }
 
-// tellLeftOut says once which columns of a source's exports are not read, because their stores or sizes are not known.
+// tellLeftOut says once which columns of a source's exports are not read, because their stores or sizes are not known, and
+// which members of archives.
 func (s *source) tellLeftOut(log *slog.Logger, columns []string) {
 	if len(columns) > 0 && !slices.Equal(columns, s.leftOut) {
-		log.Warn("columns are left out: their stores or sizes are not known", "columns", s.redactAll(columns))
+		log.Warn("something in the export is left out: columns of unknown stores or sizes, or files that are no exports", "columns", s.redactAll(columns))
 	}
 	s.leftOut = columns
 }

@@ -181,12 +181,15 @@ func (t *table) showDetected() {
 		}
 	}
 	t.con.printf("  %s\n", strings.Join(columns, ", "))
+	if len(d.Members) > 1 {
+		t.showFew("read one after the other", quotedAll(d.Members))
+	}
 	var each []string
 	for _, e := range d.Each {
 		each = append(each, fmt.Sprintf("%q = %s", clip(e.Column, 60), clip(cmp.Or(e.Store, e.Size), 20)))
 	}
 	t.showFew("a quantity for each", each)
-	t.showFew("left out, for their stores or sizes are not known", quotedAll(d.LeftOut))
+	t.showFew("left out, for nothing is known of them", quotedAll(d.LeftOut))
 	t.showFew("passed over", quotedAll(d.PassedOver))
 	t.con.printf("\n")
 }

@@ -142,10 +142,14 @@ type Detected struct {
 
 	Preset string `json:"preset,omitempty"` // the POS whose export it is, where it is known
 
+	// Members are the files of a zip file that are read; nil = it is none. The rest of what is told is of the first.
+	Members []string `json:"members,omitempty"`
+
 	// Each are the columns that are the quantity of one store, or of one size, each; nil = the quantity is one column.
 	Each []Each `json:"each,omitempty"`
 
-	// LeftOut are columns of that kind whose store or size is not known: nothing of them is read.
+	// LeftOut are columns of that kind whose store or size is not known, and members of a zip file that are no exports:
+	// nothing of them is read.
 	LeftOut []string `json:"left_out,omitempty"`
 
 	// PassedOver are headings that look like a field and are known not to be it, such as `Qty on order`.
@@ -209,6 +213,9 @@ type Rows struct {
 	pipeline
 	source   decoder
 	csv      *csvDecoder // that is source, where it is CSV
+	packed   bool        // it was in an archive, which is whole
+	archive  *archive    // the rows are those of its members; nil = it is no zip file
+	member   *Rows       // that is read; nil = the next one is to be opened
 	detected Detected
 	summary  Summary
 }
@@ -224,6 +231,10 @@ func (rows *Rows) Summary() Summary { return rows.summary }
 // nothing of the export must be used. All goes on where an earlier loop stopped.
 func (rows *Rows) All() iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
+		if rows.archive != nil {
+			rows.archive.all(rows, yield)
+			return
+		}
 		rec := &rows.record
 		rows.others = rows.Whole
 		for {
@@ -236,6 +247,9 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 					yield(Row{}, fmt.Errorf("read the export: %w", err))
 				}
 				return
+			}
+			if rows.packed {
+				rec.unterminated = false
 			}
 			if rows.csv != nil && rec.lines > 1 && rec.fault == noFault && rows.swallowed(rec) {
 				rows.csv.rewind(rec)

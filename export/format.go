@@ -40,8 +40,6 @@ func (r *rules) formatOf(head []byte) (format string, err error) {
 	switch {
 	case isZip(head) && isWorkbook(head):
 		found = "xlsx"
-	case isZip(head):
-		return "", &Refused{Code: RefusedContent, Reason: "the export is a zip file, not text; that is not available yet: unpack it, and let the POS export files that are not packed"}
 	case refuseContent(start) != nil:
 		return "", refuseContent(start)
 	case len(start) > 0 && start[0] == '<' && isTag(start):

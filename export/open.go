@@ -6,28 +6,53 @@ import (
 	"io"
 )
 
-// open settles how an export is read, and leaves its decoder before the first row after the header.
+// open settles how an export is read, and leaves its decoder before the first row after the header. An archive is opened;
+// what is whole in there is whole, so that no last row waits for a line end.
 func (r *rules) open(src io.Reader) (*Rows, error) {
 	head, whole, err := peek(src)
 	if err != nil {
 		return nil, err
 	}
-	if isGzip(head) {
-		if src, err = unzip(io.MultiReader(bytes.NewReader(head), src)); err != nil {
+	switch {
+	case isGzip(head):
+		plain, err := unzip(replay(head, src))
+		if err != nil {
 			return nil, err
 		}
-		if head, whole, err = peek(src); err != nil {
-			return nil, err
-		}
+		return r.openPlain(plain, true)
+	case isZip(head) && !isWorkbook(head):
+		return r.openZip(replay(head, src))
 	}
+	return r.openHead(head, src, whole)
+}
+
+// openPlain is open of what is not packed; packed says that it was.
+func (r *rules) openPlain(src io.Reader, packed bool) (*Rows, error) {
+	head, whole, err := peek(src)
+	if err != nil {
+		return nil, err
+	}
+	if packed && (isGzip(head) || isZip(head) && !isWorkbook(head)) {
+		return nil, nested()
+	}
+	rows, err := r.openHead(head, src, whole)
+	if err != nil {
+		return nil, err
+	}
+	rows.packed = packed
+	return rows, nil
+}
+
+// openHead settles the format of an export by its head; rest is what follows that.
+func (r *rules) openHead(head []byte, rest io.Reader, whole bool) (*Rows, error) {
 	format, err := r.formatOf(head)
 	if err != nil {
 		return nil, err
 	}
 	if format == "xlsx" {
-		return r.openWorkbook(io.MultiReader(bytes.NewReader(head), src))
+		return r.openWorkbook(replay(head, rest))
 	}
-	set, text, err := openText(r.encoding, head, src, whole)
+	set, text, err := openText(r.encoding, head, rest, whole)
 	if err != nil {
 		return nil, err
 	}

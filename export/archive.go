@@ -1,0 +1,210 @@
+package export
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+)
+
+const (
+	// maxPacked is how large an archive may be: it is kept in memory, for its list of members stands at its end.
+	maxPacked = 32 << 20
+	// maxMembers is how many files an archive may hold.
+	maxMembers = 256
+)
+
+// archive is a zip file: its members are read one after the other, as if the one export of theirs had been written in
+// pieces. Each has its own format and header.
+type archive struct {
+	rules   *rules
+	packed  *counter
+	members []*zip.File // that are exports
+}
+
+// openZip finds out which members of a zip file are exports, and how the first of them is read. What is no table that can
+// be one is left out, and said; anything else that is wrong with one of them refuses the whole.
+func (r *rules) openZip(src io.Reader) (*Rows, error) {
+	held, err := hold(src, maxPacked)
+	if err != nil {
+		return nil, err
+	}
+	z, err := zip.NewReader(held, held.size)
+	if err != nil {
+		return nil, &Refused{Code: RefusedContent, Reason: "the zip file is cut or damaged, so that nothing of it counts: its list of members cannot be read"}
+	}
+	var files []*zip.File
+	for _, f := range z.File {
+		if !isLitter(f.Name) {
+			files = append(files, f)
+		}
+	}
+	if len(files) > maxMembers {
+		return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the zip file holds %d files, more than the %d that are read", len(files), maxMembers)}
+	}
+	a := &archive{rules: r}
+	var first *Rows
+	var out []string
+	var why error
+	for _, f := range files {
+		rows, err := a.open(f)
+		switch refused, ok := errors.AsType[*Refused](err); {
+		case err == nil:
+			a.members = append(a.members, f)
+			if first == nil {
+				first = rows
+			}
+		case ok && slices.Contains([]string{RefusedHeader, RefusedContent, RefusedEmpty}, refused.Code):
+			out = append(out, clip(memberName(f)))
+			if why == nil {
+				why = err
+			}
+		default:
+			return nil, err
+		}
+	}
+	switch {
+	case first != nil:
+	case why != nil:
+		return nil, why
+	default:
+		return nil, &Refused{Code: RefusedEmpty, Reason: "the zip file holds no files"}
+	}
+	rows := &Rows{archive: a, detected: first.detected}
+	rows.detected.LeftOut = append(rows.detected.LeftOut, out...)
+	for _, f := range a.members {
+		rows.detected.Members = append(rows.detected.Members, clip(memberName(f)))
+	}
+	return rows, nil
+}
+
+// isLitter knows what is in archives and was never an export: folders, and what systems leave beside the files.
+func isLitter(name string) bool {
+	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
+	return strings.HasSuffix(name, "/") || strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") || strings.EqualFold(base, "thumbs.db")
+}
+
+// memberName is a member's name as a person may see it: it is never a path that anything is written to.
+func memberName(f *zip.File) string {
+	return strings.Map(func(r rune) rune {
+		if isDamage(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(f.Name, "?"))
+}
+
+// open settles how a member is read. The error says which member it is.
+func (a *archive) open(f *zip.File) (*Rows, error) {
+	if f.Flags&1 != 0 {
+		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: "it is locked with a password; let the POS pack exports without one"})
+	}
+	src, err := f.Open()
+	if err != nil {
+		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("it is packed in a way that is not known, or damaged: %v", err)})
+	}
+	packed := &counter{n: int64(f.CompressedSize64)}
+	rows, err := a.rules.openPlain(&unpacked{src: src, packed: packed}, true)
+	if err != nil {
+		return nil, a.about(f, err)
+	}
+	return rows, nil
+}
+
+// about puts a member's name before what is wrong with it.
+func (a *archive) about(f *zip.File, err error) error {
+	refused, ok := errors.AsType[*Refused](err)
+	if !ok {
+		return err
+	}
+	named := *refused
+	named.Reason = fmt.Sprintf("%s, in the zip file: %s", clip(memberName(f)), refused.Reason)
+	return &named
+}
+
+// all yields the rows of all members.
+func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
+	for ; len(a.members) > 0; a.members = a.members[1:] {
+		f := a.members[0]
+		if rows.member == nil {
+			member, err := a.open(f)
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			rows.member = member
+		}
+		before := rows.summary
+		rows.member.Whole = rows.Whole
+		for row, err := range rows.member.All() {
+			rows.summary = before.plus(rows.member.summary)
+			if reject, ok := errors.AsType[*Reject](err); ok && len(rows.detected.Members) > 1 {
+				reject.Reason = clip(memberName(f)) + ": " + reject.Reason
+			} else if err != nil && !ok {
+				err = a.about(f, err)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+		rows.summary = before.plus(rows.member.summary)
+		rows.member = nil
+	}
+}
+
+func (s Summary) plus(t Summary) Summary {
+	return Summary{s.Rows + t.Rows, s.Updates + t.Updates, s.Rejects + t.Rejects, s.Skipped + t.Skipped}
+}
+
+// held is what is kept in memory of a source, in pieces, so that it can be read anywhere.
+type held struct {
+	pieces [][]byte
+	size   int64
+}
+
+const pieceSize = 1 << 20
+
+// hold reads src to its end. More than most bytes are a *Refused.
+func hold(src io.Reader, most int64) (*held, error) {
+	h := &held{}
+	for {
+		piece := make([]byte, pieceSize)
+		n, err := io.ReadFull(src, piece)
+		h.pieces, h.size = append(h.pieces, piece[:n]), h.size+int64(n)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return h, nil
+		case err != nil:
+			return nil, err
+		case h.size > most:
+			return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the packed export is larger than %d MiB, the most that is unpacked; let the POS export it as CSV", most>>20)}
+		}
+	}
+}
+
+// ReadAt implements io.ReaderAt.
+func (h *held) ReadAt(b []byte, at int64) (n int, err error) {
+	if at < 0 || at >= h.size {
+		return 0, io.EOF
+	}
+	for n < len(b) && at < h.size {
+		m := copy(b[n:], h.pieces[at/pieceSize][at%pieceSize:])
+		n, at = n+m, at+int64(m)
+	}
+	if n < len(b) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// nested refuses what is packed twice.
+func nested() *Refused {
+	return &Refused{Code: RefusedContent, Reason: "it is packed more than once; let the POS export files that are packed once, or not at all"}
+}
+
+// replay reads head and then what follows it.
+func replay(head []byte, src io.Reader) io.Reader { return io.MultiReader(bytes.NewReader(head), src) }
