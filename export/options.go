@@ -138,6 +138,7 @@ type rules struct {
 	given     [fieldCount]bool   // that there is a default
 	defaults  [fieldCount][]byte // and what it is
 	stores    map[string][]byte
+	byHeading map[string][]byte // the same, by the folded word; nil in it = two words read the same and mean two stores
 
 	identify          identity
 	upcAsIs           bool
@@ -346,9 +347,15 @@ func (r *rules) setStores(stores map[string]string) error {
 			errs = append(errs, fmt.Errorf("stores: %q is there twice", trimmed))
 		}
 		if r.stores == nil {
-			r.stores = make(map[string][]byte, len(stores))
+			r.stores, r.byHeading = make(map[string][]byte, len(stores)), make(map[string][]byte, len(stores))
 		}
 		r.stores[trimmed] = []byte(code)
+		folded := fold(trimmed)
+		if other, ok := r.byHeading[folded]; ok && string(other) != code {
+			r.byHeading[folded] = nil
+		} else {
+			r.byHeading[folded] = []byte(code)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -134,16 +134,8 @@ func (r *rules) storeNamed(name string) ([]byte, bool) {
 	if code, ok := r.stores[name]; ok {
 		return code, true
 	}
-	folded, found := fold(name), []byte(nil)
-	for word, code := range r.stores {
-		if fold(word) == folded {
-			if found != nil && string(found) != string(code) {
-				return nil, false // two words read the same
-			}
-			found = code
-		}
-	}
-	return found, found != nil
+	code := r.byHeading[fold(name)]
+	return code, code != nil
 }
 
 // findSpread finds columns that are the quantity of one store, or of one size, each, where the config does not say which
