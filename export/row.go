@@ -315,11 +315,8 @@ func (p *pipeline) remedy(rec *record, f Field) string {
 
 // isFused knows a size with its width in one: 10.5 D, 10.5EE, 8 2E.
 func isFused(size []byte) bool {
-	size = bytes.ToUpper(size)
-	number := bytes.TrimLeft(size, "0123456789./½ ")
-	width := bytes.TrimLeft(number, "0123456789")
-	begins := len(size) > 0 && size[0] >= '0' && size[0] <= '9'
-	return begins && len(width) > 0 && len(width) <= 4 && len(bytes.Trim(width, "ABCDEMNWX")) == 0
+	_, _, ok := splitSize(size)
+	return ok
 }
 
 // optional reads a code that a row may lack.
