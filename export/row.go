@@ -215,8 +215,10 @@ func (p *pipeline) upc(rec *record, column int) ([]byte, codeFault) {
 		return cell, fault
 	case !p.upcAsIs:
 		return checkUPC(p.digits[:0], cell, p.checkDigitMissing)
-	case isScientific(cell):
+	case isScientificUPC(cell):
 		return cell, codeScientific
+	case isPlaceholder(cell): // else it would be one product's code in many rows
+		return cell, upcPlaceholder
 	}
 	return cell, codeOK
 }
@@ -251,7 +253,7 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
 		}
 	}
-	if upcFault == codeBlank && len(codes[Size])+len(codes[Width]) == 0 && isTotal(codes[SKU]) {
+	if (upcFault == codeBlank || upcFault == upcPlaceholder) && len(codes[Size])+len(codes[Width]) == 0 && isTotal(codes[SKU]) {
 		return p.fail(rec, RejectNoProduct, "%s: %q is a total and no product", p.layout.name(p.layout.column[SKU]), codes[SKU])
 	}
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
