@@ -106,7 +106,11 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 		return 0, p.badCode(rec, column, field, fault)
 	}
 	before := p.decimals
-	figure, fraction, v := p.decimals.parse(field)
+	read := p.decimals.parse
+	if rec.isExact(column) {
+		read = exactNumber
+	}
+	figure, fraction, v := read(field)
 	if v == isNone {
 		return 0, isSkipped
 	}
