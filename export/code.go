@@ -2,6 +2,9 @@ package export
 
 import (
 	"bytes"
+	"iter"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -51,11 +54,13 @@ const (
 	codeMixed      // text in two encodings
 	codeScientific // 8.49632E+11
 	codeDate       // a size that became 10-Dec
+	codeError      // an error of a spreadsheet: #REF!
 	codeTwoWidths  // a width beside a size that has another one in it
 	upcNotDigits
 	upcLength
-	upcZeros
-	upcCheck // the check digit does not hold
+	upcPlaceholder // zeros, or a word such as N/A
+	upcCheck       // the check digit does not hold
+	upcISBN        // of 10 digits
 )
 
 var codeFaultText = [...]string{
@@ -66,11 +71,13 @@ var codeFaultText = [...]string{
 	codeMixed:      "is text both in Windows-1252, like other rows, and in UTF-8; the export mixes them, unless the config's `encoding` says which it is",
 	codeScientific: "is a code that a spreadsheet has destroyed: its last digits are lost; export it as text",
 	codeDate:       "is a size that a spreadsheet has made a date of; export it as text",
+	codeError:      "is an error of the spreadsheet that the export comes from, and no code",
 	codeTwoWidths:  "is another width than the one that the size has in it",
 	upcNotDigits:   "is not a UPC: it has more than digits in it",
 	upcLength:      "is not a UPC: those have 8, 12, 13 or 14 digits with their check digit",
-	upcZeros:       "is not a UPC but a placeholder",
+	upcPlaceholder: "is a placeholder, which names no product",
 	upcCheck:       "is not a UPC: its check digit does not hold",
+	upcISBN:        "is an ISBN of 10 digits, which is not a UPC; export the one of 13 digits, which begins with 978 or 979",
 }
 
 // checkText says what is wrong with any code. It is in UTF-8 and clean.
@@ -80,6 +87,9 @@ func checkText(b []byte) codeFault {
 	}
 	if len(b) > inventory.MaxCode {
 		return codeTooLong
+	}
+	if b[0] == '#' && isSheetError(b) {
+		return codeError
 	}
 	for _, c := range b {
 		if c < 0x20 || c >= 0x7f {
@@ -121,6 +131,42 @@ func isScientific(b []byte) bool {
 		}
 	}
 	return points <= 1
+}
+
+// isScientificUPC knows a bar code in scientific notation also without a sign: 8.49632E11. That a style could be, but not
+// with a point and an exponent as great as a code is long.
+func isScientificUPC(b []byte) bool {
+	e := bytes.LastIndexAny(b, "eE")
+	if e < 3 || b[1] != '.' && b[1] != ',' {
+		return isScientific(b)
+	}
+	exponent := b[e+1:]
+	unsigned := isDigits(b[:1]) && isDigits(b[2:e]) && isDigits(exponent) && (len(exponent) == 2 || string(exponent) >= "7" && len(exponent) == 1)
+	return unsigned || isScientific(b)
+}
+
+// isPlaceholder knows what stands in a UPC's place where there is none: a word, or signs without a letter or a digit.
+func isPlaceholder(b []byte) bool {
+	if len(b) <= len("does not apply") && slices.ContainsFunc(placeholders, func(word string) bool { return strings.EqualFold(word, string(b)) }) {
+		return true
+	}
+	return !bytes.ContainsFunc(b, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) || isDamage(r) })
+}
+
+var placeholders = []string{"n/a", "#n/a", "na", "n.a.", "none", "null", "nil", "nan", "tbd", "tba", "unknown", "missing", "no upc", "noupc", "no ean", "no gtin",
+	"no barcode", "no bar code", "no code", "not available", "does not apply"}
+
+// isSheetError knows what a spreadsheet writes where it cannot say what a cell is, or has no room for it.
+func isSheetError(b []byte) bool {
+	return len(bytes.Trim(b, "#")) == 0 && len(b) > 1 ||
+		slices.ContainsFunc(sheetErrors, func(text string) bool { return strings.EqualFold(text, string(b)) })
+}
+
+var sheetErrors = []string{"#n/a", "#ref!", "#name?", "#value!", "#div/0!", "#num!", "#null!", "#spill!", "#calc!", "#getting_data"}
+
+// isNoSKU knows what stands in a SKU's place where there is none. A word could be a style's.
+func isNoSKU(b []byte) bool {
+	return len(b) <= len("null") && slices.ContainsFunc([]string{"-", "--", "–", "—", "n/a", "null"}, func(word string) bool { return strings.EqualFold(word, string(b)) })
 }
 
 // isDate knows what spreadsheets make of sizes such as 10-12: 10-Dec, Dec-10, and with a year.
@@ -185,42 +231,86 @@ func plainUPC(b []byte) bool {
 	return (odd*3+even)%10 == 0 && zeros != 0
 }
 
-// checkUPC appends to dst the UPC that a clean cell holds, as the contract's `upc: checked` says: 8, 12, 13 or 14
-// digits. Blanks and hyphens between them go, and a spreadsheet's .0 behind them. Lost leading zeros come back, where
-// the check digit then proves it, and leading zeros beyond 12 digits go.
+// checkUPC appends to dst the UPC that a clean cell holds, as the contract's `upc: checked` says. A word before it that says
+// what it is goes: `UPC: 849632048260`.
+//
+// Of several codes in one cell, parted by blanks or by , ; | or /, it is the first that is valid. They are all one product's,
+// and systems put the code that they know it by first; and the same one each time is one key. With none valid, the fault is the
+// first one's. Each of them must look like a code, so that one with blanks in it, `8 49632 04826 0`, is not parted.
 //
 // With checkDigitMissing the digits lack their last one: 7, 11, 12 or 13 of them, or 8 to 10 with leading zeros lost.
 func checkUPC(dst, cell []byte, checkDigitMissing bool) ([]byte, codeFault) {
-	if len(cell) == 0 {
+	switch {
+	case len(cell) == 0:
 		return dst, codeBlank
-	}
-	if isScientific(cell) {
+	case isScientificUPC(cell):
 		return dst, codeScientific
+	case isPlaceholder(cell):
+		return dst, upcPlaceholder
 	}
-	if i := bytes.IndexByte(cell, '.'); i > 0 && i+1 < len(cell) && len(bytes.Trim(cell[i+1:], "0")) == 0 {
-		cell = cell[:i]
+	cell = withoutLabel(cell)
+	upc, fault := oneUPC(dst, cell, checkDigitMissing)
+	if fault == upcNotDigits || fault == upcLength {
+		return firstUPC(dst, cell, checkDigitMissing, fault)
 	}
-	var space [14]byte
-	digits := space[:0]
-	for i := 0; i < len(cell); i++ {
-		switch c := cell[i]; {
-		case c >= '0' && c <= '9':
-			if len(digits) == len(space) {
-				return dst, upcLength
+	return upc, fault
+}
+
+// withoutLabel takes off a word before digits.
+func withoutLabel(cell []byte) []byte {
+	for _, label := range []string{"upc", "ean", "gtin", "isbn", "jan", "barcode"} {
+		if n := len(label); n < len(cell) && strings.EqualFold(string(cell[:n]), label) {
+			rest := bytes.TrimLeftFunc(cell[n:], func(r rune) bool { return isBlank(r) || r == ':' || r == '#' })
+			if len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' {
+				return rest
 			}
-			digits = append(digits, c)
-		case c == ' ', c == '-':
-		case bytes.HasPrefix(cell[i:], []byte("\u00a0")):
-			i++
-		default:
-			return dst, upcNotDigits
 		}
 	}
-	if len(digits) == 0 {
-		return dst, upcNotDigits
+	return cell
+}
+
+// firstUPC appends the first valid one of several codes; fault is that of a cell that does not hold such.
+func firstUPC(dst, cell []byte, checkDigitMissing bool, fault codeFault) ([]byte, codeFault) {
+	parts := func() iter.Seq[[]byte] {
+		return bytes.FieldsFuncSeq(cell, func(r rune) bool { return isBlank(r) || strings.ContainsRune(",;|/", r) })
 	}
-	if len(bytes.Trim(digits, "0")) == 0 {
-		return dst, upcZeros
+	for part := range parts() {
+		if digits := len(part) - bytes.Count(part, []byte{'-'}); digits < 8 || digits > 14 || len(bytes.Trim(part, "0123456789-")) > 0 {
+			return dst, fault
+		}
+	}
+	first := codeOK
+	for part := range parts() {
+		upc, f := oneUPC(dst, part, checkDigitMissing)
+		if f == codeOK {
+			return upc, codeOK
+		}
+		if first == codeOK {
+			first = f
+		}
+	}
+	return dst, first
+}
+
+// oneUPC appends the UPC of a cell that holds one: 8, 12, 13 or 14 digits. Blanks and hyphens between them go, and a
+// spreadsheet's .0 or ,00 behind them. Lost leading zeros come back, where the check digit then proves it, and leading zeros
+// beyond 12 digits go.
+func oneUPC(dst, cell []byte, checkDigitMissing bool) ([]byte, codeFault) {
+	if isISBN10(cell, checkDigitMissing) {
+		return dst, upcISBN
+	}
+	if i := bytes.IndexAny(cell, ".,"); i > 0 && i+1 < len(cell) && len(bytes.Trim(cell[i+1:], "0")) == 0 {
+		cell = cell[:i]
+	}
+	var space [15]byte
+	digits, ok := appendDigits(space[:0], cell)
+	switch {
+	case !ok:
+		return dst, upcNotDigits
+	case len(digits) > 14:
+		return dst, upcLength
+	case len(bytes.Trim(digits, "0")) == 0:
+		return dst, upcPlaceholder
 	}
 	digits, fault := complete(digits, checkDigitMissing)
 	if fault != codeOK {
@@ -230,6 +320,46 @@ func checkUPC(dst, cell []byte, checkDigitMissing bool) ([]byte, codeFault) {
 		digits = digits[1:]
 	}
 	return append(dst, digits...), codeOK
+}
+
+// appendDigits appends the digits of a code, without the blanks and hyphens between them. It is done once there are more than
+// any UPC has. Digits of other scripts are none: nobody's scanner writes them.
+func appendDigits(dst, cell []byte) (_ []byte, ok bool) {
+	for len(cell) > 0 && len(dst) <= 14 {
+		r, n := utf8.DecodeRune(cell)
+		switch {
+		case r >= '0' && r <= '9':
+			dst = append(dst, byte(r))
+		case isBlank(r), unicode.Is(unicode.Pd, r):
+		default:
+			return dst, false
+		}
+		cell = cell[n:]
+	}
+	return dst, len(dst) > 0
+}
+
+// isISBN10 knows a book's number of 10 digits, which would be a UPC with two zeros lost if its last digit happened to hold as
+// that. It is certain where hyphens or blanks part it, where it ends in X, or where it begins with a zero, which would be lost too.
+func isISBN10(cell []byte, checkDigitMissing bool) bool {
+	if isDigits(cell) && (checkDigitMissing || cell[0] != '0') {
+		return false
+	}
+	sum, n := 0, 0
+	for i, c := range cell {
+		switch {
+		case c >= '0' && c <= '9':
+			sum += int(c-'0') * (10 - n)
+		case c|0x20 == 'x' && n == 9 && i == len(cell)-1:
+			sum += 10
+		case c == '-' || c == ' ':
+			continue
+		default:
+			return false
+		}
+		n++
+	}
+	return n == 10 && sum%11 == 0
 }
 
 // complete brings back lost leading zeros and a missing check digit; the check digit then holds. digits have room for 14.

@@ -39,7 +39,7 @@ var movementHeadings = []string{"invoice", "invoice no", "invoice number", "rece
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.lacksCheckDigits, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}

@@ -104,6 +104,13 @@ func (d *decimals) parse(cell []byte) (figure int64, fraction bool, v verdict) {
 	return figure, n.fraction, isNumber
 }
 
+// exactNumber reads a quantity of a cell that its format says is a number: it has a decimal point, whatever the config says of
+// texts, and shows nothing of what their points and commas mean.
+func exactNumber(cell []byte) (figure int64, fraction bool, v verdict) {
+	d := decimals{convention: point, stated: true}
+	return d.parse(cell)
+}
+
 // magnitude is a number without its sign.
 type magnitude struct {
 	whole    int64 // at most inventory.MaxQuantity + 1, which stands for all above
@@ -168,12 +175,13 @@ func evidence(cell []byte) int {
 	return 0
 }
 
-// isNoQuantity knows the words that systems write where they do not count.
+// isNoQuantity knows the words that systems write where they do not count, or not in this row. Words that may mean a zero,
+// such as `none` or `out of stock`, are not among them, nor errors such as `#N/A`.
 func isNoQuantity(cell []byte) bool {
 	if len(cell) > len("not stocked") {
 		return false
 	}
-	for _, word := range []string{"", "-", "–", "—", "n/a", "null", "not stocked"} {
+	for _, word := range []string{"", "-", "--", "–", "—", "n/a", "na", "null", "not stocked", "not tracked", "untracked", "parent"} {
 		if bytes.EqualFold(cell, []byte(word)) {
 			return true
 		}
@@ -181,8 +189,8 @@ func isNoQuantity(cell []byte) bool {
 	return false
 }
 
-// asciiNumber appends a cell to dst with a plain blank for each kind of blank and a plain minus; nil where it cannot
-// be a number.
+// asciiNumber appends a cell to dst with a plain blank for each kind of blank, a plain minus and a plain apostrophe; nil
+// where it cannot be a number.
 func asciiNumber(dst, cell []byte) []byte {
 	for i := 0; i < len(cell); i++ {
 		switch c := cell[i]; {
@@ -198,6 +206,9 @@ func asciiNumber(dst, cell []byte) []byte {
 			i += 2
 		case bytes.HasPrefix(cell[i:], []byte("\u2212")):
 			dst = append(dst, '-')
+			i += 2
+		case bytes.HasPrefix(cell[i:], []byte("\u2019")):
+			dst = append(dst, '\'')
 			i += 2
 		default:
 			return nil
@@ -225,8 +236,13 @@ func sign(b []byte) (body []byte, negative, ok bool) {
 	return b, negative, len(b) > 0
 }
 
+// residue is how many decimals tell a fraction from what floating point leaves of a whole number: 11.999999999999998 is what
+// a program made of 12, and what a person saw there was 12.
+const residue = 9
+
 // parseMagnitude reads digits. Before the decimal sign they may stand in groups of three, all of them parted by the
-// group's sign or all by a blank, the first group of one to three digits and not beginning with a zero. After it they may not.
+// group's sign, by a blank, or, as in Switzerland, by an apostrophe; the first group has one to three digits and does not begin
+// with a zero. After it they may not. Within 1e-9 of a whole number it is that number.
 func parseMagnitude(b []byte, decimal, group byte) (n magnitude, ok bool) {
 	i, run := 0, 0 // run: digits since the last separator
 	separator := byte(0)
@@ -235,7 +251,7 @@ func parseMagnitude(b []byte, decimal, group byte) (n magnitude, ok bool) {
 		case c >= '0' && c <= '9':
 			run++
 			n.whole = min(n.whole*10+int64(c-'0'), inventory.MaxQuantity+1)
-		case c != group && c != ' ':
+		case c != group && c != ' ' && c != '\'':
 			return n, false
 		case separator == 0 && run >= 1 && run <= 3 && b[0] != '0', separator == c && run == 3:
 			separator, run = c, 0
@@ -249,11 +265,15 @@ func parseMagnitude(b []byte, decimal, group byte) (n magnitude, ok bool) {
 	if i == len(b) {
 		return n, i > 0
 	}
-	for _, c := range b[i+1:] {
-		if c < '0' || c > '9' {
-			return n, false
-		}
-		n.fraction = n.fraction || c != '0'
+	cut := b[i+1:]
+	if !isDigits(cut) {
+		return n, false
 	}
-	return n, len(b) > i+1
+	near := cut[:min(len(cut), residue)]
+	if len(cut) >= residue && len(bytes.Trim(near, "9")) == 0 {
+		n.whole = min(n.whole+1, inventory.MaxQuantity+1)
+	} else {
+		n.fraction = len(bytes.Trim(near, "0")) > 0
+	}
+	return n, true
 }

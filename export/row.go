@@ -116,7 +116,11 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 		return 0, p.badCode(rec, column, field, fault)
 	}
 	before := p.decimals
-	figure, fraction, v := p.decimals.parse(field)
+	read := p.decimals.parse
+	if rec.isExact(column) {
+		read = exactNumber
+	}
+	figure, fraction, v := read(field)
 	if v == isNone {
 		return 0, isSkipped
 	}
@@ -228,8 +232,10 @@ func (p *pipeline) upc(rec *record, column int) ([]byte, codeFault) {
 		return cell, fault
 	case !p.upcAsIs:
 		return checkUPC(p.digits[:0], cell, p.checkDigitMissing)
-	case isScientific(cell):
+	case isScientificUPC(cell):
 		return cell, codeScientific
+	case isPlaceholder(cell): // else it would be one product's code in many rows
+		return cell, upcPlaceholder
 	}
 	return cell, codeOK
 }
@@ -264,7 +270,7 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
 		}
 	}
-	if upcFault == codeBlank && len(codes[Size])+len(codes[Width]) == 0 && isTotal(codes[SKU]) {
+	if (upcFault == codeBlank || upcFault == upcPlaceholder) && len(codes[Size])+len(codes[Width]) == 0 && isTotal(codes[SKU]) {
 		return p.fail(rec, RejectNoProduct, "%s: %q is a total and no product", p.layout.name(p.layout.column[SKU]), codes[SKU])
 	}
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
@@ -283,6 +289,8 @@ func (p *pipeline) part(rec *record, f Field) (cell []byte, fault codeFault) {
 		cell, fault = p.optional(rec, p.place(f))
 	}
 	switch {
+	case f == SKU && fault == codeOK && isNoSKU(cell):
+		return cell, codeBlank
 	case f == Size:
 		p.widthInSize = nil
 		if p.splitSize && fault == codeOK {
@@ -340,8 +348,8 @@ func (p *pipeline) remedy(rec *record, f Field) string {
 	if sku := p.shown(rec, l.column[SKU]); l.column[UPC] < 0 && p.wants(UPC) && plainUPC(sku) {
 		return fmt.Sprintf("but it is a valid UPC, which needs none: `columns: {upc: %q}` in the config", l.label(l.column[SKU]))
 	}
-	if c := l.column[Size]; f == Width && l.column[Width] < 0 && c >= 0 && c < len(rec.fields) && isFused(p.shown(rec, c)) {
-		return fmt.Sprintf("its size, %q, has the width in it, and to split them is not available yet", p.shown(rec, c))
+	if c := p.place(Size); f == Width && !p.splitSize && c >= 0 && isFused(p.shown(rec, c)) {
+		return fmt.Sprintf("its size, %q, has the width in it: `split_size: true` in the config parts them", clip(string(p.shown(rec, c))))
 	}
 	if c := maybe(f); c >= 0 && l.column[f] < 0 && len(l.variants.pairs) == 0 {
 		return fmt.Sprintf("%s may be it: `columns: {%s: %q}` in the config", l.name(c), f, l.headings[c].text)
@@ -354,11 +362,8 @@ func (p *pipeline) remedy(rec *record, f Field) string {
 
 // isFused knows a size with its width in one: 10.5 D, 10.5EE, 8 2E.
 func isFused(size []byte) bool {
-	size = bytes.ToUpper(size)
-	number := bytes.TrimLeft(size, "0123456789./½ ")
-	width := bytes.TrimLeft(number, "0123456789")
-	begins := len(size) > 0 && size[0] >= '0' && size[0] <= '9'
-	return begins && len(width) > 0 && len(width) <= 4 && len(bytes.Trim(width, "ABCDEMNWX")) == 0
+	_, _, ok := splitSize(size)
+	return ok
 }
 
 // optional reads a code that a row may lack.
