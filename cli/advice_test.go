@@ -112,7 +112,7 @@ func (n *nephew) follow() string {
 
 var (
 	toWrite  = regexp.MustCompile("write `(.*)`\n")
-	toRemedy = regexp.MustCompile("`((?:columns|defaults): .*)` in the config")
+	toRemedy = regexp.MustCompile("`((?:columns|defaults|split_size): .*)` in the config")
 )
 
 // advice is the line that preview says is to be written, and why: because the export was refused, or for rows that were.
