@@ -118,7 +118,7 @@ var presets = []preset{
 		name: "hand-held", system: "Counters by hand-held scanner (RGIS, Washington Inventory)", grade: 'D',
 		options: Options{
 			Format: "fixed", CheckDigitMissing: true,
-			Columns: map[Field]Column{UPC: {From: 1, To: 11}, Quantity: {From: 44, To: 49}},
+			Columns: map[Field]Column{UPC: {From: 1, To: 11}, Quantity: {From: 46, To: 51}},
 		},
 	},
 }
