@@ -65,7 +65,7 @@ const (
 	shares      = "a share such as 50%, or off"
 	aCode       = `a code, or ""`
 	presetNames = "clover | counterpoint | dynamics-rms | google-local | hand-held | lightspeed-r | lightspeed-x | loyverse | nearst | quickbooks-pos | retail-pro | rics | " +
-		"shopify-inventory | shopify-inventory-old | shopify-products | square | woocommerce"
+		"shopify-inventory | shopify-inventory-old | shopify-products | shopify-products-new | square | woocommerce"
 	later = "" // what a key takes whose feature is not available yet
 )
 

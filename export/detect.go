@@ -233,6 +233,13 @@ func (d *detector) headerFound(commas []byte) (guess, error) {
 	if near.score < 0 {
 		return near, d.unreadable(commas)
 	}
+	if line := d.headerBelow(commas); line > 0 {
+		return near, &Refused{
+			Code:   RefusedHeader,
+			Reason: fmt.Sprintf("no header was recognised in the first %d rows, where it is looked for, but line %d may be it", headerRows, line),
+			Write:  fmt.Sprintf("header: %d", line),
+		}
+	}
 	if refused := d.unparted(); refused != nil && familiar(near.match.headings) == 0 {
 		return near, refused
 	}
@@ -241,6 +248,27 @@ func (d *detector) headerFound(commas []byte) (guess, error) {
 		refused.Reason = fmt.Sprintf("no header was recognised in the first %d rows: %s", headerRows, refused.Reason)
 	}
 	return near, err
+}
+
+// headerBelow is the line of a header that stands below the rows where one is looked for; 0 = there is none.
+func (d *detector) headerBelow(commas []byte) (line int) {
+	for _, comma := range commas {
+		rows := 0
+		d.headRecords(comma, MaxColumns, func(rec *record) bool {
+			if rec.fault == noFault && rec.isWords() {
+				r := d.row(rec)
+				if m := d.match(r.cells, len(r.cells)); m.isHeader() {
+					line = rec.line
+				}
+			}
+			rows++
+			return line == 0 && rows < 10*headerRows
+		})
+		if line > 0 {
+			break
+		}
+	}
+	return line
 }
 
 // unreadable says why there is no row in the head that could be looked at.

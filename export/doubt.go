@@ -39,7 +39,7 @@ var movementHeadings = []string{"invoice", "invoice no", "invoice number", "rece
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.placesWithoutCodes, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -115,6 +115,34 @@ func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
 		Code:   RefusedCheck,
 		Reason: fmt.Sprintf("%s: of the first %d UPCs %d have a wrong check digit, such as %q: the POS seems to leave it out, or they are no UPCs", p.layout.name(column), seen, wrong, shown),
 		Write:  "upc_check_digit: missing",
+	}
+}
+
+// placesWithoutCodes asks for the codes of stores that the POS names as people do: the API knows them by others.
+func (d *detector) placesWithoutCodes(p *pipeline) *Refused {
+	const most = 50
+	column := p.layout.column[Store]
+	if p.layout.preset == nil || !p.layout.preset.places || d.stores != nil || column < 0 {
+		return nil
+	}
+	var names []string
+	d.sample(p, func(rec *record) {
+		text, _ := d.charset.append(nil, clean(cellOf(rec, column)))
+		if name := strings.ToValidUTF8(string(text), "\ufffd"); strings.ContainsFunc(name, unicode.IsLetter) && !slices.Contains(names, name) && len(names) < most {
+			names = append(names, name)
+		}
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	var write []string
+	for _, name := range names {
+		write = append(write, fmt.Sprintf("%q: \"...\"", clip(name)))
+	}
+	return &Refused{
+		Code:   RefusedStore,
+		Reason: fmt.Sprintf("%s names the stores as people do; the config must give each one's code at the API, and may leave out stores that the API does not have", p.layout.name(column)),
+		Write:  "stores: {" + strings.Join(write, ", ") + "}",
 	}
 }
 

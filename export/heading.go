@@ -9,7 +9,7 @@ import (
 )
 
 // fold is the form in which headings are compared: lower case, without accents, with one blank for each run of blanks
-// and of _ - . / ( ) [ ]. A # is the word "no": `Item #` is a number, `Item` is a name.
+// and of _ - . / ( ) [ ] :. A # is the word "no": `Item #` is a number, `Item` is a name.
 func fold(heading string) string {
 	var b strings.Builder
 	b.Grow(len(heading))
@@ -19,7 +19,7 @@ func fold(heading string) string {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9': // almost all are
 		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r):
 			continue
-		case unicode.IsSpace(r) || strings.ContainsRune("_-./()[]", r):
+		case unicode.IsSpace(r) || strings.ContainsRune("_-./()[]:", r):
 			blank = true
 			continue
 		case r == '#':
@@ -123,7 +123,7 @@ var headings = [fieldCount]known{
 	Quantity: {
 		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
 			"on hand quantity", "onhand", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
-			"variant inventory qty", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
+			"variant inventory qty", "inventory on hand", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
 			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
 			"in stock"}, // after all others: beside one of them it is a yes or no
 		maybe: []string{"available", "available not editable", "available to sell", "ats", "qty available", "quantity available", "total qty on hand", "total quantity on hand", "count", "units",

@@ -211,11 +211,15 @@ func (r *rules) positional() bool {
 func (r *rules) check(m *match) error {
 	for f := range fieldCount {
 		if t := m.twice[f]; t[0] >= 0 {
-			return &Refused{
+			refused := &Refused{
 				Code:   RefusedAmbiguous,
 				Reason: fmt.Sprintf("two columns could be the %s: %s (column %d) and %s (column %d)", f, m.name(t[0]), t[0]+1, m.name(t[1]), t[1]+1),
 				Write:  fmt.Sprintf("columns: {%s: ...}", f),
 			}
+			if strings.EqualFold(m.headings[t[0]].text, m.headings[t[1]].text) {
+				refused.Reason += "; only their numbers tell them apart"
+			}
+			return refused
 		}
 	}
 	if !m.isHeader() {
@@ -357,18 +361,20 @@ func familiar(cells []heading) int {
 	return n
 }
 
-// passedOver are the headings that a veto kept from being a field.
+// passedOver are the headings that look like a field and are not read: those that a veto kept from it, and of quantities all
+// that might be one.
 func (r *rules) passedOver(l *layout) []string {
 	var names []string
 	for i, h := range l.headings {
-		if slices.Contains(l.column[:], i) {
+		if slices.Contains(l.column[:], i) || slices.Contains(l.quantities(), i) || slices.Contains(l.spread.leftOut, i) || slices.Contains(names, clip(h.text)) {
 			continue
 		}
+		over := h.mayBe(Quantity) || h.rank(Quantity) >= 0
 		for f := range fieldCount {
-			if h.vetoed(f) && !slices.Contains(names, clip(h.text)) {
-				names = append(names, clip(h.text))
-				break
-			}
+			over = over || h.vetoed(f)
+		}
+		if over {
+			names = append(names, clip(h.text))
 		}
 	}
 	return names

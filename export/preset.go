@@ -18,6 +18,7 @@ type preset struct {
 	columns map[Field][]string  // headings, the best first; with a pattern for a column for each store
 	skip    map[string][]string // by heading: what it says in rows that say nothing of the stock; "" = it is blank
 	options Options             // what the config may leave out; of it the words and the columns
+	places  bool                // the stores are named as people name them, not by codes
 	says    string              // what a person must know
 }
 
@@ -40,6 +41,7 @@ var presets = []preset{
 		name: "shopify-inventory", system: "Shopify, inventory export", grade: 'S',
 		needs:   []string{"handle", "option1 name", "sku", "location"},
 		columns: map[Field][]string{SKU: {"SKU"}, Store: {"Location"}, Quantity: {"On hand (current)", "On hand"}},
+		places:  true,
 		says:    "a row for each variant and location; it has no bar codes",
 	},
 	{
@@ -47,6 +49,13 @@ var presets = []preset{
 		needs:   []string{"handle", "variant sku", "variant inventory qty", "variant inventory tracker"},
 		columns: map[Field][]string{UPC: {"Variant Barcode"}, SKU: {"Variant SKU"}, Quantity: {"Variant Inventory Qty"}},
 		skip:    map[string][]string{"variant inventory tracker": {""}},
+		says:    "its quantity is the sum of all locations",
+	},
+	{
+		name: "shopify-products-new", system: "Shopify, products with the newer headings", grade: 'D',
+		needs:   []string{"url handle", "option1 name", "inventory tracker", "inventory quantity"},
+		columns: map[Field][]string{UPC: {"Barcode"}, SKU: {"SKU"}, Quantity: {"Inventory quantity"}},
+		skip:    map[string][]string{"inventory tracker": {""}},
 		says:    "its quantity is the sum of all locations",
 	},
 	{
@@ -141,10 +150,15 @@ func presetNamed(name string) (*preset, error) {
 	return nil, fmt.Errorf("preset: %q is not one of %s", name, strings.Join(PresetNames(), ", "))
 }
 
-// presetOf is the preset that the config names, else the one whose headings these are.
+// presetOf is the preset that the config names, else the one whose headings these are. One that has other headings is none.
 func (r *rules) presetOf(cells []heading) *preset {
-	if r.preset != nil || len(cells) == 0 {
+	switch {
+	case len(cells) == 0:
+		return nil
+	case r.preset != nil && (len(r.preset.needs) == 0 || r.preset.fits(cells)):
 		return r.preset
+	case r.preset != nil:
+		return nil
 	}
 	for i := range presets {
 		if presets[i].fits(cells) {

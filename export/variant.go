@@ -55,7 +55,7 @@ func optionOf(h heading) (option string, name bool) {
 }
 
 // groupHeadings are of columns that are the same in all rows of one product.
-var groupHeadings = []string{"handle", "reference handle"}
+var groupHeadings = []string{"handle", "url handle", "reference handle"}
 
 // findVariants finds the pairs, where no column is the size or the width by itself.
 func (m *match) findVariants(cells []heading) {

@@ -134,7 +134,7 @@ func (h heading) unfolded(folded string, first bool) string {
 			part = h.text[:len(h.text)-i]
 		}
 		if fold(part) == folded {
-			part = strings.Trim(part, " -_/.")
+			part = strings.Trim(part, " -_/.:")
 			if strings.HasPrefix(h.text, "inventory_") { // as X-Series writes `Main Outlet`
 				part = strings.ReplaceAll(part, "_", " ")
 			}
@@ -177,7 +177,7 @@ func isQuantity(folded string) bool {
 // quantity it is.
 func isStoreName(name string) bool {
 	for _, word := range strings.Fields(name) {
-		if slices.Contains(noStoreNames, word) {
+		if slices.Contains(noStoreNames, strings.Trim(word, ":")) {
 			return false
 		}
 	}
