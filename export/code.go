@@ -51,6 +51,7 @@ const (
 	codeMixed      // text in two encodings
 	codeScientific // 8.49632E+11
 	codeDate       // a size that became 10-Dec
+	codeError      // #REF!
 	upcNotDigits
 	upcLength
 	upcZeros
@@ -65,6 +66,7 @@ var codeFaultText = [...]string{
 	codeMixed:      "is text both in Windows-1252, like other rows, and in UTF-8; the export mixes them, unless the config's `encoding` says which it is",
 	codeScientific: "is a code that a spreadsheet has destroyed: its last digits are lost; export it as text",
 	codeDate:       "is a size that a spreadsheet has made a date of; export it as text",
+	codeError:      "is a spreadsheet's error and no code",
 	upcNotDigits:   "is not a UPC: it has more than digits in it",
 	upcLength:      "is not a UPC: those have 8, 12, 13 or 14 digits with their check digit",
 	upcZeros:       "is not a UPC but a placeholder",
@@ -144,6 +146,18 @@ func isDate(b []byte) bool {
 		return bytes.IndexByte(b, '-') > 0 && numbers+year >= 1 && numbers+year <= 2
 	}
 	return month == 0 && numbers == 2 && year == 1
+}
+
+// isErrorValue knows what spreadsheets show instead of a value.
+func isErrorValue(b []byte) bool {
+	if len(b) == 0 || b[0] != '#' {
+		return false
+	}
+	switch string(b) {
+	case "#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", noValue:
+		return true
+	}
+	return len(b) > 1 && len(bytes.Trim(b, "#")) == 0 // a column that is too narrow for its number
 }
 
 func isMonth(b []byte) bool {

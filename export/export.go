@@ -121,6 +121,7 @@ const (
 	RefusedDecimal   = "decimal"   // the quantities contradict themselves
 	RefusedWide      = "wide"      // a column for each store, or for each size
 	RefusedCheck     = "check"     // the UPCs seem to lack their check digits
+	RefusedSheet     = "sheet"     // the stated sheet of a workbook is not there
 )
 
 func (r *Refused) Error() string {
@@ -141,6 +142,9 @@ type Detected struct {
 
 	// PassedOver are headings that look like a field and are known not to be it, such as `Qty on order`.
 	PassedOver []string `json:"passed_over,omitempty"`
+
+	Sheet       string   `json:"sheet,omitempty"`        // of a workbook: the one that is read
+	OtherSheets []string `json:"other_sheets,omitempty"` // those after it that have a header too, and are not read
 
 	// Headings are those of all columns, in order; nil without a header.
 	Headings []string `json:"-"`

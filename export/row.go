@@ -53,7 +53,7 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 	if rec.fault != noFault {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
 	}
-	if rec.count > l.width && p.overflows(rec) {
+	if rec.count > l.width && rec.comma != 0 && p.overflows(rec) {
 		return 0, p.fail(rec, RejectShifted, "the row has %d fields, the export %d columns: a %q that is not in quotes may have shifted it", rec.count, l.width, p.comma)
 	}
 	if len(rec.fields) <= l.column[Quantity] {
@@ -105,8 +105,11 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 	if fault != codeOK {
 		return 0, p.badCode(rec, column, field, fault)
 	}
-	before := p.decimals
-	figure, fraction, v := p.decimals.parse(field)
+	before, d := p.decimals, &p.decimals
+	if rec.isExact(column) {
+		d = &decimals{convention: point, stated: true}
+	}
+	figure, fraction, v := d.parse(field)
 	if v == isNone {
 		return 0, isSkipped
 	}
@@ -337,6 +340,9 @@ func (p *pipeline) code(field []byte) ([]byte, codeFault) {
 	field = clean(field)
 	if fault != codeOK {
 		return field, fault
+	}
+	if isErrorValue(field) {
+		return field, codeError
 	}
 	return field, checkText(field)
 }
