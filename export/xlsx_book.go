@@ -110,16 +110,19 @@ func (b *workbook) load(main string) error {
 	if err != nil {
 		return err
 	}
-	for kind, load := range map[string]func(part string) error{"styles": b.loadStyles, "sharedStrings": b.loadTexts} {
-		part, err := theOnly(relations, kind)
-		if err == nil && part != "" {
-			err = load(part)
-		}
-		if err != nil {
-			return err
-		}
+	if err := b.loadShared(relations, "styles", b.loadStyles); err != nil {
+		return err
 	}
-	return nil
+	return b.loadShared(relations, "sharedStrings", b.loadTexts)
+}
+
+// loadShared loads what a workbook may have for all its sheets.
+func (b *workbook) loadShared(relations map[string]relation, kind string, load func(part string) error) error {
+	part, err := theOnly(relations, kind)
+	if err != nil || part == "" {
+		return err
+	}
+	return load(part)
 }
 
 // theOnly is the part of a kind; "" = there is none.
@@ -233,7 +236,7 @@ func (t *texts) add(text []byte) error {
 		length = cut + len(ellipsis)
 	}
 	size := 2 + len(text) + len(ellipsis)
-	if t.left -= size + 8; t.left < 0 { // twice the four bytes in at, which grows
+	if t.left -= size + 12; t.left < 0 { // with those in at, which grows
 		return &Refused{
 			Code:   RefusedContent,
 			Reason: fmt.Sprintf("the workbook and the texts in it are larger than %d MiB; let the POS export CSV, or a workbook without other sheets and long descriptions", maxWorkbook>>20),
