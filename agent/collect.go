@@ -458,7 +458,7 @@ func (s *source) prune(ctx context.Context, now time.Time) {
 
 // readerOptions is the config's way to read an export, as package export wants it.
 func readerOptions(c config.Source) export.Options {
-	o := export.Options{Format: c.Format, Encoding: c.Encoding, Delimiter: c.Delimiter, Decimal: c.Decimal,
+	o := export.Options{Format: c.Format, Encoding: c.Encoding, Delimiter: c.Delimiter, Decimal: c.Decimal, Sheet: c.Sheet,
 		Columns: map[export.Field]export.Column{}, Defaults: map[export.Field]string{}, Stores: c.Stores,
 		IdentifyBy: c.IdentifyBy, UPC: c.UPC, CheckDigitMissing: c.UPCCheckDigit == "missing", SKUNeeds: []export.Field{},
 		RejectNegative: c.Negative == "reject", RejectFractions: c.Fractions == "reject", AddUp: c.Duplicates == "sum"}

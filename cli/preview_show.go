@@ -171,14 +171,24 @@ func (t *table) showDetected() {
 		}
 	}
 	t.con.printf("  %s\n", strings.Join(columns, ", "))
-	if len(d.PassedOver) > 0 {
-		quoted := make([]string, min(len(d.PassedOver), 20))
-		for i := range quoted {
-			quoted[i] = fmt.Sprintf("%q", d.PassedOver[i])
-		}
-		t.con.printf("  passed over: %s\n", strings.Join(quoted, ", "))
+	if d.Sheet != "" {
+		t.con.printf("  sheet: %q\n", clip(d.Sheet, 60))
 	}
+	t.quoted("sheets that are not read, and have a header too", d.OtherSheets)
+	t.quoted("passed over", d.PassedOver)
 	t.con.printf("\n")
+}
+
+// quoted prints some names, where there are any.
+func (t *table) quoted(what string, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	quoted := make([]string, min(len(names), 20))
+	for i := range quoted {
+		quoted[i] = fmt.Sprintf("%q", clip(names[i], 60))
+	}
+	t.con.printf("  %s: %s\n", what, strings.Join(quoted, ", "))
 }
 
 func (t *table) showUpdates() {

@@ -141,12 +141,12 @@ func sourceKeys() []key {
 func rowKeys() []key {
 	return []key{
 		{path: "sources[].preset", def: `""`, allowed: "a POS by name", meaning: "the keys below then only override it", now: []string{later}, read: one(text, func(t target) *string { return &t.s.Preset })},
-		{path: "sources[].format", def: "auto", allowed: "auto | csv | fixed | xlsx | xml | json | ndjson", meaning: "what kind of file an export is", now: []string{"auto", "csv"}, read: oneOf(func(t target) *string { return &t.s.Format })},
+		{path: "sources[].format", def: "auto", allowed: "auto | csv | fixed | xlsx | xml | json | ndjson", meaning: "what kind of file an export is", now: []string{"auto", "csv", "xlsx"}, read: oneOf(func(t target) *string { return &t.s.Format })},
 		{path: "sources[].encoding", def: "auto", allowed: "auto | utf-8 | utf-16 | utf-16le | utf-16be | windows-1252 | cp437 | cp850", meaning: "how its characters are encoded", read: oneOf(func(t target) *string { return &t.s.Encoding })},
 		{path: "sources[].delimiter", def: "auto", allowed: `auto, "," ";" "|" or "\t" (in quotes), or comma, semicolon, pipe, tab`, meaning: "what stands between two fields", read: one(delimiter, func(t target) *string { return &t.s.Delimiter })},
 		{path: "sources[].decimal", def: "auto", allowed: "auto | . | ,", meaning: "what stands before decimals (in quotes)", read: oneOf(func(t target) *string { return &t.s.Decimal })},
 		{path: "sources[].header", def: "auto", allowed: "auto, none, or the header's line number", meaning: "where the headings stand", read: one(header, func(t target) *Header { return &t.s.Header })},
-		{path: "sources[].sheet", def: `""`, allowed: "a sheet's name", meaning: "the sheet of a workbook; empty = the first that has a header", now: []string{later}, read: one(text, func(t target) *string { return &t.s.Sheet })},
+		{path: "sources[].sheet", def: `""`, allowed: "a sheet's name", meaning: "the sheet of a workbook; empty = the first that has a header", read: one(text, func(t target) *string { return &t.s.Sheet })},
 		{path: "sources[].row", def: `""`, allowed: "the element that is a row (XML), or the path of the array (JSON)", meaning: "where the rows are", now: []string{later}, read: one(text, func(t target) *string { return &t.s.Row })},
 		{path: "sources[].columns"},
 		{path: "sources[].columns.upc", place: "found by its heading", allowed: columns, meaning: "the column of the UPC", read: readColumn},

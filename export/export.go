@@ -2,7 +2,7 @@
 //
 // A decoder for each format yields records: fields as bytes, and the line where the record starts. One pipeline, the
 // same for every format, finds the header, maps columns to codes and numbers, and encodes the key. A new format is a
-// file of its own that fills a record; nothing after it changes. So far there is CSV.
+// file of its own that fills a record; nothing after it changes. So far there are CSV and Excel workbooks (xlsx).
 //
 // # Promises
 //
@@ -106,6 +106,8 @@ type Refused struct {
 	Code   string // its class, one of the Refused constants
 	Reason string // what was found
 	Write  string // the line to write into the source's config, such as `defaults: {store: "..."}`; empty = none helps
+
+	headed bool // the header was recognised: what is wrong is something else
 }
 
 // The classes of refusals. They are stable.

@@ -137,6 +137,9 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 		}
 		return 0, isRefused
 	}
+	if shown == noValue {
+		return 0, p.fail(rec, RejectNumber, "%s: a formula without its value; let the POS export values, or save the workbook in a spreadsheet", name)
+	}
 	if p.isRepeat(rec) {
 		return 0, isSkipped
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -85,9 +86,7 @@ func (r *rules) openFirst(b *workbook) (*Rows, error) {
 		if len(visible) > 1 && refused.Code != RefusedContent {
 			refused.Reason = fmt.Sprintf("sheet %q: %s", clip(s.name), refused.Reason)
 		}
-		switch refused.Code {
-		case RefusedEmpty, RefusedHeader, RefusedColumn:
-		default:
+		if refused.headed || !slices.Contains([]string{RefusedEmpty, RefusedHeader, RefusedColumn}, refused.Code) {
 			return nil, refused
 		}
 		if without == nil || without.Code == RefusedEmpty {

@@ -20,6 +20,7 @@ type workbook struct {
 
 	sheets   []sheet
 	from1904 bool           // days are counted from 1904 on instead of 1900
+	stale    bool           // the values of formulas are not theirs: they must be calculated first
 	styles   []numberFormat // of each style that a cell can have
 	texts    texts
 }
@@ -102,6 +103,8 @@ func (b *workbook) load(main string) error {
 		switch e.Name.Local {
 		case "workbookPr":
 			b.from1904 = isOn(attributeOf(e, "date1904"))
+		case "calcPr": // set by programs that write 0 for whatever they cannot calculate
+			b.stale = isOn(attributeOf(e, "fullCalcOnLoad"))
 		case "sheets":
 			return p.children(func(e xml.StartElement) error { return b.addSheet(e, relations) })
 		}

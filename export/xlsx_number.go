@@ -124,7 +124,7 @@ const excelDigits = 15
 func appendNumber(dst, value []byte) ([]byte, bool) {
 	n, ok := parseDecimal(value)
 	switch {
-	case !ok, n.point > maxNumber, n.scientific && n.point > excelDigits:
+	case !ok, n.scientific && n.point > excelDigits:
 		return append(dst, value...), false
 	case n.point < -8: // less than a billionth is what a calculation leaves of zero
 		return append(dst, '0'), true

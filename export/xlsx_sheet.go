@@ -9,7 +9,7 @@ import (
 )
 
 // noValue is what a cell holds whose formula was written without its value, as programs do that cannot calculate. It is
-// an error like those of a spreadsheet, so that it is neither taken for a code nor passed over as a blank quantity.
+// an error like those of a spreadsheet: neither taken for a code nor passed over as a blank quantity.
 const noValue = "#FORMULA!"
 
 // maxSheetRows is how many rows a sheet can have.
@@ -117,7 +117,7 @@ func (d *sheetDecoder) cell(start xml.StartElement) error {
 		return err
 	}
 	kind, from := attributeOf(start, "t"), len(d.text)
-	if formula && (!valued || len(d.value) == 0 && kind != "str") {
+	if formula && (d.book.stale || !valued || len(d.value) == 0 && kind != "str") {
 		d.text = append(d.text, noValue...)
 		d.take(sheetCell{from: from})
 		return nil

@@ -357,6 +357,7 @@ func TestASheetIsChosenByItsNameOrItsHeader(t *testing.T) {
 		return bookHeader + fmt.Sprintf(`<row><c t="str"><v>849632048260</v></c><c><v>3</v></c><c><v>%d</v></c></row>`, quantity)
 	}
 	notes, blank := texts("Notes")+texts("count", "on Monday"), ""
+	const storeStated = "instead of a sheet, the store's column is stated"
 	noStore := texts("UPC", "On Hand") + texts("849632048260", "9")
 	hidden := func(state string, b book) book {
 		return b.with("xl/workbook.xml", `name="Sheet1"`, `name="Sheet1" state="`+state+`"`)
@@ -381,12 +382,17 @@ func TestASheetIsChosenByItsNameOrItsHeader(t *testing.T) {
 		"no header in any":           {newBook(blank, notes, texts("x")), "", "sheet \"Sheet2\": no header was recognised"},
 		"blank ones":                 {newBook(blank, blank), "", "nothing but blank rows"},
 		"a header without a store":   {newBook(notes, noStore, stock(1)), "", "sheet \"Sheet2\": no store column was recognised"},
+		"a header without its store": {newBook(notes, noStore, stock(1)), storeStated, "sheet \"Sheet2\": the store's column \"Store\" is not in the export"},
 		"only hidden ones":           {hidden("hidden", newBook(stock(1))), "", "no sheet with cells that is not hidden, but the sheet \"Sheet1\""},
 		"no sheets":                  {newBook(), "", "no sheet with cells that is not hidden, but none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lines := preview(t, export.Options{Sheet: test.sheet}, test.b.bytes(t))
+			o := export.Options{Sheet: test.sheet}
+			if test.sheet == storeStated {
+				o = export.Options{Columns: map[export.Field]export.Column{export.Store: {Heading: "Store"}}}
+			}
+			lines := preview(t, o, test.b.bytes(t))
 			got := lines[0].Error
 			if d := lines[0].Detected; d != nil {
 				got = fmt.Sprint(d.Sheet, " ", lines[1].Update.Quantity, " ", d.OtherSheets)
@@ -518,6 +524,18 @@ func TestAWorkbookWhoseSourceFailsEndsInThatError(t *testing.T) {
 	}
 }
 
+// TestFormulasThatAreToBeCalculatedHaveNoValue: XlsxWriter writes 0 for each, and says that whoever opens the workbook must calculate.
+func TestFormulasThatAreToBeCalculatedHaveNoValue(t *testing.T) {
+	t.Parallel()
+	b := newBook(bookHeader+`<row><c t="str"><v>849632048260</v></c><c><v>3</v></c><c><f>6+6</f><v>0</v></c></row>`+
+		`<row><c t="str"><v>849632048260</v></c><c><v>4</v></c><c><v>12</v></c></row>`).
+		with("xl/workbook.xml", "</workbook>", `<calcPr calcId="124519" fullCalcOnLoad="1"/></workbook>`)
+	lines := preview(t, export.Options{}, b.bytes(t))
+	if len(lines) != 4 || !strings.Contains(lines[1].Reject, "a formula without its value") || lines[2].Update == nil {
+		t.Errorf("got %s", ndjson(t, lines))
+	}
+}
+
 func TestAWorkbookOfMacrosOrWithDaysFrom1904IsRead(t *testing.T) {
 	t.Parallel()
 	b := newBook(bookHeader+`<row><c t="str"><v>849632048260</v></c><c><v>3</v></c><c><v>12</v></c></row><row><c t="str"><v>849632048260</v></c><c><v>3</v></c><c s="2"><v>44539</v></c></row>`).
@@ -541,13 +559,14 @@ func mostMemory(work func()) uint64 {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
+		often := time.NewTicker(time.Millisecond)
+		defer often.Stop()
 		for {
-			most = max(most, read())
 			select {
 			case <-done:
 				return
-			default:
-				runtime.Gosched()
+			case <-often.C:
+				most = max(most, read())
 			}
 		}
 	}()
