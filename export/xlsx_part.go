@@ -30,16 +30,16 @@ const spoolBlock = 256 << 10
 
 // spoolWorkbook reads all of src. The error is a *Refused where that is too much, else src's.
 func spoolWorkbook(src io.Reader) (*spool, error) {
-	s := &spool{}
+	s, counted := &spool{}, &counter{src: src}
 	for {
 		block := make([]byte, spoolBlock)
-		n, err := io.ReadFull(src, block)
+		n, err := io.ReadFull(counted, block)
 		s.blocks, s.size = append(s.blocks, block[:n]), s.size+int64(n)
 		switch {
-		case err == io.EOF, err == io.ErrUnexpectedEOF:
+		case counted.err != nil:
+			return nil, counted.err
+		case err != nil: // the end
 			return s, nil
-		case err != nil:
-			return nil, err
 		case s.size > maxPacked:
 			return nil, &Refused{
 				Code:   RefusedContent,
