@@ -38,10 +38,12 @@ func refusePanic(err *error) {
 
 // damagedBook refuses a workbook that is not as it was written, or was never well.
 func damagedBook(format string, args ...any) *Refused {
-	return &Refused{
-		Code:   RefusedContent,
-		Reason: "the workbook is damaged, so that nothing of it counts: " + fmt.Sprintf(format, args...),
-	}
+	return notRead("the workbook is damaged, so that nothing of it counts: "+format, args...)
+}
+
+// notRead refuses a workbook for what it is.
+func notRead(format string, args ...any) *Refused {
+	return &Refused{Code: RefusedContent, Reason: fmt.Sprintf(format, args...)}
 }
 
 // openNamed opens the sheet that the config names, also a hidden one.

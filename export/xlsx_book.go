@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/xml"
-	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -55,9 +54,9 @@ func newWorkbook(packed *spool) (*workbook, error) {
 	case main == "":
 		return nil, damagedBook("nothing says which of its parts is the main one")
 	case strings.HasSuffix(main, ".bin"):
-		return nil, &Refused{Code: RefusedContent, Reason: "the export is an Excel workbook in its binary form (xlsb), which is not read" + asOther}
+		return nil, notRead("the export is an Excel workbook in its binary form (xlsb), which is not read" + asOther)
 	case strings.HasPrefix(main, "word/"), strings.HasPrefix(main, "ppt/"), strings.HasPrefix(main, "visio/"):
-		return nil, &Refused{Code: RefusedContent, Reason: "the export is an Office document, but no workbook; let the POS export CSV or xlsx"}
+		return nil, notRead("the export is an Office document, but no workbook; let the POS export CSV or xlsx")
 	}
 	return b, b.load(main)
 }
@@ -74,9 +73,14 @@ func (b *workbook) relations(of string) (map[string]relation, error) {
 		if !strings.HasPrefix(target, "/") {
 			target = path.Join(path.Dir(of), target)
 		}
-		if attributeOf(e, "TargetMode") != "External" {
-			all[attributeOf(e, "Id")] = relation{kind: path.Base(attributeOf(e, "Type")), part: strings.TrimPrefix(target, "/")}
+		if attributeOf(e, "TargetMode") == "External" {
+			return nil
 		}
+		id, r := attributeOf(e, "Id"), relation{kind: path.Base(attributeOf(e, "Type")), part: strings.TrimPrefix(target, "/")}
+		if known, twice := all[id]; twice && known != r {
+			return damagedBook("two of its relations are called %q", clip(id))
+		}
+		all[id] = r
 		return tooMany(len(all), "relations")
 	})
 }
@@ -151,7 +155,8 @@ func (b *workbook) addSheet(e xml.StartElement, relations map[string]relation) e
 		return damagedBook("nothing says where its sheet %q is", clip(name))
 	}
 	if r.kind == "worksheet" {
-		b.sheets = append(b.sheets, sheet{name: name, part: r.part, hidden: strings.HasSuffix(strings.ToLower(attributeOf(e, "state")), "hidden")})
+		hidden := strings.HasSuffix(strings.ToLower(attributeOf(e, "state")), "hidden") // or veryHidden
+		b.sheets = append(b.sheets, sheet{name: name, part: r.part, hidden: hidden})
 	}
 	return tooMany(len(b.sheets), "sheets")
 }
@@ -240,10 +245,8 @@ func (t *texts) add(text []byte) error {
 	}
 	size := 2 + len(text) + len(ellipsis)
 	if t.left -= size + 12; t.left < 0 { // with those in at, which grows
-		return &Refused{
-			Code:   RefusedContent,
-			Reason: fmt.Sprintf("the workbook and the texts in it are larger than %d MiB; let the POS export CSV, or a workbook without other sheets and long descriptions", maxWorkbook>>20),
-		}
+		return notRead("the workbook and the texts in it are larger than %d MiB; let the POS export CSV, "+
+			"or a workbook without other sheets and long descriptions", maxWorkbook>>20)
 	}
 	last := len(t.pages) - 1
 	if last < 0 || len(t.pages[last])+size > textPage {

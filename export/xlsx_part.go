@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 )
@@ -41,10 +40,8 @@ func spoolWorkbook(src io.Reader) (*spool, error) {
 		case err != nil: // the end
 			return s, nil
 		case s.size > maxPacked:
-			return nil, &Refused{
-				Code:   RefusedContent,
-				Reason: fmt.Sprintf("the workbook is larger than %d MiB; let the POS export CSV, or a workbook without pictures and other sheets", maxPacked>>20),
-			}
+			return nil, notRead("the workbook is larger than %d MiB; let the POS export CSV, "+
+				"or a workbook without pictures and other sheets", maxPacked>>20)
 		}
 	}
 }
@@ -80,7 +77,7 @@ func (s *spool) entries() int {
 // twice it keeps nil.
 func unzipParts(s *spool) (map[string]*zip.File, error) {
 	if s.entries() > maxParts {
-		return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the workbook has more than %d files in it, which no workbook has", maxParts)}
+		return nil, notRead("the workbook has more than %d files in it, which no workbook has", maxParts)
 	}
 	z, err := zip.NewReader(s, s.size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // no file is made of those paths
@@ -117,7 +114,7 @@ func (b *workbook) part(name, root string) (*bookPart, error) {
 	case f == nil:
 		return nil, damagedBook("its part %q is there twice", name)
 	case f.Flags&1 != 0:
-		return nil, &Refused{Code: RefusedContent, Reason: "the workbook is encrypted; save it without a password"}
+		return nil, notRead("the workbook is encrypted; save it without a password")
 	}
 	p := &bookPart{name: name, book: b}
 	src, err := f.Open()
@@ -150,7 +147,7 @@ func (p *bookPart) Read(b []byte) (n int, err error) {
 	p.left -= n
 	p.book.unpacked += int64(n)
 	if p.book.unpacked > freeSize && p.book.unpacked > maxRatio*p.book.packed {
-		n, err = 0, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the workbook is more than %d times larger once it is unpacked, which no table is", maxRatio)}
+		n, err = 0, notRead("the workbook is more than %d times larger once it is unpacked, which no table is", maxRatio)
 	}
 	if err != io.EOF {
 		p.err = err

@@ -478,6 +478,7 @@ func TestADamagedWorkbookIsRefused(t *testing.T) {
 		"no relation of the sheet":     {stock().with(main, "rId1", "rId7").bytes(t), `nothing says where its sheet "Sheet1" is`},
 		"no relation of the main part": {stock().with("_rels/.rels", "officeDocument\"", "other\"").bytes(t), "the main one"},
 		"two files of styles":          {stock().with("xl/_rels/workbook.xml.rels", "</Rel", `<Relationship Id="x" Type="/styles" Target="x.xml"/></Rel`).bytes(t), "two parts of the kind styles"},
+		"two relations of one id":      {stock().with("xl/_rels/workbook.xml.rels", "</Rel", `<Relationship Id="rId1" Type="/worksheet" Target="x.xml"/></Rel`).bytes(t), "called \"rId1\""},
 		"a part that is there twice":   {with(stock(), "XL/Worksheets/sheet1.xml", "").bytes(t), "is there twice"},
 		"XML that is cut":              {stock().with(sheet, "</sheetData>", "<row><c><!--").bytes(t), "is cut"},
 		"XML that ends in a row":       {with(stock(), sheet, xmlHead+"<worksheet><sheetData>"+bookHeader+"<row><c><v>1").bytes(t), "is cut"},
