@@ -195,10 +195,10 @@ var firstHour = []hourCase{
 		must:  []string{"none of its quantities is more than 0", "would be sold out"},
 	},
 	{
-		name:  "an Excel workbook",
+		name:  "an Excel workbook that is cut",
 		files: map[string]string{"pos/stock.csv": "PK\x03\x04\x14\x00\x00\x00\x00\x00[Content_Types].xml"},
 		do:    []any{"preview $DIR/pos/stock.csv", agentRuns{log: "level=ERROR", status: "refused"}},
-		must:  []string{"an Excel workbook (xlsx)", "let the POS export CSV"},
+		must:  []string{"the workbook is damaged", "its end is missing"},
 	},
 	{
 		name:  "the export is a folder",

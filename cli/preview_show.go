@@ -181,6 +181,10 @@ func (t *table) showDetected() {
 		}
 	}
 	t.con.printf("  %s\n", strings.Join(columns, ", "))
+	if d.Sheet != "" {
+		t.con.printf("  sheet: %q\n", clip(d.Sheet, 60))
+	}
+	t.showFew("sheets that are not read, and have a header too", quotedAll(d.OtherSheets))
 	if len(d.Members) > 1 {
 		t.showFew("read one after the other", quotedAll(d.Members))
 	}

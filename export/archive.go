@@ -22,19 +22,23 @@ const (
 // pieces. Each has its own format and header.
 type archive struct {
 	rules   *rules
-	packed  *counter
 	members []*zip.File // that are exports
 }
 
 // openZip finds out which members of a zip file are exports, and how the first of them is read. What is no table that can
 // be one is left out, and said; anything else that is wrong with one of them refuses the whole.
 func (r *rules) openZip(src io.Reader) (*Rows, error) {
-	held, err := hold(src, maxPacked)
+	packed, err := spoolAll(src, maxPacked, func() error {
+		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the packed export is larger than %d MiB, the most that is unpacked; let the POS export it as CSV", maxPacked>>20)}
+	})
 	if err != nil {
 		return nil, err
 	}
-	z, err := zip.NewReader(held, held.size)
-	if err != nil {
+	if n := packed.entries(); n > maxParts {
+		return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the zip file holds about %d files, more than the %d that are read", n, maxMembers)}
+	}
+	z, err := zip.NewReader(packed, packed.size)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // no file is made of those paths
 		return nil, &Refused{Code: RefusedContent, Reason: "the zip file is cut or damaged, so that nothing of it counts: its list of members cannot be read"}
 	}
 	var files []*zip.File
@@ -158,47 +162,6 @@ func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
 
 func (s Summary) plus(t Summary) Summary {
 	return Summary{s.Rows + t.Rows, s.Updates + t.Updates, s.Rejects + t.Rejects, s.Skipped + t.Skipped}
-}
-
-// held is what is kept in memory of a source, in pieces, so that it can be read anywhere.
-type held struct {
-	pieces [][]byte
-	size   int64
-}
-
-const pieceSize = 1 << 20
-
-// hold reads src to its end. More than most bytes are a *Refused.
-func hold(src io.Reader, most int64) (*held, error) {
-	h := &held{}
-	for {
-		piece := make([]byte, pieceSize)
-		n, err := io.ReadFull(src, piece)
-		h.pieces, h.size = append(h.pieces, piece[:n]), h.size+int64(n)
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return h, nil
-		case err != nil:
-			return nil, err
-		case h.size > most:
-			return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the packed export is larger than %d MiB, the most that is unpacked; let the POS export it as CSV", most>>20)}
-		}
-	}
-}
-
-// ReadAt implements io.ReaderAt.
-func (h *held) ReadAt(b []byte, at int64) (n int, err error) {
-	if at < 0 || at >= h.size {
-		return 0, io.EOF
-	}
-	for n < len(b) && at < h.size {
-		m := copy(b[n:], h.pieces[at/pieceSize][at%pieceSize:])
-		n, at = n+m, at+int64(m)
-	}
-	if n < len(b) {
-		err = io.EOF
-	}
-	return n, err
 }
 
 // nested refuses what is packed twice.

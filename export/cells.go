@@ -11,6 +11,7 @@ const maxSample = 1 << 20
 // table is an export in a format that parts the fields of its records by itself, in UTF-8.
 type table struct {
 	decoder
+	want int      // how many fields of a record are of use: those that it lacks at its end are blank
 	kept []record // the first ones, and
 	err  error    // what came after them; nil = more records
 	left []record // of kept: those that next has not yielded
@@ -51,6 +52,7 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 	for len(t.left) > 0 && t.left[0].line <= rows.layout.line {
 		t.left = t.left[1:]
 	}
+	t.want = rows.layout.want()
 	rows.source = t
 	return rows, nil
 }
@@ -58,13 +60,20 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 func (t *table) next(rec *record) error {
 	if len(t.left) > 0 {
 		*rec, t.left = t.left[0], t.left[1:]
-		return nil
+	} else {
+		t.kept = nil
+		if t.err == nil {
+			t.err = t.decoder.next(rec)
+		}
+		if t.err != nil {
+			return t.err
+		}
 	}
-	t.kept = nil
-	if t.err != nil {
-		return t.err
+	for len(rec.fields) < t.want {
+		rec.fields = append(rec.fields, nil)
 	}
-	return t.decoder.next(rec)
+	rec.count = len(rec.fields)
+	return nil
 }
 
 // isNamed says that the format names the columns, so that no row is a header.

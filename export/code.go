@@ -162,7 +162,7 @@ func isSheetError(b []byte) bool {
 		slices.ContainsFunc(sheetErrors, func(text string) bool { return strings.EqualFold(text, string(b)) })
 }
 
-var sheetErrors = []string{"#n/a", "#ref!", "#name?", "#value!", "#div/0!", "#num!", "#null!", "#spill!", "#calc!", "#getting_data"}
+var sheetErrors = []string{"#n/a", "#ref!", "#name?", "#value!", "#div/0!", "#num!", "#null!", "#spill!", "#calc!", "#getting_data", strings.ToLower(noValue)}
 
 // isNoSKU knows what stands in a SKU's place where there is none. A word could be a style's.
 func isNoSKU(b []byte) bool {

@@ -2,7 +2,7 @@
 //
 // A decoder for each format yields records: fields as bytes, and the line where the record starts. One pipeline, the
 // same for every format, finds the header, maps columns to codes and numbers, and encodes the key. A new format is a
-// file of its own that fills a record; nothing after it changes. So far there is CSV.
+// file of its own that fills a record; nothing after it changes. So far there are CSV and Excel workbooks (xlsx).
 //
 // # Promises
 //
@@ -107,6 +107,8 @@ type Refused struct {
 	Code   string // its class, one of the Refused constants
 	Reason string // what was found
 	Write  string // the line to write into the source's config, such as `defaults: {store: "..."}`; empty = none helps
+
+	headed bool // the header was recognised: what is wrong is something else
 }
 
 // The classes of refusals. They are stable.
@@ -122,6 +124,7 @@ const (
 	RefusedDecimal   = "decimal"   // the quantities contradict themselves
 	RefusedWide      = "wide"      // a column for each store, or for each size
 	RefusedCheck     = "check"     // the UPCs seem to lack their check digits
+	RefusedSheet     = "sheet"     // the stated sheet of a workbook is not there
 )
 
 func (r *Refused) Error() string {
@@ -154,6 +157,9 @@ type Detected struct {
 
 	// PassedOver are headings that look like a field and are known not to be it, such as `Qty on order`.
 	PassedOver []string `json:"passed_over,omitempty"`
+
+	Sheet       string   `json:"sheet,omitempty"`        // of a workbook: the one that is read
+	OtherSheets []string `json:"other_sheets,omitempty"` // those after it that have a header too, and are not read
 
 	// Headings are those of all columns, in order; nil without a header.
 	Headings []string `json:"-"`

@@ -40,6 +40,8 @@ func (r *rules) formatOf(head []byte) (format string, err error) {
 	switch {
 	case isZip(head) && isWorkbook(head):
 		found = "xlsx"
+	case isZip(head) && isOpenDocument(head):
+		return "", &Refused{Code: RefusedContent, Reason: "the export is an OpenDocument file (ods), which is not read" + asOther}
 	case refuseContent(start) != nil:
 		return "", refuseContent(start)
 	case len(start) > 0 && start[0] == '<' && isTag(start):
@@ -119,7 +121,15 @@ func isTag(text []byte) bool {
 
 func isZip(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")) }
 
+// isArchive says that a file holds other files, and is not one by itself.
+func isArchive(head []byte) bool { return isZip(head) && !isWorkbook(head) && !isOpenDocument(head) }
+
 // isWorkbook tells a workbook from other zip files, by the names of its first parts.
 func isWorkbook(head []byte) bool {
 	return bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")) || bytes.Contains(head, []byte("_rels/"))
+}
+
+// isOpenDocument knows the files of LibreOffice: their first part says what they are, and is not packed.
+func isOpenDocument(head []byte) bool {
+	return bytes.HasPrefix(head[min(len(head), 30):], []byte("mimetypeapplication/vnd.oasis.opendocument"))
 }

@@ -75,30 +75,56 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, n uint64) {
 		o := options(n)
 		lines := preview(t, o, in)
-		last, each := 0, false
-		for _, l := range lines {
-			each = each || l.Detected != nil && len(l.Detected.Each) > 0
-			if l.Line == 0 {
-				continue
-			}
-			if l.Line < last || l.Line == last && !each {
-				t.Fatalf("got line %d after line %d", l.Line, last)
-			}
-			last = l.Line
-			if l.Update == nil {
-				continue
-			}
-			if q := l.Update.Quantity; q > inventory.MaxQuantity || q < -inventory.MaxQuantity || q < 0 && o.RejectNegative {
-				t.Fatalf("got %d in line %d", q, l.Line)
-			}
-			if u := l.Update; u.UPC == "" && u.SKU == "" || !utf8.ValidString(u.UPC+u.SKU+u.Size+u.Width+u.Store) {
-				t.Fatalf("got %+q in line %d", u, l.Line)
-			}
-		}
+		checkLines(t, o, lines)
 		if len(in) < 4096 {
 			if slow := previewFrom(t, o, iotest.OneByteReader(bytes.NewReader(in))); ndjson(t, slow) != ndjson(t, lines) {
 				t.Fatalf("got\n%s\nbyte by byte, else\n%s", ndjson(t, slow), ndjson(t, lines))
 			}
+		}
+	})
+}
+
+// checkLines looks for what holds of every export.
+func checkLines(t *testing.T, o export.Options, lines []line) {
+	last, each := 0, false
+	for _, l := range lines {
+		each = each || l.Detected != nil && len(l.Detected.Each) > 0
+		if l.Line == 0 {
+			continue
+		}
+		if l.Line < last || l.Line == last && !each {
+			t.Fatalf("got line %d after line %d", l.Line, last)
+		}
+		last = l.Line
+		if l.Update == nil {
+			continue
+		}
+		if q := l.Update.Quantity; q > inventory.MaxQuantity || q < -inventory.MaxQuantity || q < 0 && o.RejectNegative {
+			t.Fatalf("got %d in line %d", q, l.Line)
+		}
+		if u := l.Update; u.UPC == "" && u.SKU == "" || !utf8.ValidString(u.UPC+u.SKU+u.Size+u.Width+u.Store) {
+			t.Fatalf("got %+q in line %d", u, l.Line)
+		}
+	}
+}
+
+// FuzzWorkbook reads workbooks of any bytes, and those that are whole but for what their sheet, texts and styles say.
+func FuzzWorkbook(f *testing.F) {
+	plain := newBook(bookHeader + `<row r="2"><c r="A2" t="s"><v>0</v></c><c s="1"><v>3</v></c><c><f>6+6</f><v>1.2E1</v></c></row>`).share("<r><t>8496</t></r><r><t>32048260</t></r>")
+	f.Add(plain.bytes(f), "", "", "", uint64(0))
+	f.Add([]byte(nil), plain["xl/worksheets/sheet1.xml"], plain["xl/sharedStrings.xml"], plain["xl/styles.xml"], uint64(0))
+	dates := sheetOf(texts("UPC", "SKU", "Size", "Width", "Store", "Qty") + `<row><c r="B2" t="b"><v>1</v></c><c s="2"><v>46001</v></c><c t="d"><v>2025-12-10</v></c><c t="e"><v>#N/A</v></c><c><f/></c></row>`)
+	f.Add(plain.without("xl/styles.xml").bytes(f), dates, "", bookStyles, uint64(7919))
+	f.Fuzz(func(t *testing.T, whole []byte, sheet, shared, styles string, n uint64) {
+		o := options(n)
+		checkLines(t, o, preview(t, o, whole))
+		b := newBook("").share()
+		b["xl/worksheets/sheet1.xml"], b["xl/sharedStrings.xml"], b["xl/styles.xml"] = sheet, shared, styles
+		in := b.bytes(t)
+		lines := preview(t, o, in)
+		checkLines(t, o, lines)
+		if slow := previewFrom(t, o, iotest.HalfReader(bytes.NewReader(in))); ndjson(t, slow) != ndjson(t, lines) {
+			t.Fatalf("got\n%s\nby halves, else\n%s", ndjson(t, slow), ndjson(t, lines))
 		}
 	})
 }

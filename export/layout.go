@@ -229,7 +229,7 @@ func (r *rules) check(m *match) error {
 		return refused
 	}
 	if c, stated := r.columns[Store]; !m.hasStore() && (stated || !r.given[Store]) {
-		refused := &Refused{Code: RefusedStore, Reason: "no store column was recognised", Write: `defaults: {store: "..."}`}
+		refused := &Refused{Code: RefusedStore, Reason: "no store column was recognised", Write: `defaults: {store: "..."}`, headed: true}
 		if column := m.candidate(Store); column != "..." {
 			refused.Reason += ", but " + m.quoted(m.ambiguous(Store)) + " may be it (where that is a shelf or a bin: `defaults: {store: \"...\"}`)"
 			refused.Write = "columns: {store: " + column + "}"

@@ -20,7 +20,7 @@ func (r *rules) open(src io.Reader) (*Rows, error) {
 			return nil, err
 		}
 		return r.openPlain(plain, true)
-	case isZip(head) && !isWorkbook(head):
+	case isArchive(head):
 		return r.openZip(replay(head, src))
 	}
 	return r.openHead(head, src, whole)
@@ -32,7 +32,7 @@ func (r *rules) openPlain(src io.Reader, packed bool) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	if packed && (isGzip(head) || isZip(head) && !isWorkbook(head)) {
+	if packed && (isGzip(head) || isArchive(head)) {
 		return nil, nested()
 	}
 	rows, err := r.openHead(head, src, whole)

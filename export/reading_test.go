@@ -51,10 +51,17 @@ func TestATableGivesTheSameUpdatesHoweverItIsWritten(t *testing.T) {
 		if got := readTable(t, o, shuffled, delimiter, end, encoding); !slices.Equal(got, want) {
 			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
+		var sheet strings.Builder
+		for _, cells := range shuffled {
+			sheet.WriteString(texts(cells...))
+		}
+		if got := readLines(t, o, newBook(sheet.String()).bytes(t)); !slices.Equal(got, want) {
+			t.Fatalf("got\n%s\nas a workbook, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
 	})
 }
 
-// readTable writes a table and reads it, and answers a line for each update and each reject's class.
+// readTable writes a table as CSV and reads it.
 func readTable(t *rapid.T, o export.Options, table [][]string, delimiter rune, end, encoding string) []string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
@@ -63,11 +70,16 @@ func readTable(t *rapid.T, o export.Options, table [][]string, delimiter rune, e
 		t.Fatal(err)
 	}
 	o.Encoding, _, _ = strings.Cut(encoding, " ")
+	return readLines(t, o, encodings(b.String())[encoding])
+}
+
+// readLines reads an export, and answers a line for each update and each reject's class.
+func readLines(t *rapid.T, o export.Options, in []byte) []string {
 	reader, err := export.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := reader.Read(bytes.NewReader(encodings(b.String())[encoding]))
+	rows, err := reader.Read(bytes.NewReader(in))
 	if err != nil {
 		t.Fatal(err)
 	}

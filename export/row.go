@@ -60,7 +60,7 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 	if rec.fault != noFault {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
 	}
-	if rec.count > l.width && p.overflows(rec) {
+	if rec.count > l.width && rec.comma != 0 && p.overflows(rec) {
 		return 0, p.fail(rec, RejectShifted, "the row has %d fields, the export %d columns: a %q that is not in quotes may have shifted it", rec.count, l.width, p.comma)
 	}
 	if len(l.skips) > 0 && p.skipped(rec) {
@@ -147,6 +147,9 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 			Write:  `decimal: ","`,
 		}
 		return 0, isRefused
+	}
+	if shown == noValue {
+		return 0, p.fail(rec, RejectNumber, "%s: a formula without its value; let the POS export values, or save the workbook in a spreadsheet", name)
 	}
 	if p.isRepeat(rec) {
 		return 0, isSkipped
