@@ -2,6 +2,7 @@ package export
 
 import (
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,9 @@ type table struct {
 	kept []record // the first ones, and
 	err  error    // what came after them; nil = more records
 	left []record // of kept: those that next has not yielded
+
+	width  int      // how many fields a record has where the format names them
+	padded [][]byte // those of one of kept
 }
 
 // openTable settles how an export of another format than text with delimiters is read.
@@ -31,16 +35,12 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 	if t.err != nil && t.err != io.EOF {
 		return nil, t.err
 	}
+	if len(t.kept) == 0 {
+		return nil, &Refused{Code: RefusedEmpty, Reason: "the export has no rows"}
+	}
 	if n, ok := source.(namer); ok {
-		n.fix()
-		width := len(n.names())
-		for i := range t.kept { // the first ones do not know the names that came later
-			rec := &t.kept[i]
-			for len(rec.fields) < width {
-				rec.fields = append(rec.fields, nil)
-			}
-			rec.count = len(rec.fields)
-		}
+		n.fix(r.unseen(n.names(), t.err != nil))
+		t.width = len(n.names())
 	}
 	d := detector{rules: r, format: format, charset: charset{name: "utf-8"}, whole: t.err != nil, table: t}
 	rows, err := d.rows()
@@ -57,7 +57,7 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 
 func (t *table) next(rec *record) error {
 	if len(t.left) > 0 {
-		*rec, t.left = t.left[0], t.left[1:]
+		*rec, t.left = *t.whole(&t.left[0]), t.left[1:]
 		return nil
 	}
 	t.kept = nil
@@ -67,28 +67,45 @@ func (t *table) next(rec *record) error {
 	return t.decoder.next(rec)
 }
 
+// whole is one of kept with a field for each name, also for those that came after it. It is valid until the next one.
+func (t *table) whole(rec *record) *record {
+	if len(rec.fields) >= t.width {
+		return rec
+	}
+	t.padded = append(t.padded[:0], rec.fields...)
+	for len(t.padded) < t.width {
+		t.padded = append(t.padded, nil)
+	}
+	full := *rec
+	full.fields, full.count = t.padded, t.width
+	return &full
+}
+
+// unseen are the stated headings that none of the names is, where more records may have them; whole says that there are none.
+func (r *rules) unseen(names []heading, whole bool) (stated []string) {
+	for f := range fieldCount {
+		c := r.columns[f]
+		if column, _ := c.find(names, len(names)); whole || c.Heading == "" || column >= 0 || strings.Contains(c.Heading, "{") {
+			continue
+		}
+		if !slices.Contains(stated, c.Heading) {
+			stated = append(stated, c.Heading)
+		}
+	}
+	return stated
+}
+
 // isNamed says that the format names the columns, so that no row is a header.
 func (t *table) isNamed() bool {
 	_, ok := t.decoder.(namer)
 	return ok
 }
 
-// named are the columns where the format names them; else nil.
-func (t *table) named() []heading {
+// named are the columns where the format names them, and whether it does.
+func (t *table) named() ([]heading, bool) {
 	n, ok := t.decoder.(namer)
 	if !ok {
-		return nil
+		return nil, false
 	}
-	cells := make([]heading, 0, len(n.names()))
-	for _, name := range n.names() {
-		cells = append(cells, newPath(name))
-	}
-	return cells
-}
-
-// newPath is the heading of a column that a format names by a path: what it means is in its last step.
-func newPath(path string) heading {
-	h := newHeading(strings.TrimPrefix(path[strings.LastIndexByte(path, '/')+1:], "@"))
-	h.text = path
-	return h
+	return n.names(), true
 }

@@ -106,7 +106,7 @@ func delimiterName(comma byte) string {
 func (d *detector) guess() (guess, error) {
 	d.first = 1
 	if d.table != nil {
-		if cells := d.table.named(); cells != nil {
+		if cells, ok := d.table.named(); ok {
 			m := d.match(cells, len(cells))
 			return guess{match: m}, d.check(&m)
 		}
@@ -161,7 +161,7 @@ func separatorLine(head []byte) (byte, bool) {
 func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
 	if d.table != nil {
 		for i := range d.table.kept {
-			if !yield(&d.table.kept[i]) {
+			if !yield(d.table.whole(&d.table.kept[i])) {
 				return
 			}
 		}

@@ -74,11 +74,34 @@ func (r *rules) match(cells []heading, width int) match {
 			m.column[Quantity], m.twice[Quantity] = -1, [2]int{-1, -1}
 		}
 	}
+	m.dropUnseen()
 	if m.column[SKU] < 0 {
 		m.column[Size], m.column[Width] = -1, -1
 		m.twice[Size], m.twice[Width] = [2]int{-1, -1}, [2]int{-1, -1}
 	}
 	return m
+}
+
+// dropUnseen leaves out stated columns that no record has had so far, where nothing else makes up for them: the quantity, and
+// what names the product.
+func (m *match) dropUnseen() {
+	seen := func(f Field) bool { return m.column[f] >= 0 && !m.unseen(f) }
+	if m.unseen(Quantity) {
+		m.column[Quantity] = -1
+	}
+	if !seen(UPC) && !seen(SKU) {
+		for _, f := range []Field{UPC, SKU} {
+			if m.unseen(f) {
+				m.column[f] = -1
+			}
+		}
+	}
+}
+
+// unseen says that a field's column is one that no record has had so far.
+func (m *match) unseen(f Field) bool {
+	c := m.column[f]
+	return c >= 0 && c < len(m.headings) && m.headings[c].unseen
 }
 
 // find finds a stated column: the one with just that heading, else the one whose folded heading is the same.
@@ -287,13 +310,17 @@ func (m *match) found() string {
 		return ""
 	}
 	const most = 30
+	headings := slices.DeleteFunc(slices.Clone(m.headings), func(h heading) bool { return h.unseen })
 	names := make([]string, 0, most)
-	for _, h := range m.headings[:min(most, len(m.headings))] {
+	for _, h := range headings[:min(most, len(headings))] {
 		names = append(names, fmt.Sprintf("%q", clip(h.text)))
 	}
 	more := ""
-	if n := len(m.headings) - most; n > 0 {
+	if n := len(headings) - most; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
+	}
+	if m.line == 0 {
+		return fmt.Sprintf("; its records have the fields %s%s", strings.Join(names, ", "), more)
 	}
 	return fmt.Sprintf("; line %d has the headings %s%s", m.line, strings.Join(names, ", "), more)
 }

@@ -33,9 +33,9 @@ func (r *rules) open(src io.Reader) (*Rows, error) {
 	}
 	switch format {
 	case "json", "ndjson":
-		return r.openJSON(text, format)
+		return r.openJSON(set.decoded(r, &withoutTail{src: text}), format)
 	case "xml":
-		return r.openXML(text, set)
+		return r.openXML(&withoutTail{src: text}, set)
 	case "fixed":
 		return r.openFixed(&withoutTail{src: text}, set)
 	}

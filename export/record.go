@@ -17,11 +17,12 @@ type decoder interface {
 type namer interface {
 	decoder
 
-	// names are the columns so far: the path to each, such as `stock/quantity` or `item/@upc`.
-	names() []string
+	// names are the columns so far: the text of each is the path to it, such as `stock/quantity` or `item/@upc`.
+	names() []heading
 
-	// fix ends the growth of names: what has another name from here on is left out.
-	fix()
+	// fix ends the growth of names: what has another name from here on is left out, but for the stated ones, which are names
+	// even where no record has had them so far.
+	fix(stated []string)
 }
 
 // record is what a decoder yields: the seam between the formats and the pipeline.
@@ -51,6 +52,7 @@ const (
 	textPastQuote       // a quoted field goes on after its end
 	swallowedRow        // a quoted field has swallowed other rows
 	twoValues           // a field is there twice, with two values
+	brokenRecord        // not a valid JSON object
 )
 
 // isExact says that a field is a number by its format.

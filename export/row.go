@@ -105,8 +105,11 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 	if fault != codeOK {
 		return 0, p.badCode(rec, column, field, fault)
 	}
-	before := p.decimals
-	figure, fraction, v := p.decimals.parse(field)
+	before, meant := p.decimals, &p.decimals
+	if rec.isExact(column) {
+		meant = &decimals{convention: point, stated: true}
+	}
+	figure, fraction, v := meant.parse(field)
 	if v == isNone {
 		return 0, isSkipped
 	}

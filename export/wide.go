@@ -144,17 +144,25 @@ func (w *wide) refuse(m *match) *Refused {
 	case len(w.sizes) >= fewSizes && m.named():
 		return &Refused{
 			Code:   RefusedWide,
-			Reason: fmt.Sprintf("line %d has a column for each size (%s), which is not available yet; let the POS export a row for each size", m.line, m.quoted(w.sizes)),
+			Reason: fmt.Sprintf("%s has a column for each size (%s), which is not available yet; let the POS export a row for each size", m.where(), m.quoted(w.sizes)),
 		}
 	case len(w.stores) > 1:
 		return &Refused{
 			Code: RefusedWide,
-			Reason: fmt.Sprintf("line %d has a quantity for each store, in a column each (%s), which is not available yet; let the POS export one store, "+
-				"or let a source of its own for each store read that store's column", m.line, m.quoted(w.stores)),
+			Reason: fmt.Sprintf("%s has a quantity for each store, in a column each (%s), which is not available yet; let the POS export one store, "+
+				"or let a source of its own for each store read that store's column", m.where(), m.quoted(w.stores)),
 			Write: fmt.Sprintf("columns: {quantity: %q}", m.headings[w.stores[0]].text),
 		}
 	}
 	return nil
+}
+
+// where says what has the headings.
+func (m *match) where() string {
+	if m.line == 0 {
+		return "the export"
+	}
+	return fmt.Sprintf("line %d", m.line)
 }
 
 // quoted names columns by their headings, the first few of them.

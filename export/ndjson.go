@@ -1,0 +1,72 @@
+package export
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+)
+
+// jsonLines are rows that are objects, one a line. A line that is not one costs itself only.
+type jsonLines struct {
+	named
+	src   *bufio.Reader
+	line  []byte // what is left of it
+	ended bool   // it has a line end
+}
+
+func newJSONLines(src io.Reader) *jsonLines { return &jsonLines{src: bufio.NewReaderSize(src, 64<<10)} }
+
+func (d *jsonLines) next(rec *record) error {
+	for isJSONBlank(d.line) {
+		long, err := d.readLine()
+		if err != nil {
+			return err
+		}
+		if long {
+			d.begin()
+			d.fail(longRecord, 0)
+			d.line = nil
+			return d.finish(rec)
+		}
+	}
+	d.begin()
+	tokens := newJSONTokens(bytes.NewReader(d.line))
+	token, err := tokens.next()
+	if err == nil && token == json.Delim('{') {
+		err = d.members(tokens, d.buf[:0])
+	}
+	after := bytes.TrimLeft(d.line[tokens.dec.InputOffset():], " \t\r\n")
+	if err != nil || token != json.Delim('{') || len(after) > 0 && after[0] != '{' {
+		d.fault, d.at = brokenRecord, 0
+		after = nil
+	}
+	d.line = after
+	return d.finish(rec)
+}
+
+func (d *jsonLines) finish(rec *record) error {
+	d.yield(rec)
+	rec.unterminated = !d.ended && len(d.line) == 0
+	return nil
+}
+
+// readLine reads the next line. One that is longer than a record is passed over.
+func (d *jsonLines) readLine() (long bool, err error) {
+	d.line = d.line[:0:0]
+	for {
+		part, err := d.src.ReadSlice('\n')
+		if long = long || len(d.line)+len(part) > MaxRecord; !long {
+			d.line = append(d.line, part...)
+		}
+		switch {
+		case err == bufio.ErrBufferFull:
+		case err == io.EOF && (long || len(d.line) > 0):
+			d.ended = false
+			return long, nil
+		default:
+			d.ended = true
+			return long, err
+		}
+	}
+}
