@@ -18,6 +18,7 @@ type table struct {
 
 	width  int      // how many fields a record has where the format names them
 	padded [][]byte // those of one of kept
+	layout *layout  // nil until it is settled
 }
 
 // openTable settles how an export of another format than text with delimiters is read.
@@ -51,6 +52,7 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 	for len(t.left) > 0 && t.left[0].line <= rows.layout.line {
 		t.left = t.left[1:]
 	}
+	t.layout = &rows.layout
 	rows.source = t
 	return rows, nil
 }
@@ -58,13 +60,27 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 func (t *table) next(rec *record) error {
 	if len(t.left) > 0 {
 		*rec, t.left = *t.whole(&t.left[0]), t.left[1:]
+		t.checkTwice(rec)
 		return nil
 	}
 	t.kept = nil
 	if t.err != nil {
 		return t.err
 	}
-	return t.decoder.next(rec)
+	if err := t.decoder.next(rec); err != nil {
+		return err
+	}
+	t.checkTwice(rec)
+	return nil
+}
+
+// checkTwice makes it a fault that a field of use is there twice, with two values. Others may be lists.
+func (t *table) checkTwice(rec *record) {
+	for _, column := range rec.twice {
+		if rec.fault == noFault && (slices.Contains(t.layout.column[:], column) || t.layout.elseUPC == column) {
+			rec.fault, rec.at = twoValues, column+1
+		}
+	}
 }
 
 // whole is one of kept with a field for each name, also for those that came after it. It is valid until the next one.

@@ -16,7 +16,15 @@ const maxJSONToken = 8 << 20
 
 // openJSON settles how JSON is read: an array of objects, or of arrays, wherever it is in the document; or, one a line,
 // objects that follow one another.
-func (r *rules) openJSON(text io.Reader, format string) (*Rows, error) {
+func (r *rules) openJSON(text io.Reader, set charset, format string) (*Rows, error) {
+	rows, err := r.openJSONText(set.decoded(r, text), format)
+	if err == nil && !set.guessed {
+		rows.detected.Encoding = set.name
+	}
+	return rows, err
+}
+
+func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
 	head := make([]byte, maxSample)
 	n, err := io.ReadFull(text, head)
 	whole := err == io.EOF || err == io.ErrUnexpectedEOF

@@ -31,6 +31,7 @@ type named struct {
 	exact  []bool
 	fields [][]byte
 	set    []int // the columns that the record has
+	twice  []int // those that it has twice, with two values
 	fault  fault
 	at     int // the column that has the fault, 1-based
 }
@@ -69,6 +70,7 @@ func (n *named) begin() {
 		n.buf = make([]byte, 0, 2*maxPath)
 	}
 	n.number++
+	n.twice = n.twice[:0]
 	n.set, n.text, n.count, n.fault, n.at = n.set[:0], n.text[:0], 0, noFault, 0
 }
 
@@ -102,7 +104,7 @@ func (n *named) put(path []byte, leaf string, value []byte, exact bool) {
 		return
 	case n.spans[column].set:
 		if s := n.spans[column]; !bytes.Equal(n.text[s.from:s.to], value) {
-			n.fail(twoValues, column+1)
+			n.twice = append(n.twice, column)
 		}
 		n.exact[column] = n.exact[column] && exact
 		return
@@ -147,7 +149,7 @@ func (n *named) yield(rec *record) {
 		s := n.spans[column]
 		n.fields[column] = n.text[s.from:s.to]
 	}
-	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, fault: n.fault, at: n.at}
+	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, twice: n.twice, fault: n.fault, at: n.at}
 }
 
 // newPath is the heading of a column that a format names by a path, such as `stock/quantity` or `item/@upc`: what it means is

@@ -33,7 +33,7 @@ func (r *rules) open(src io.Reader) (*Rows, error) {
 	}
 	switch format {
 	case "json", "ndjson":
-		return r.openJSON(set.decoded(r, &withoutTail{src: text}), format)
+		return r.openJSON(&withoutTail{src: text}, set, format)
 	case "xml":
 		return r.openXML(&withoutTail{src: text}, set)
 	case "fixed":

@@ -32,6 +32,7 @@ type record struct {
 	fields       [][]byte // its fields; of CSV the first ones, as many as the decoder was asked for; valid until the next record
 	count        int      // how many fields there are
 	exact        []bool   // by field: the format says that it is a number, which has a point before its decimals; nil = none is
+	twice        []int    // the fields that are there twice, with two values; a fault of those that are of use
 	fault        fault    // why the fields are not to be trusted
 	at           int      // the field that has the fault, 1-based
 	unterminated bool     // see Row
@@ -61,7 +62,7 @@ func (rec *record) isExact(column int) bool { return column < len(rec.exact) && 
 // keep answers a copy that outlives the next record.
 func (rec *record) keep() record {
 	kept := *rec
-	kept.fields, kept.raw, kept.exact = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact)
+	kept.fields, kept.raw, kept.exact, kept.twice = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact), slices.Clone(rec.twice)
 	for i, f := range rec.fields {
 		kept.fields[i] = bytes.Clone(f)
 	}
