@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -16,14 +17,16 @@ type table struct {
 	err  error    // what came after them; nil = more records
 	left []record // of kept: those that next has not yielded
 
-	width  int      // how many fields a record has where the format names them
-	padded [][]byte // those of one of kept
-	layout *layout  // nil until it is settled
+	width   int      // how many fields a record has where the format names them
+	padded  [][]byte // those of one of kept
+	sampled int      // how many kept were
+	rules   *rules
+	layout  *layout // nil until it is settled
 }
 
 // openTable settles how an export of another format than text with delimiters is read.
 func (r *rules) openTable(format string, source decoder) (*Rows, error) {
-	t := &table{decoder: source}
+	t := &table{decoder: source, rules: r}
 	for size := 0; t.err == nil && size < maxSample && len(t.kept) < sampleRows; {
 		var rec record
 		if t.err = source.next(&rec); t.err == nil {
@@ -52,7 +55,7 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 	for len(t.left) > 0 && t.left[0].line <= rows.layout.line {
 		t.left = t.left[1:]
 	}
-	t.layout = &rows.layout
+	t.layout, t.sampled = &rows.layout, len(t.kept)
 	rows.source = t
 	return rows, nil
 }
@@ -71,6 +74,25 @@ func (t *table) next(rec *record) error {
 		return err
 	}
 	t.checkTwice(rec)
+	return t.checkLate(rec)
+}
+
+// checkLate refuses an export in which a field comes late that is part of the key, and that is known by its name alone: the
+// records before it were read without it.
+func (t *table) checkLate(rec *record) error {
+	for _, h := range rec.late {
+		for _, f := range []Field{UPC, Size, Width, Store} {
+			needed := t.layout.column[f] < 0 && t.rules.wants(f) && (t.layout.column[SKU] >= 0 || f != Size && f != Width)
+			if h.rank(f) >= 0 && needed {
+				return &Refused{
+					Code: RefusedColumn,
+					Reason: fmt.Sprintf("record %d has the field %q, which seems to be the %s, and none of the first %d records has it, so that they were read without it",
+						rec.line, clip(h.text), f, t.sampled),
+					Write: fmt.Sprintf("columns: {%s: %q}", f, h.text),
+				}
+			}
+		}
+	}
 	return nil
 }
 

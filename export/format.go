@@ -45,7 +45,7 @@ func (r *rules) formatOf(head []byte) (format string, err error) {
 		return "", &Refused{Code: RefusedContent, Reason: "the export is a zip file, not text; that is not available yet: unpack it, and let the POS export files that are not packed"}
 	case refuseContent(start) != nil:
 		return "", refuseContent(start)
-	case len(start) > 0 && start[0] == '<' && isTag(start):
+	case len(start) > 0 && start[0] == '<' && (isTag(start) || r.format == "xml"):
 		found = "xml"
 	case bytes.HasPrefix(start, []byte("{\"")), bytes.HasPrefix(start, []byte("[{")), bytes.HasPrefix(start, []byte("[[")),
 		slices.Contains([]string{"{}", "[]"}, string(bytes.TrimSpace(start))):

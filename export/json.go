@@ -8,7 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // maxJSONToken bounds what is kept of one string, in bytes. A longer one cannot be passed over, so it refuses the export.
@@ -170,16 +169,18 @@ func (t *jsonTokens) refuse(err error, record int) error {
 	if record > 0 {
 		where += fmt.Sprintf(", in record %d or after it", record)
 	}
-	_, syntax := errors.AsType[*json.SyntaxError](err)
 	switch {
+	case t.src.err != nil:
+		return t.src.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &Refused{Code: RefusedContent, Reason: "the export is cut: its JSON ends " + where + ", so that nothing of it counts; let the POS write it again"}
 	case errors.Is(err, errLongToken):
 		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("%s, the export has a value of more than %d bytes, so that nothing of it counts", where, maxJSONToken)}
-	case errors.Is(err, errNesting), syntax:
-		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export is no JSON that can be read, so that nothing of it counts: %s, %v", where, err)}
 	}
-	return err
+	if refused, ok := errors.AsType[*Refused](err); ok {
+		return refused
+	}
+	return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export is no JSON that can be read, so that nothing of it counts: %s, %v", where, err)}
 }
 
 // members reads the members of an object, whose brace was read, into fields. path is the path to the object, empty for the
@@ -340,12 +341,12 @@ func (w *jsonWalk) advance() (json.Token, error) {
 		if err != nil {
 			return nil, w.tokens.refuse(err, w.rows)
 		}
+		if w.groups > 1 && w.oneGroup != "" {
+			return nil, refuseGroups(w.oneGroup)
+		}
 		if is {
 			w.rows++
 			return token, nil
-		}
-		if w.groups > 1 && w.oneGroup != "" {
-			return nil, refuseGroups(w.oneGroup)
 		}
 	}
 }
@@ -499,6 +500,3 @@ func (d *jsonTable) cells(rec *record) error {
 		}
 	}
 }
-
-// isJSONBlank says that nothing is left of a line.
-func isJSONBlank(line []byte) bool { return len(bytes.TrimFunc(line, unicode.IsSpace)) == 0 }

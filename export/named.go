@@ -32,6 +32,7 @@ type named struct {
 	fields [][]byte
 	set    []int // the columns that the record has
 	twice  []int // those that it has twice, with two values
+	late   []heading
 	fault  fault
 	at     int // the column that has the fault, 1-based
 }
@@ -70,7 +71,7 @@ func (n *named) begin() {
 		n.buf = make([]byte, 0, 2*maxPath)
 	}
 	n.number++
-	n.twice = n.twice[:0]
+	n.twice, n.late = n.twice[:0], n.late[:0]
 	n.set, n.text, n.count, n.fault, n.at = n.set[:0], n.text[:0], 0, noFault, 0
 }
 
@@ -124,8 +125,6 @@ func (n *named) learn(path []byte, leaf string) int {
 	switch {
 	case len(name) > maxPath:
 		return -1
-	case n.fixed && n.stated == len(n.columns):
-		return -1
 	case n.fixed:
 		h := newPath(name, leaf)
 		column = slices.IndexFunc(n.columns[n.stated:], func(c heading) bool {
@@ -133,6 +132,8 @@ func (n *named) learn(path []byte, leaf string) int {
 		})
 		if column >= 0 {
 			column += n.stated
+		} else if h.uses != nil {
+			n.late = append(n.late, h)
 		}
 	case len(n.columns) < MaxColumns:
 		column = n.add(newPath(name, leaf))
@@ -149,7 +150,7 @@ func (n *named) yield(rec *record) {
 		s := n.spans[column]
 		n.fields[column] = n.text[s.from:s.to]
 	}
-	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, twice: n.twice, fault: n.fault, at: n.at}
+	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, twice: n.twice, late: n.late, fault: n.fault, at: n.at}
 }
 
 // newPath is the heading of a column that a format names by a path, such as `stock/quantity` or `item/@upc`: what it means is
@@ -210,6 +211,7 @@ type bounded struct {
 	src   io.Reader
 	limit int
 	n     int
+	err   error // of src, but for its end
 }
 
 func (b *bounded) mark() { b.n = 0 }
@@ -219,7 +221,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, errLongToken
 	}
 	n, err := b.src.Read(p)
-	b.n += n
+	if b.n += n; err != nil && err != io.EOF {
+		b.err = err
+	}
 	return n, err
 }
 

@@ -18,7 +18,7 @@ type jsonLines struct {
 func newJSONLines(src io.Reader) *jsonLines { return &jsonLines{src: bufio.NewReaderSize(src, 64<<10)} }
 
 func (d *jsonLines) next(rec *record) error {
-	for isJSONBlank(d.line) {
+	for len(bytes.TrimSpace(d.line)) == 0 {
 		long, err := d.readLine()
 		if err != nil {
 			return err

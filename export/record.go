@@ -27,15 +27,16 @@ type namer interface {
 
 // record is what a decoder yields: the seam between the formats and the pipeline.
 type record struct {
-	line         int      // where it starts, 1-based: the line in text, the row of a sheet, else the record's own number
-	lines        int      // how many lines it spans
-	fields       [][]byte // its fields; of CSV the first ones, as many as the decoder was asked for; valid until the next record
-	count        int      // how many fields there are
-	exact        []bool   // by field: the format says that it is a number, which has a point before its decimals; nil = none is
-	twice        []int    // the fields that are there twice, with two values; a fault of those that are of use
-	fault        fault    // why the fields are not to be trusted
-	at           int      // the field that has the fault, 1-based
-	unterminated bool     // see Row
+	line         int       // where it starts, 1-based: the line in text, the row of a sheet, else the record's own number
+	lines        int       // how many lines it spans
+	fields       [][]byte  // its fields; of CSV the first ones, as many as the decoder was asked for; valid until the next record
+	count        int       // how many fields there are
+	exact        []bool    // by field: the format says that it is a number, which has a point before its decimals; nil = none is
+	twice        []int     // the fields that are there twice, with two values; a fault of those that are of use
+	late         []heading // names that came after namer.fix, are not stated, and are known
+	fault        fault     // why the fields are not to be trusted
+	at           int       // the field that has the fault, 1-based
+	unterminated bool      // see Row
 
 	comma byte   // of CSV; 0 = the format parts the fields in another way, and all of them are in fields
 	raw   []byte // of CSV: its bytes, without the line end; with a fault only the first line's, at most MaxRecord

@@ -54,7 +54,7 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
 	}
 	if rec.count > l.width && p.overflows(rec) {
-		return 0, p.fail(rec, RejectShifted, "the row has %d fields, the export %d columns: a %q that is not in quotes may have shifted it", rec.count, l.width, p.comma)
+		return 0, p.fail(rec, RejectShifted, "%s", p.shiftedText(rec))
 	}
 	if len(rec.fields) <= l.column[Quantity] {
 		res := p.short(rec, Quantity)
@@ -395,6 +395,15 @@ func ordinal(n int) string {
 		suffix = [...]string{"st", "nd", "rd"}[n%10-1]
 	}
 	return fmt.Sprint(n, suffix)
+}
+
+// shiftedText says that a row has more fields than there are columns.
+func (p *pipeline) shiftedText(rec *record) string {
+	text := fmt.Sprintf("the row has %d fields, the export %d columns", rec.count, p.layout.width)
+	if p.comma != 0 {
+		text += fmt.Sprintf(": a %q that is not in quotes may have shifted it", p.comma)
+	}
+	return text
 }
 
 // overflows says that there is something in the fields after the last column.

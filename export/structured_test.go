@@ -265,21 +265,23 @@ func TestWhatIsWrongLateRefusesTheExportAsAWhole(t *testing.T) {
 		"json that is nested too deep": {"[" + many(jsonRow) + strings.Repeat("[", 100), export.RefusedContent, "nested more than 64 deep"},
 		"another store's array": {`{"stores": [{"items": [` + many(jsonRowWithoutStore) + `{}]}, {"items": [` + strings.TrimSuffix(jsonRowWithoutStore, ",") + `]}]}`, export.RefusedStore,
 			`the rows stand in several groups, "stores"`},
-		"xml that is cut":                  {"<r>" + many(xmlRow), export.RefusedContent, "the export is cut: its XML ends in line 1"},
-		"xml that is not valid":            {"<r>" + many(xmlRow) + "</i>", export.RefusedContent, "closed by"},
-		"xml with an unknown entity":       {"<r>" + many(xmlRow) + "<i>&zoot;</i></r>", export.RefusedContent, "invalid character entity"},
-		"xml that is nested too deep":      {"<r>" + many(xmlRow) + strings.Repeat("<i>", 100), export.RefusedContent, "nested more than 64 deep"},
-		"xml with text behind it":          {"<r>" + many(xmlRow) + "</r>\nzoot", export.RefusedContent, "text is outside of its element"},
-		"another element":                  {"<r><a>" + long(xmlRow, "</a><b>") + strings.ReplaceAll(xmlRow, "<i", "<x") + "</b></r>", export.RefusedRow, `"r/a/i", "r/b/x"`},
-		"another store":                    {"<r><store>" + many(`<i upc="849632048260" qty="1"/>`) + "</store><store/></r>", export.RefusedStore, `"r/store"`},
-		"a spreadsheet that is cut":        {workbook + many(`<Row><Cell><Data>849632048260</Data></Cell></Row>`), export.RefusedContent, "the export is cut"},
+		"xml that is cut":             {"<r>" + many(xmlRow), export.RefusedContent, "the export is cut: its XML ends in line 1"},
+		"xml that is not valid":       {"<r>" + many(xmlRow) + "</i>", export.RefusedContent, "closed by"},
+		"xml with an unknown entity":  {"<r>" + many(xmlRow) + "<i>&zoot;</i></r>", export.RefusedContent, "invalid character entity"},
+		"xml that is nested too deep": {"<r>" + many(xmlRow) + strings.Repeat("<i>", 100), export.RefusedContent, "nested more than 64 deep"},
+		"xml with text behind it":     {"<r>" + many(xmlRow) + "</r>\nzoot", export.RefusedContent, "text is outside of its element"},
+		"another element":             {"<r><a>" + long(xmlRow, "</a><b>") + strings.ReplaceAll(xmlRow, "<i", "<x") + "</b></r>", export.RefusedRow, `"r/a/i", "r/b/x"`},
+		"another store":               {"<r><store>" + many(`<i upc="849632048260" qty="1"/>`) + "</store><store/></r>", export.RefusedStore, `"r/store"`},
+		"a spreadsheet that is cut":   {workbook + many(`<Row><Cell><Data>849632048260</Data></Cell></Row>`), export.RefusedContent, "the export is cut"},
+		"a store": {"[" + many(jsonRowWithoutStore) + strings.Trim(jsonRow, ",") + "]", export.RefusedColumn,
+			`record 5001 has the field "store", which seems to be the store, and none of the first 4000 records has it`},
 		"a stated array that is not there": {`{"a": [` + long(jsonRow, "{}]}"), export.RefusedRow, `where there is no array of objects; the export has those at "a"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := export.Options{}
 			switch {
-			case test.code == export.RefusedStore:
+			case test.code == export.RefusedStore, test.code == export.RefusedColumn:
 				o.Defaults = map[export.Field]string{export.Store: "3"}
 			case strings.HasPrefix(name, "a stated"):
 				o.Row = "zoot"
@@ -310,6 +312,33 @@ func TestAFieldThatIsThereTwiceCostsItsRowOnlyWhereItIsOfUse(t *testing.T) {
 	}
 }
 
+func TestJSONAndXMLThatFailWhileTheyAreReadEndInThatError(t *testing.T) {
+	t.Parallel()
+	torn := errors.New("the network share is gone")
+	for name, in := range map[string]string{
+		"json":        "[" + many(jsonRowWithoutStore),
+		"ndjson":      many(strings.Trim(jsonRowWithoutStore, ",") + "\n"),
+		"xml":         "<r>" + many(`<i upc="849632048260" qty="1"/>`),
+		"spreadsheet": workbook + many("<Row/>"),
+	} {
+		for _, size := range []int{10, len(in) / 2, len(in)} {
+			reader, err := export.New(export.Options{Defaults: map[export.Field]string{export.Store: "3"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := reader.Read(io.MultiReader(strings.NewReader(in[:size]), iotest.ErrReader(torn)))
+			if err == nil {
+				for _, rerr := range rows.All() {
+					err = rerr
+				}
+			}
+			if !errors.Is(err, torn) {
+				t.Errorf("%s after %d bytes: got %v, want %v", name, size, err, torn)
+			}
+		}
+	}
+}
+
 // gauge reads and notes the most memory that was in use meanwhile.
 type gauge struct {
 	src        io.Reader
@@ -328,22 +357,21 @@ func (g *gauge) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// counting writes a text n times, each time with another number in it.
-func counting(n int, format string) io.Reader {
-	r, w := io.Pipe()
-	go func() {
-		var b bytes.Buffer
-		for i := range n {
-			if fmt.Fprintf(&b, format, i); b.Len() > 64<<10 || i == n-1 {
-				if _, err := w.Write(b.Bytes()); err != nil {
-					return
-				}
-				b.Reset()
-			}
-		}
-		_ = w.Close()
-	}()
-	return r
+// counting is a text n times over, each time with another number in it.
+type counting struct {
+	n, i   int
+	format string
+	text   bytes.Buffer
+}
+
+func counted(n int, format string) io.Reader { return &counting{n: n, format: format} }
+
+func (c *counting) Read(b []byte) (int, error) {
+	for c.i < c.n && c.text.Len() < len(b) {
+		fmt.Fprintf(&c.text, c.format, c.i)
+		c.i++
+	}
+	return c.text.Read(b)
 }
 
 // This test is not parallel, for it measures what is in use meanwhile.
@@ -361,22 +389,22 @@ func TestJSONAndXMLNeedLittleMemoryWhateverIsRead(t *testing.T) {
 	}{
 		"a string of 64 MiB":               {in: []io.Reader{text("[" + row + `, {"a": "`), &endless{64 << 20}, text(`"}, ` + row + "]")}, want: "a value of more than"},
 		"a name of 64 MiB":                 {in: []io.Reader{text("[" + row + `, {"`), &endless{64 << 20}, text(`": 1}, ` + row + "]")}, want: "a value of more than"},
-		"a record of 64 MiB":               {in: []io.Reader{text("[" + row + ", {"), counting(4<<20, `"a%d": "xxx", `), text(`"b": 1}, ` + row + "]")}, rejects: 1, updates: 2},
-		"a list of 64 MiB":                 {in: []io.Reader{text("[" + row + `, {"qty": [`), counting(8<<20, "%d,"), text(`1]}, ` + row + "]")}, rejects: 1, updates: 2},
-		"a million records of other names": {in: []io.Reader{text("[" + row), counting(1_000_000, `, {"a%d": 1}`), text(", " + row + "]")}, updates: 2},
-		"a million arrays":                 {in: []io.Reader{text(`{"rows": [` + row + "]"), counting(1_000_000, `, "a%d": [{"b": 1}]`), text("}")}, updates: 1},
+		"a record of 20 MiB":               {in: []io.Reader{text("[" + row + ", {"), counted(1<<20, `"a%d": "xxx", `), text(`"b": 1}, ` + row + "]")}, rejects: 1, updates: 2},
+		"a list of 16 MiB":                 {in: []io.Reader{text("[" + row + `, {"qty": [`), counted(2<<20, "%d,"), text(`1]}, ` + row + "]")}, rejects: 1, updates: 2},
+		"a million records of other names": {in: []io.Reader{text("[" + row), counted(1_000_000, `, {"a%d": 1}`), text(", " + row + "]")}, updates: 2},
+		"a million arrays":                 {in: []io.Reader{text(`{"rows": [` + row + "]"), counted(1_000_000, `, "a%d": [{"b": 1}]`), text("}")}, updates: 1},
 		"a million brackets":               {in: []io.Reader{text(strings.Repeat("[", 1_000_000))}, want: "nested"},
-		"an inner array of a million":      {in: []io.Reader{text(`[["UPC", "Store", "Qty"], [`), counting(1_000_000, `"a%d", `), text(`1], ["849632048260", 3, 1]]`)}, rejects: 1, updates: 1},
+		"an inner array of a million":      {in: []io.Reader{text(`[["UPC", "Store", "Qty"], [`), counted(1_000_000, `"a%d", `), text(`1], ["849632048260", 3, 1]]`)}, rejects: 1, updates: 1},
 		"a line of 64 MiB":                 {in: []io.Reader{text(row + "\n" + row + "\n" + `{"a": "`), &endless{64 << 20}, text("\"}\n" + row + "\n")}, rejects: 1, updates: 3},
 		"a text of 64 MiB":                 {in: []io.Reader{text("<r>" + xmlRow + "<i>"), &endless{64 << 20}, text("</i></r>")}, want: "a text or a tag of more than"},
 		"an attribute of 64 MiB":           {in: []io.Reader{text("<r>" + xmlRow + `<i a="`), &endless{64 << 20}, text(`"/></r>`)}, want: "a text or a tag of more than"},
-		"a million attributes":             {in: []io.Reader{text("<r>" + xmlRow + "<i"), counting(1_000_000, ` a%d=""`), text("/></r>")}, want: "a text or a tag of more than"},
-		"a million elements in a record":   {in: []io.Reader{text("<r>" + xmlRow + "<i>"), counting(1_000_000, "<a%d/>"), text("</i>" + xmlRow + "</r>")}, rejects: 1, updates: 2},
-		"a million elements of a name":     {in: []io.Reader{text("<r>" + xmlRow), counting(1_000_000, "<a%d/>"), text(xmlRow + "</r>")}, updates: 2},
-		"a million rows of other names":    {in: []io.Reader{text("<r>" + xmlRow), counting(1_000_000, `<i a%d=""/>`), text(xmlRow + "</r>")}, updates: 2},
-		"elements a million deep":          {in: []io.Reader{text("<r>" + xmlRow), counting(1_000_000, `<a%d>`)}, want: "nested"},
+		"a million attributes":             {in: []io.Reader{text("<r>" + xmlRow + "<i"), counted(1_000_000, ` a%d=""`), text("/></r>")}, want: "a text or a tag of more than"},
+		"a million elements in a record":   {in: []io.Reader{text("<r>" + xmlRow + "<i>"), counted(1_000_000, "<a%d/>"), text("</i>" + xmlRow + "</r>")}, rejects: 1, updates: 2},
+		"a million elements of a name":     {in: []io.Reader{text("<r>" + xmlRow), counted(1_000_000, "<a%d/>"), text(xmlRow + "</r>")}, updates: 2},
+		"a million rows of other names":    {in: []io.Reader{text("<r>" + xmlRow), counted(1_000_000, `<i a%d=""/>`), text(xmlRow + "</r>")}, updates: 2},
+		"elements a million deep":          {in: []io.Reader{text("<r>" + xmlRow), counted(1_000_000, `<a%d>`)}, want: "nested"},
 		"a comment of 64 MiB":              {in: []io.Reader{text("<r>" + xmlRow + "<!--"), &endless{64 << 20}, text("--></r>")}, want: "a text or a tag of more than"},
-		"a million cells":                  {in: []io.Reader{text(workbook + "<Row>"), counting(1_000_000, "<Cell><Data>%d</Data></Cell>"), text("</Row></Table></Worksheet></Workbook>")}, rejects: 1},
+		"a million cells":                  {in: []io.Reader{text(workbook + "<Row>"), counted(1_000_000, "<Cell><Data>%d</Data></Cell>"), text("</Row></Table></Worksheet></Workbook>")}, rejects: 1},
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		test := tests[name]

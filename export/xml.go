@@ -58,6 +58,8 @@ func (r *rules) openXML(text io.Reader, set charset) (*Rows, error) {
 	return rows, nil
 }
 
+var errNoElement = errors.New("no element is in it")
+
 // xmlTokens reads the tokens of a document, within bounds. Comments and instructions are none.
 type xmlTokens struct {
 	dec      *xml.Decoder
@@ -66,11 +68,6 @@ type xmlTokens struct {
 	depth    int
 	begun    bool
 }
-
-// xmlError is what encoding/xml takes for no error.
-type xmlError string
-
-func (e xmlError) Error() string { return string(e) }
 
 func newXMLTokens(src io.Reader, r *rules, set charset) *xmlTokens {
 	t := &xmlTokens{src: &bounded{src: src, limit: maxXMLToken}, encoding: "utf-8"}
@@ -126,7 +123,7 @@ func (t *xmlTokens) next() (xml.Token, error) {
 		t.src.mark()
 		token, err := t.dec.Token()
 		if err == io.EOF && !t.begun {
-			return nil, xmlError("no element is in it")
+			return nil, errNoElement
 		}
 		if err != nil {
 			return nil, err
@@ -143,7 +140,7 @@ func (t *xmlTokens) next() (xml.Token, error) {
 				break
 			}
 			if len(bytes.TrimSpace(v)) > 0 {
-				return nil, xmlError("text is outside of its element")
+				return nil, errors.New("text is outside of its element")
 			}
 			continue
 		case xml.Directive:
@@ -161,7 +158,7 @@ func (t *xmlTokens) next() (xml.Token, error) {
 func (t *xmlTokens) begin(start xml.StartElement) error {
 	if t.depth == 0 {
 		if t.begun {
-			return xmlError("another document follows the end of the first one")
+			return errors.New("another document follows the end of the first one")
 		}
 		if t.begun = true; strings.EqualFold(start.Name.Local, "html") {
 			return refuseContent([]byte("<html"))
@@ -188,11 +185,14 @@ func checkDirective(text []byte) error {
 // isXMLCut says that the document ends before its last element does.
 func isXMLCut(err error) bool {
 	syntax, ok := errors.AsType[*xml.SyntaxError](err)
-	return ok && syntax.Msg == "unexpected EOF" || err == xmlError("no element is in it")
+	return ok && syntax.Msg == "unexpected EOF" || err == errNoElement
 }
 
 // refuse says what is wrong with the document, and near which record; an error of the source stays one.
 func (t *xmlTokens) refuse(err error, record int) error {
+	if t.src.err != nil {
+		return t.src.err
+	}
 	if refused, ok := errors.AsType[*Refused](err); ok {
 		return refused
 	}
@@ -201,16 +201,14 @@ func (t *xmlTokens) refuse(err error, record int) error {
 	if record > 0 {
 		where += fmt.Sprintf(", in record %d or after it", record)
 	}
-	why := err.Error()
-	syntax, bad := errors.AsType[*xml.SyntaxError](err)
-	if bad {
+	why := strings.TrimPrefix(err.Error(), "xml: ")
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		why = syntax.Msg
 	}
-	_, other := errors.AsType[xmlError](err)
 	switch {
 	case isXMLCut(err) && t.begun:
 		return &Refused{Code: RefusedContent, Reason: "the export is cut: its XML ends " + where + ", so that nothing of it counts; let the POS write it again"}
-	case bad && why == "invalid UTF-8":
+	case why == "invalid UTF-8":
 		return &Refused{
 			Code:   RefusedEncoding,
 			Reason: "the export's XML is not text in UTF-8 " + where + ", as it should be by what it declares, so that nothing of it counts; where its letters are those of Windows",
@@ -218,10 +216,8 @@ func (t *xmlTokens) refuse(err error, record int) error {
 		}
 	case errors.Is(err, errLongToken):
 		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("%s, the export has a text or a tag of more than %d bytes, so that nothing of it counts", where, maxXMLToken)}
-	case bad, other, errors.Is(err, errNesting):
-		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export is no XML that can be read, so that nothing of it counts: %s, %s", where, why)}
 	}
-	return err
+	return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export is no XML that can be read, so that nothing of it counts: %s, %s", where, why)}
 }
 
 // skip passes over the rest of the element that was begun last.
@@ -336,7 +332,7 @@ func (d *xmlRows) element(start xml.StartElement, path []byte) error {
 	for _, a := range start.Attr {
 		switch {
 		case isNamespace(a):
-		case a.Name.Space == xsi:
+		case isSchema(a):
 			none = none || a.Name.Local == "nil" && a.Value != "false" && a.Value != "0"
 		default:
 			d.put(step(path, "@"+a.Name.Local), a.Name.Local, []byte(a.Value), false)
@@ -381,6 +377,9 @@ func (d *xmlRows) ownText(name string, path, text []byte, leaf, none bool) {
 		d.put(path, name, text, false)
 	}
 }
+
+// isSchema says that an attribute is one of XML Schema's; `xsi` is where its namespace is not declared.
+func isSchema(a xml.Attr) bool { return a.Name.Space == xsi || a.Name.Space == "xsi" }
 
 func isNamespace(a xml.Attr) bool {
 	return a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns"

@@ -93,7 +93,7 @@ func (s *xmlScout) start(start xml.StartElement) {
 	child.within = s.at.count
 	child.count++
 	for _, a := range start.Attr {
-		if !isNamespace(a) && a.Name.Space != xsi && s.size < MaxColumns && len(child.attrs) < 100 && !slices.Contains(child.attrs, a.Name.Local) {
+		if !isNamespace(a) && !isSchema(a) && s.size < MaxColumns && len(child.attrs) < 100 && !slices.Contains(child.attrs, a.Name.Local) {
 			child.attrs = append(child.attrs, a.Name.Local)
 			s.size++
 		}

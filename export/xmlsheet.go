@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 )
@@ -78,6 +79,9 @@ type xmlSheet struct {
 func (d *xmlSheet) next(rec *record) error {
 	for {
 		token, err := d.tokens.next()
+		if err == io.EOF {
+			return err
+		}
 		if err != nil {
 			return d.tokens.refuse(err, d.line)
 		}
