@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 )
 
-// maxJSONToken bounds what is kept of one string, in bytes. A longer one cannot be passed over, so it refuses the export.
+// maxJSONToken bounds what is kept of one row, or of one string elsewhere, in bytes. A longer one cannot be passed over, so it
+// refuses the export.
 const maxJSONToken = 8 << 20
 
 // openJSON settles how JSON is read: an array of objects, or of arrays, wherever it is in the document; or, one a line,
@@ -124,6 +124,7 @@ type jsonTokens struct {
 	dec   *json.Decoder
 	src   *bounded
 	depth int
+	text  json.RawMessage
 }
 
 func newJSONTokens(src io.Reader) *jsonTokens {
@@ -153,19 +154,25 @@ func (t *jsonTokens) next() (json.Token, error) {
 	return token, err
 }
 
-// skip passes over the rest of the object or array that was begun last.
-func (t *jsonTokens) skip() error {
-	for depth := t.depth - 1; t.depth > depth; {
-		if _, err := t.next(); err != nil {
-			return err
-		}
+// more says that another element or member follows in the array or object that was begun last.
+func (t *jsonTokens) more() bool {
+	t.src.mark()
+	return t.dec.More()
+}
+
+// value reads a value as a whole. It is valid JSON, and there until the next one.
+func (t *jsonTokens) value() ([]byte, error) {
+	t.src.mark()
+	err := t.dec.Decode(&t.text)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
 	}
-	return nil
+	return t.text, err
 }
 
 // refuse says what is wrong with the document, and near which record; an error of the source stays one.
 func (t *jsonTokens) refuse(err error, record int) error {
-	where := fmt.Sprintf("at byte %d", t.dec.InputOffset())
+	where := fmt.Sprintf("after byte %d", t.dec.InputOffset())
 	if record > 0 {
 		where += fmt.Sprintf(", in record %d or after it", record)
 	}
@@ -181,124 +188,6 @@ func (t *jsonTokens) refuse(err error, record int) error {
 		return refused
 	}
 	return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the export is no JSON that can be read, so that nothing of it counts: %s, %v", where, err)}
-}
-
-// members reads the members of an object, whose brace was read, into fields. path is the path to the object, empty for the
-// record itself; it is written behind of.
-func (n *named) members(t *jsonTokens, path []byte) error {
-	for {
-		token, err := t.next()
-		if err != nil || token == json.Delim('}') {
-			return err
-		}
-		key, _ := token.(string)
-		if token, err = t.next(); err != nil {
-			return err
-		}
-		if err := n.member(t, step(path, key), key, token); err != nil {
-			return err
-		}
-	}
-}
-
-// step appends a step to a path, which may be written over. One that is too long already stays as it is.
-func step(path []byte, key string) []byte {
-	if len(path) > maxPath {
-		return path
-	}
-	if len(path) > 0 {
-		path = append(path, '/')
-	}
-	return append(path, key...)
-}
-
-// member reads the value of a member that begins with a token.
-func (n *named) member(t *jsonTokens, path []byte, key string, token json.Token) error {
-	switch token {
-	case json.Delim('{'):
-		return n.members(t, path)
-	case json.Delim('['):
-		return n.list(t, path, key)
-	}
-	value, exact := scalar(token)
-	n.put(path, key, []byte(value), exact)
-	return nil
-}
-
-// list reads an array within a record. Its values are one field, parted by a comma and a blank, which no number has in it; an
-// array that holds more than values is left out.
-func (n *named) list(t *jsonTokens, path []byte, key string) error {
-	var values []byte
-	for i := 0; ; i++ {
-		token, err := t.next()
-		if err != nil {
-			return err
-		}
-		if delim, ok := token.(json.Delim); ok {
-			if delim == ']' {
-				n.put(path, key, values, false)
-				return nil
-			}
-			if err := t.skip(); err != nil {
-				return err
-			}
-			return t.skip()
-		}
-		if len(values) > MaxField {
-			continue
-		}
-		if i > 0 {
-			values = append(values, ", "...)
-		}
-		value, _ := scalar(token)
-		values = append(values, value...)
-	}
-}
-
-// scalar is the text of a value, and whether it is a number by its format. null is blank.
-func scalar(token json.Token) (text string, exact bool) {
-	switch v := token.(type) {
-	case json.Number:
-		return plainDigits(v.String())
-	case string:
-		return v, false
-	case bool:
-		return strconv.FormatBool(v), false
-	}
-	return "", false
-}
-
-// plainDigits writes a number without its exponent: 8.4963204826E11 is 849632048260. One that would be longer than any number
-// that is read stays as it is, and is none.
-func plainDigits(number string) (text string, exact bool) {
-	e := strings.IndexAny(number, "eE")
-	if e < 0 {
-		return number, true
-	}
-	exponent, err := strconv.Atoi(number[e+1:])
-	body, negative := strings.CutPrefix(number[:e], "-")
-	whole, decimals, _ := strings.Cut(body, ".")
-	if err != nil || exponent > maxNumber || exponent < -maxNumber || len(body) > maxNumber {
-		return number, false
-	}
-	if exponent >= 0 {
-		moved := min(exponent, len(decimals))
-		whole, decimals = whole+decimals[:moved]+strings.Repeat("0", exponent-moved), decimals[moved:]
-	} else {
-		whole = strings.Repeat("0", max(0, 1-exponent-len(whole))) + whole
-		at := len(whole) + exponent
-		whole, decimals = whole[:at], whole[at:]+decimals
-	}
-	if whole = strings.TrimLeft(whole, "0"); whole == "" {
-		whole = "0"
-	}
-	if decimals != "" {
-		whole += "." + decimals
-	}
-	if negative {
-		whole = "-" + whole
-	}
-	return whole, true
 }
 
 // jsonWalk goes through a document from row to row.
@@ -323,9 +212,18 @@ type jsonLevel struct {
 	at     int  // how long the path to it is
 }
 
-// advance goes to the next row, and answers the token that it begins with.
-func (w *jsonWalk) advance() (json.Token, error) {
+// advance goes to the next row. It answers its text, valid until the next one, or nil where the row is an object in no array,
+// whose brace was read.
+func (w *jsonWalk) advance() ([]byte, error) {
 	for {
+		if top := len(w.stack) - 1; top >= 0 && !w.stack[top].object && string(w.path[:w.stack[top].at]) == w.row && w.tokens.more() {
+			w.rows++
+			row, err := w.tokens.value()
+			if err != nil {
+				return nil, w.tokens.refuse(err, w.rows)
+			}
+			return row, nil
+		}
 		token, err := w.tokens.next()
 		if err == io.EOF && w.begun {
 			return nil, w.end()
@@ -346,12 +244,12 @@ func (w *jsonWalk) advance() (json.Token, error) {
 		}
 		if is {
 			w.rows++
-			return token, nil
+			return nil, nil
 		}
 	}
 }
 
-// step takes one token, and says whether a row begins with it.
+// step takes one token, and says whether a row in no array begins with it.
 func (w *jsonWalk) step(token json.Token) (bool, error) {
 	var top *jsonLevel
 	if len(w.stack) > 0 {
@@ -377,8 +275,6 @@ func (w *jsonWalk) step(token json.Token) (bool, error) {
 	}
 	here := string(w.path) == w.row
 	switch {
-	case here && inArray && (w.arrays || delim != '['):
-		return true, nil
 	case here && delim == '{' && w.row != "":
 		w.groups++
 		return true, nil
@@ -425,78 +321,82 @@ type jsonRows struct {
 }
 
 func (d *jsonRows) next(rec *record) error {
-	token, err := d.advance()
+	row, err := d.advance()
 	if err != nil {
 		return err
 	}
 	d.begin()
-	from := d.tokens.dec.InputOffset()
-	if token == json.Delim('{') {
-		if err := d.members(d.tokens, d.buf[:0]); err != nil {
-			return d.tokens.refuse(err, d.rows)
-		}
-	} else if token != nil { // null is a blank row
-		d.fail(brokenRecord, 0)
+	if row == nil {
+		err = d.alone()
+	} else {
+		err = d.object(row)
 	}
-	if d.tokens.dec.InputOffset()-from > MaxRecord {
-		d.fault, d.at = longRecord, 0
+	if err != nil {
+		return d.tokens.refuse(err, d.number)
 	}
 	d.yield(rec)
 	return nil
+}
+
+// alone reads the members of a row in no array.
+func (d *jsonRows) alone() error {
+	for d.tokens.more() {
+		key, err := d.tokens.next()
+		if err != nil {
+			return err
+		}
+		value, err := d.tokens.value()
+		if err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		if err := d.member(&jsonValue{text: value}, step(d.buf[:0], name), len(name)); err != nil {
+			return err
+		}
+	}
+	_, err := d.tokens.next()
+	return err
 }
 
 // jsonTable is rows that are arrays, of which one is the header.
 type jsonTable struct{ *jsonWalk }
 
 func (d *jsonTable) next(rec *record) error {
-	token, err := d.advance()
+	row, err := d.advance()
 	if err != nil {
 		return err
 	}
-	from := d.tokens.dec.InputOffset()
-	*rec = record{line: d.rows, lines: 1}
-	if token == json.Delim('[') {
-		if err := d.cells(rec); err != nil {
-			return d.tokens.refuse(err, d.rows)
-		}
-	} else if token != nil {
+	*rec = record{line: d.rows, lines: 1, fields: rec.fields[:0], exact: rec.exact[:0]}
+	v := jsonValue{text: row}
+	switch {
+	case len(row) > MaxRecord:
+		rec.fault = longRecord
+	case v.is('['):
+		v.cells(rec)
+	case !v.is('n'): // null is a blank row
 		rec.fault = brokenRecord
-		if token == json.Delim('{') {
-			if err := d.tokens.skip(); err != nil {
-				return d.tokens.refuse(err, d.rows)
-			}
-		}
-	}
-	if d.tokens.dec.InputOffset()-from > MaxRecord {
-		rec.fault, rec.at = longRecord, 0
 	}
 	return nil
 }
 
-// cells reads the values of an array, whose bracket was read.
-func (d *jsonTable) cells(rec *record) error {
-	for size := 0; ; {
-		token, err := d.tokens.next()
-		if err != nil || token == json.Delim(']') {
-			return err
+// cells reads the values of an array into a record.
+func (v *jsonValue) cells(rec *record) {
+	for v.more(']') {
+		var value []byte
+		exact := false
+		if v.is('{') || v.is('[') { // a cell in which there is no value
+			v.skip()
+		} else {
+			value, exact = v.scalar()
 		}
-		if _, nested := token.(json.Delim); nested { // a cell of its own, in which there is no value
-			if err := d.tokens.skip(); err != nil {
-				return err
-			}
-			token = nil
-		}
-		value, exact := scalar(token)
-		size += len(value)
 		switch rec.count++; {
-		case rec.fault != noFault || size > MaxRecord:
-			continue
+		case rec.fault != noFault:
 		case rec.count > MaxColumns:
 			rec.fault = manyFields
 		case len(value) > MaxField:
 			rec.fault, rec.at = longField, rec.count
 		default:
-			rec.fields, rec.exact = append(rec.fields, []byte(value)), append(rec.exact, exact)
+			rec.fields, rec.exact = append(rec.fields, value), append(rec.exact, exact)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 const (
 	maxShapes     = 1000
 	maxShapeNames = 2 * MaxColumns // of all of them
+	fewElements   = 200            // of an array; more are passed over
 )
 
 // jsonShape is an array that is somewhere in a document: what its elements are like.
@@ -116,6 +117,12 @@ func (s *jsonScout) array(path []byte, key string, row *jsonShape, from int) err
 	var cells []heading
 	scalars := false
 	for i := 0; ; i++ {
+		if i >= fewElements && s.tokens.more() {
+			if _, err := s.tokens.value(); err != nil {
+				return err
+			}
+			continue
+		}
 		token, err := s.tokens.next()
 		if err != nil {
 			return err
@@ -160,7 +167,7 @@ func (s *jsonScout) inner(path []byte) ([]heading, error) {
 			}
 			continue
 		}
-		if text, _ := scalar(token); s.names < maxShapeNames && len(cells) < MaxColumns {
+		if text := fmt.Sprint(token); s.names < maxShapeNames && len(cells) < MaxColumns {
 			cells = append(cells, newHeading(text))
 			s.names++
 		}

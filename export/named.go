@@ -82,8 +82,9 @@ func (n *named) fail(f fault, at int) {
 	}
 }
 
-// put adds a field to the record: its path, the last step of that, its value, and whether that is a number by its format.
-func (n *named) put(path []byte, leaf string, value []byte, exact bool) {
+// put adds a field to the record: its path, how long the last step of that is, its value, and whether that is a number by its
+// format.
+func (n *named) put(path []byte, leaf int, value []byte, exact bool) {
 	if n.count++; n.count > MaxColumns {
 		n.fail(manyFields, 0)
 	}
@@ -117,7 +118,7 @@ func (n *named) put(path []byte, leaf string, value []byte, exact bool) {
 }
 
 // learn settles the column of a name that is new.
-func (n *named) learn(path []byte, leaf string) int {
+func (n *named) learn(path []byte, leaf int) int {
 	if n.place == nil {
 		n.place = make(map[string]int)
 	}
@@ -126,7 +127,7 @@ func (n *named) learn(path []byte, leaf string) int {
 	case len(name) > maxPath:
 		return -1
 	case n.fixed:
-		h := newPath(name, leaf)
+		h := newPath(name, name[len(name)-leaf:])
 		column = slices.IndexFunc(n.columns[n.stated:], func(c heading) bool {
 			return strings.EqualFold(c.text, h.text) || c.folded == h.folded && h.folded != ""
 		})
@@ -136,7 +137,7 @@ func (n *named) learn(path []byte, leaf string) int {
 			n.late = append(n.late, h)
 		}
 	case len(n.columns) < MaxColumns:
-		column = n.add(newPath(name, leaf))
+		column = n.add(newPath(name, name[len(name)-leaf:]))
 	}
 	if len(n.place) < 2*MaxColumns {
 		n.place[name] = column

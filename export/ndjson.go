@@ -31,15 +31,19 @@ func (d *jsonLines) next(rec *record) error {
 		}
 	}
 	d.begin()
-	tokens := newJSONTokens(bytes.NewReader(d.line))
-	token, err := tokens.next()
-	if err == nil && token == json.Delim('{') {
-		err = d.members(tokens, d.buf[:0])
+	object, after := d.line, []byte(nil)
+	if !json.Valid(object) { // or it is several objects
+		first := json.NewDecoder(bytes.NewReader(d.line))
+		var text json.RawMessage
+		if first.Decode(&text) == nil {
+			object, after = text, bytes.TrimLeft(d.line[first.InputOffset():], " \t\r\n")
+		}
+		if len(after) == 0 || after[0] != '{' {
+			object, after = nil, nil
+		}
 	}
-	after := bytes.TrimLeft(d.line[tokens.dec.InputOffset():], " \t\r\n")
-	if err != nil || token != json.Delim('{') || len(after) > 0 && after[0] != '{' {
+	if v := (jsonValue{text: object}); !v.is('{') || d.object(object) != nil {
 		d.fault, d.at = brokenRecord, 0
-		after = nil
 	}
 	d.line = after
 	return d.finish(rec)

@@ -255,14 +255,14 @@ func TestWhatIsWrongLateRefusesTheExportAsAWhole(t *testing.T) {
 	const jsonRow, xmlRow = `{"upc": "849632048260", "store": "3", "qty": 1},`, `<i upc="849632048260" store="3" qty="1"/>`
 	long := func(row, pad string) string { return strings.Repeat(row, 1+(1<<20)/len(row)) + pad }
 	for name, test := range map[string]struct{ in, code, want string }{
-		"json that is cut":             {"[" + many(jsonRow), export.RefusedContent, "the export is cut: its JSON ends at byte"},
+		"json that is cut":             {"[" + many(jsonRow), export.RefusedContent, "the export is cut: its JSON ends after byte"},
 		"json that is cut in a record": {"[" + many(jsonRow) + `{"upc": "8`, export.RefusedContent, "in record 5001 or after it"},
 		"json that is not valid":       {"[" + many(jsonRow) + `{"upc" "8"}]`, export.RefusedContent, "in record 5001 or after it, invalid character"},
 		"json with more behind it":     {"[" + many(jsonRow) + `{}] x`, export.RefusedContent, "invalid character"},
 		"two documents":                {"[" + many(jsonRow) + `{}] []`, export.RefusedContent, "after the end of the export's JSON, more follows"},
 		"another array that could be the rows": {`{"a": [` + long(jsonRow, "{}],") + `"b": [` + strings.TrimSuffix(jsonRow, ",") + `]}`, export.RefusedRow,
 			`several arrays could be the rows: those at "a", "b"; write`},
-		"json that is nested too deep": {"[" + many(jsonRow) + strings.Repeat("[", 100), export.RefusedContent, "nested more than 64 deep"},
+		"json that is nested too deep": {"[" + many(jsonRow) + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + "]", export.RefusedContent, "nested more than 64 deep"},
 		"another store's array": {`{"stores": [{"items": [` + many(jsonRowWithoutStore) + `{}]}, {"items": [` + strings.TrimSuffix(jsonRowWithoutStore, ",") + `]}]}`, export.RefusedStore,
 			`the rows stand in several groups, "stores"`},
 		"xml that is cut":             {"<r>" + many(xmlRow), export.RefusedContent, "the export is cut: its XML ends in line 1"},
@@ -389,12 +389,13 @@ func TestJSONAndXMLNeedLittleMemoryWhateverIsRead(t *testing.T) {
 	}{
 		"a string of 64 MiB":               {in: []io.Reader{text("[" + row + `, {"a": "`), &endless{64 << 20}, text(`"}, ` + row + "]")}, want: "a value of more than"},
 		"a name of 64 MiB":                 {in: []io.Reader{text("[" + row + `, {"`), &endless{64 << 20}, text(`": 1}, ` + row + "]")}, want: "a value of more than"},
-		"a record of 20 MiB":               {in: []io.Reader{text("[" + row + ", {"), counted(1<<20, `"a%d": "xxx", `), text(`"b": 1}, ` + row + "]")}, rejects: 1, updates: 2},
-		"a list of 16 MiB":                 {in: []io.Reader{text("[" + row + `, {"qty": [`), counted(2<<20, "%d,"), text(`1]}, ` + row + "]")}, rejects: 1, updates: 2},
+		"a record of 4 MiB":                {in: []io.Reader{text("[" + row + ", {"), counted(200_000, `"a%d": "xxx", `), text(`"b": 1}, ` + row + "]")}, rejects: 1, updates: 2},
+		"a list of 4 MiB":                  {in: []io.Reader{text("[" + row + `, {"qty": [`), counted(600_000, "%d,"), text(`1]}, ` + row + "]")}, rejects: 1, updates: 2},
 		"a million records of other names": {in: []io.Reader{text("[" + row), counted(1_000_000, `, {"a%d": 1}`), text(", " + row + "]")}, updates: 2},
 		"a million arrays":                 {in: []io.Reader{text(`{"rows": [` + row + "]"), counted(1_000_000, `, "a%d": [{"b": 1}]`), text("}")}, updates: 1},
+		"a record of 20 MiB":               {in: []io.Reader{text("[" + row + ", {"), counted(1_000_000, `"a%d": "xxx", `), text(`"b": 1}]`)}, want: "a value of more than"},
 		"a million brackets":               {in: []io.Reader{text(strings.Repeat("[", 1_000_000))}, want: "nested"},
-		"an inner array of a million":      {in: []io.Reader{text(`[["UPC", "Store", "Qty"], [`), counted(1_000_000, `"a%d", `), text(`1], ["849632048260", 3, 1]]`)}, rejects: 1, updates: 1},
+		"an inner array of half a million": {in: []io.Reader{text(`[["UPC", "Store", "Qty"], [`), counted(500_000, `"a%d", `), text(`1], ["849632048260", 3, 1]]`)}, rejects: 1, updates: 1},
 		"a line of 64 MiB":                 {in: []io.Reader{text(row + "\n" + row + "\n" + `{"a": "`), &endless{64 << 20}, text("\"}\n" + row + "\n")}, rejects: 1, updates: 3},
 		"a text of 64 MiB":                 {in: []io.Reader{text("<r>" + xmlRow + "<i>"), &endless{64 << 20}, text("</i></r>")}, want: "a text or a tag of more than"},
 		"an attribute of 64 MiB":           {in: []io.Reader{text("<r>" + xmlRow + `<i a="`), &endless{64 << 20}, text(`"/></r>`)}, want: "a text or a tag of more than"},

@@ -335,7 +335,7 @@ func (d *xmlRows) element(start xml.StartElement, path []byte) error {
 		case isSchema(a):
 			none = none || a.Name.Local == "nil" && a.Value != "false" && a.Value != "0"
 		default:
-			d.put(step(path, "@"+a.Name.Local), a.Name.Local, []byte(a.Value), false)
+			d.put(step(path, "@"+a.Name.Local), len(a.Name.Local), []byte(a.Value), false)
 		}
 	}
 	from, leaf := len(d.chars), true
@@ -372,9 +372,9 @@ func (d *xmlRows) ownText(name string, path, text []byte, leaf, none bool) {
 	}
 	switch {
 	case len(path) == 0 && len(text) > 0:
-		d.put([]byte("."), ".", text, false)
+		d.put([]byte("."), 1, text, false)
 	case len(path) > 0 && (leaf || len(text) > 0):
-		d.put(path, name, text, false)
+		d.put(path, len(name), text, false)
 	}
 }
 

@@ -216,8 +216,7 @@ func (d *xmlSheet) cell() (text []byte, exact bool, _ error) {
 func typed(text []byte, kind string) ([]byte, bool) {
 	switch number := bytes.TrimSpace(text); {
 	case kind == "Number" && len(number) <= maxNumber && json.Valid(number) && (number[0] == '-' || number[0] >= '0' && number[0] <= '9'):
-		plain, exact := plainDigits(string(number))
-		return []byte(plain), exact
+		return plainDigits(number)
 	case kind == "Boolean":
 		return []byte(strconv.FormatBool(string(number) != "0")), false
 	}
