@@ -95,7 +95,11 @@ func statedPath(row string) string { return strings.Trim(row, "/") }
 func (r *rules) isLines(head []byte, whole bool) (bool, *Refused) {
 	first := json.NewDecoder(bytes.NewReader(head))
 	var object json.RawMessage
-	if err := first.Decode(&object); err != nil || object[0] != '{' {
+	if err := first.Decode(&object); err != nil {
+		_, bad := errors.AsType[*json.SyntaxError](err)
+		return bad && isDamagedLine(head), nil
+	}
+	if object[0] != '{' {
 		return false, nil
 	}
 	after := bytes.TrimLeft(head[first.InputOffset():], " \t\r\n")
@@ -117,6 +121,13 @@ func (r *rules) isLines(head []byte, whole bool) (bool, *Refused) {
 	}
 	m := r.match(scout.top.names, len(scout.top.names))
 	return m.isHeader(), nil
+}
+
+// isDamagedLine says that a text, which is no valid JSON, begins with an object on a line of its own all the same: another one
+// begins in the next line.
+func isDamagedLine(head []byte) bool {
+	line, rest, _ := bytes.Cut(bytes.TrimLeft(head, " \t\r\n"), []byte{'\n'})
+	return bytes.HasPrefix(line, []byte{'{'}) && bytes.HasPrefix(rest, []byte(`{"`))
 }
 
 // jsonTokens reads the tokens of a document, within bounds.
