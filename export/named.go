@@ -174,7 +174,7 @@ func newPath(path, leaf string) heading {
 }
 
 // plainSteps are steps of a path that do not change what the heading below them means.
-var plainSteps = []string{"attributes", "barcode", "barcodes", "code", "codes", "data", "detail", "details", "fields", "identifier", "identifiers", "ids", "inventory",
+var plainSteps = []string{"article", "artikel", "attributes", "barcode", "barcodes", "code", "codes", "data", "detail", "details", "fields", "identifier", "identifiers", "ids", "inventory",
 	"inventory level", "item", "node", "product", "properties", "quantities", "record", "row", "stock", "stock level", "style", "variant"}
 
 // doubtful are the uses of a heading that can mean something else.

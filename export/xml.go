@@ -275,12 +275,11 @@ func (d *xmlRows) advance() (xml.StartElement, error) {
 		}
 		switch v := token.(type) {
 		case xml.StartElement:
-			d.scout.start(v)
 			if d.path = append(d.path, v.Name.Local); d.isRow() {
 				d.path = d.path[:len(d.path)-1]
-				d.scout.end()
 				return v, nil
 			}
+			d.scout.start(v)
 			if d.group != "" && strings.Join(d.path, "/") == d.group {
 				if d.groups++; d.groups > 1 && d.oneGroup {
 					return v, refuseGroups(d.group)
@@ -296,8 +295,9 @@ func (d *xmlRows) advance() (xml.StartElement, error) {
 // end is the end of the document. An element that came late, and could be the row as well, leaves in doubt which is.
 func (d *xmlRows) end() error {
 	if d.number == 0 {
-		_, err := d.scout.choose()
-		return err
+		if _, err := d.scout.choose(); err != nil {
+			return err
+		}
 	}
 	for path := range d.scout.rows() {
 		if d.scout.row == "" && !d.scout.known[path] {
