@@ -99,7 +99,7 @@ func (t *table) checkLate(rec *record) error {
 // checkTwice makes it a fault that a field of use is there twice, with two values. Others may be lists.
 func (t *table) checkTwice(rec *record) {
 	for _, column := range rec.twice {
-		if rec.fault == noFault && (slices.Contains(t.layout.column[:], column) || t.layout.elseUPC == column) {
+		if rec.fault == noFault && t.layout.serves(column) {
 			rec.fault, rec.at = twoValues, column+1
 		}
 	}
