@@ -19,7 +19,9 @@ type layout struct {
 func (l *layout) want() int { return 1 + max(l.elseUPC, slices.Max(l.column[:])) }
 
 // serves says that a column is of use.
-func (l *layout) serves(column int) bool { return column == l.elseUPC || slices.Contains(l.column[:], column) }
+func (l *layout) serves(column int) bool {
+	return column == l.elseUPC || slices.Contains(l.column[:], column)
+}
 
 // name is how a person finds a column.
 func (l *layout) name(column int) string {
