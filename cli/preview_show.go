@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"tillpost/export"
@@ -168,9 +169,12 @@ func (t *table) showDetected() {
 		parts = append(parts, fmt.Sprintf("delimiter %q", d.Delimiter))
 	}
 	parts = append(parts, fmt.Sprintf("decimal %q", d.Decimal))
-	if d.Header > 0 {
+	switch {
+	case d.Header > 0:
 		parts = append(parts, fmt.Sprintf("header in line %d", d.Header))
-	} else {
+	case d.Row != "":
+		parts = append(parts, fmt.Sprintf("rows at %q", clip(d.Row, 60)))
+	case slices.Contains([]string{"csv", "fixed", "xlsx"}, d.Format):
 		parts = append(parts, "no header")
 	}
 	t.con.printf("%s: %s\n", plain(t.name), strings.Join(parts, ", "))

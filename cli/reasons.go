@@ -14,6 +14,7 @@ import (
 // UPC`.
 var reasonWords = map[string]string{
 	export.RejectTooLong:   "too long",
+	export.RejectRecord:    "that are not valid JSON",
 	export.RejectTwice:     "with two values for one field",
 	export.RejectQuote:     "with a quote that is missing or out of place",
 	export.RejectShort:     "with too few fields",

@@ -1,7 +1,9 @@
 package export
 
 import (
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -15,11 +17,17 @@ type table struct {
 	kept []record // the first ones, and
 	err  error    // what came after them; nil = more records
 	left []record // of kept: those that next has not yielded
+
+	width   int      // how many fields a record has where the format names them
+	padded  [][]byte // those of one of kept
+	sampled int      // how many kept were
+	rules   *rules
+	layout  *layout // nil until it is settled
 }
 
 // openTable settles how an export of another format than text with delimiters is read.
 func (r *rules) openTable(format string, source decoder) (*Rows, error) {
-	t := &table{decoder: source}
+	t := &table{decoder: source, rules: r}
 	for size := 0; t.err == nil && size < maxSample && len(t.kept) < sampleRows; {
 		var rec record
 		if t.err = source.next(&rec); t.err == nil {
@@ -32,16 +40,15 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 	if t.err != nil && t.err != io.EOF {
 		return nil, t.err
 	}
-	if n, ok := source.(namer); ok {
-		n.fix()
-		width := len(n.names())
-		for i := range t.kept { // the first ones do not know the names that came later
-			rec := &t.kept[i]
-			for len(rec.fields) < width {
-				rec.fields = append(rec.fields, nil)
-			}
-			rec.count = len(rec.fields)
+	if len(t.kept) == 0 {
+		if t.isNamed() {
+			return nil, &Refused{Code: RefusedEmpty, Reason: "the export has no rows"}
 		}
+		return nil, &Refused{Code: RefusedEmpty, Reason: "the export has nothing but blank rows"}
+	}
+	if n, ok := source.(namer); ok {
+		n.fix(r.unseen(n.names(), t.err != nil))
+		t.width = len(n.names())
 	}
 	d := detector{rules: r, format: format, charset: charset{name: "utf-8"}, whole: t.err != nil, table: t}
 	rows, err := d.rows()
@@ -52,28 +59,95 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 	for len(t.left) > 0 && t.left[0].line <= rows.layout.line {
 		t.left = t.left[1:]
 	}
-	t.want = rows.layout.want()
+	t.layout, t.sampled, t.want = &rows.layout, len(t.kept), rows.layout.want()
 	rows.source = t
 	return rows, nil
 }
 
 func (t *table) next(rec *record) error {
 	if len(t.left) > 0 {
-		*rec, t.left = t.left[0], t.left[1:]
-	} else {
-		t.kept = nil
-		if t.err == nil {
-			t.err = t.decoder.next(rec)
-		}
-		if t.err != nil {
-			return t.err
-		}
+		*rec, t.left = *t.whole(&t.left[0]), t.left[1:]
+		t.pad(rec)
+		t.checkTwice(rec)
+		return nil
+	}
+	t.kept = nil
+	if t.err == nil {
+		t.err = t.decoder.next(rec)
+	}
+	if t.err != nil {
+		return t.err
+	}
+	t.pad(rec)
+	t.checkTwice(rec)
+	return t.checkLate(rec)
+}
+
+// pad adds the blank fields that a sparse record lacks at its end.
+func (t *table) pad(rec *record) {
+	if !rec.sparse {
+		return
 	}
 	for len(rec.fields) < t.want {
 		rec.fields = append(rec.fields, nil)
 	}
 	rec.count = len(rec.fields)
+}
+
+// checkLate refuses an export in which a field comes late that is part of the key, and that is known by its name alone: the
+// records before it were read without it.
+func (t *table) checkLate(rec *record) error {
+	for _, h := range rec.late {
+		for _, f := range []Field{UPC, Size, Width, Store} {
+			needed := t.layout.column[f] < 0 && !(f == Store && t.layout.hasStore()) && t.rules.wants(f) && (t.layout.column[SKU] >= 0 || f != Size && f != Width)
+			if h.rank(f) >= 0 && needed {
+				return &Refused{
+					Code: RefusedColumn,
+					Reason: fmt.Sprintf("record %d has the field %q, which seems to be the %s, and none of the first %d records has it, so that they were read without it",
+						rec.line, clip(h.text), f, t.sampled),
+					Write: fmt.Sprintf("columns: {%s: %q}", f, h.text),
+				}
+			}
+		}
+	}
 	return nil
+}
+
+// checkTwice makes it a fault that a field of use is there twice, with two values. Others may be lists.
+func (t *table) checkTwice(rec *record) {
+	for _, column := range rec.twice {
+		if rec.fault == noFault && t.layout.serves(column) {
+			rec.fault, rec.at = twoValues, column+1
+		}
+	}
+}
+
+// whole is one of kept with a field for each name, also for those that came after it. It is valid until the next one.
+func (t *table) whole(rec *record) *record {
+	if len(rec.fields) >= t.width {
+		return rec
+	}
+	t.padded = append(t.padded[:0], rec.fields...)
+	for len(t.padded) < t.width {
+		t.padded = append(t.padded, nil)
+	}
+	full := *rec
+	full.fields, full.count = t.padded, t.width
+	return &full
+}
+
+// unseen are the stated headings that none of the names is, where more records may have them; whole says that there are none.
+func (r *rules) unseen(names []heading, whole bool) (stated []string) {
+	for f := range fieldCount {
+		c := r.columns[f]
+		if column, _ := c.find(names, len(names)); whole || c.Heading == "" || column >= 0 || strings.Contains(c.Heading, "{") {
+			continue
+		}
+		if !slices.Contains(stated, c.Heading) {
+			stated = append(stated, c.Heading)
+		}
+	}
+	return stated
 }
 
 // isNamed says that the format names the columns, so that no row is a header.
@@ -82,22 +156,11 @@ func (t *table) isNamed() bool {
 	return ok
 }
 
-// named are the columns where the format names them; else nil.
-func (t *table) named() []heading {
+// named are the columns where the format names them, and whether it does.
+func (t *table) named() ([]heading, bool) {
 	n, ok := t.decoder.(namer)
 	if !ok {
-		return nil
+		return nil, false
 	}
-	cells := make([]heading, 0, len(n.names()))
-	for _, name := range n.names() {
-		cells = append(cells, newPath(name))
-	}
-	return cells
-}
-
-// newPath is the heading of a column that a format names by a path: what it means is in its last step.
-func newPath(path string) heading {
-	h := newHeading(strings.TrimPrefix(path[strings.LastIndexByte(path, '/')+1:], "@"))
-	h.text = path
-	return h
+	return n.names(), true
 }

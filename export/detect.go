@@ -107,7 +107,7 @@ func delimiterName(comma byte) string {
 func (d *detector) guess() (guess, error) {
 	d.first = 1
 	if d.table != nil {
-		if cells := d.table.named(); cells != nil {
+		if cells, ok := d.table.named(); ok {
 			m := d.match(cells, len(cells))
 			return guess{match: m}, d.check(&m)
 		}
@@ -162,7 +162,7 @@ func separatorLine(head []byte) (byte, bool) {
 func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
 	if d.table != nil {
 		for i := range d.table.kept {
-			if !yield(&d.table.kept[i]) {
+			if !yield(d.table.whole(&d.table.kept[i])) {
 				return
 			}
 		}
@@ -462,7 +462,7 @@ func (d *detector) updates(g guess) int {
 
 // pipeline is what turns the export's records into updates.
 func (d *detector) pipeline(g guess) pipeline {
-	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma, named: d.table != nil && d.table.isNamed()}
+	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma}
 	p.layout.headings = slices.Clone(g.match.headings)
 	if each := p.layout.spread.each; len(each) > 0 {
 		p.use(&each[0])

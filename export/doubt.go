@@ -201,7 +201,7 @@ func (d *detector) sample(p *pipeline, yield func(*record)) {
 // any other.
 func (m *match) headless() *Refused {
 	upc := slices.IndexFunc(m.headings, func(h heading) bool { return len(h.text) >= 8 && len(h.text) <= 14 && isDigits([]byte(h.text)) })
-	if upc < 0 || familiar(m.headings) > 0 {
+	if upc < 0 || m.line == 0 || familiar(m.headings) > 0 {
 		return nil
 	}
 	const most = 10

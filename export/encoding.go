@@ -43,6 +43,15 @@ func (c charset) append(dst, field []byte) ([]byte, bool) {
 	return dst, true
 }
 
+// decoded reads a text in a format that knows UTF-8 alone. A code page is believed where the config says it; where it would be
+// a guess, a value that is not UTF-8 costs its row.
+func (c charset) decoded(r *rules, text io.Reader) io.Reader {
+	if c.table == nil || r.encoding == "auto" {
+		return text
+	}
+	return transform.NewReader(text, c.table.NewDecoder())
+}
+
 // byteOrderMarks are proof of an encoding, whatever the config says: in no other do exports begin so.
 var byteOrderMarks = []struct{ mark, encoding string }{
 	{"\xef\xbb\xbf", "utf-8"},

@@ -2,7 +2,8 @@
 //
 // A decoder for each format yields records: fields as bytes, and the line where the record starts. One pipeline, the
 // same for every format, finds the header, maps columns to codes and numbers, and encodes the key. A new format is a
-// file of its own that fills a record; nothing after it changes. So far there are CSV and Excel workbooks (xlsx).
+// file of its own that fills a record; nothing after it changes. There are CSV, fixed width, Excel workbooks (xlsx), XML, JSON
+// and NDJSON, each known by its bytes; gzip and zip files are opened.
 //
 // # Promises
 //
@@ -76,6 +77,7 @@ type Reject struct {
 // The classes of rejects. They are stable: counts are kept by them.
 const (
 	RejectTooLong   = "too_long"   // the record, or a field of it, is longer than the bounds
+	RejectRecord    = "record"     // the record is not a valid JSON object
 	RejectTwice     = "twice"      // a field of the record is there twice, with two values
 	RejectQuote     = "quote"      // a quoted field does not end, or goes on after its end
 	RejectShort     = "short"      // the row ends before a column that it needs
@@ -117,6 +119,7 @@ const (
 	RefusedContent   = "content"   // not text, or another format
 	RefusedEncoding  = "encoding"  // text in an encoding that cannot be read
 	RefusedHeader    = "header"    // no recognised header
+	RefusedRow       = "row"       // nothing says which of its records are the rows
 	RefusedColumn    = "column"    // a stated column is not there
 	RefusedAmbiguous = "ambiguous" // two columns with the same heading
 	RefusedStore     = "store"     // nothing says which store it is, or what says it is not all
@@ -138,10 +141,11 @@ func (r *Refused) Error() string {
 type Detected struct {
 	Format    string           `json:"format"`
 	Encoding  string           `json:"encoding"`
-	Delimiter string           `json:"delimiter"` // the character; "tab" for a tab
-	Decimal   string           `json:"decimal"`   // ".", ",", or "auto": not settled, so that a quantity that can be two numbers is a reject
-	Header    int              `json:"header"`    // its line, 1-based; 0 = none
-	Columns   map[Field]string `json:"columns"`   // the heading that serves each field, or its number where it has none
+	Delimiter string           `json:"delimiter"`     // the character; "tab" for a tab
+	Decimal   string           `json:"decimal"`       // ".", ",", or "auto": not settled, so that a quantity that can be two numbers is a reject
+	Header    int              `json:"header"`        // its line, 1-based; 0 = none
+	Row       string           `json:"row,omitempty"` // the path of the rows, in XML and JSON
+	Columns   map[Field]string `json:"columns"`       // the heading that serves each field, or its number where it has none
 
 	Preset string `json:"preset,omitempty"` // the POS whose export it is, where it is known
 

@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"fmt"
+	"slices"
 )
 
 // asCSV is what a person can do about a file that is a table, but in a format that is not available yet.
@@ -44,9 +45,10 @@ func (r *rules) formatOf(head []byte) (format string, err error) {
 		return "", &Refused{Code: RefusedContent, Reason: "the export is an OpenDocument file (ods), which is not read" + asOther}
 	case refuseContent(start) != nil:
 		return "", refuseContent(start)
-	case len(start) > 0 && start[0] == '<' && isTag(start):
+	case len(start) > 0 && start[0] == '<' && (isTag(start) || r.format == "xml"):
 		found = "xml"
-	case bytes.HasPrefix(start, []byte("{\"")), bytes.HasPrefix(start, []byte("[{")), bytes.HasPrefix(start, []byte("[[")):
+	case bytes.HasPrefix(start, []byte("{\"")), bytes.HasPrefix(start, []byte("[{")), bytes.HasPrefix(start, []byte("[[")),
+		slices.Contains([]string{"{}", "[]"}, string(bytes.TrimSpace(start))):
 		found = "json"
 	}
 	switch {

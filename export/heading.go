@@ -48,6 +48,7 @@ type heading struct {
 	folded string
 	bare   string // folded, without a unit in brackets at its end
 	unit   bool   // that there was one
+	unseen bool   // of a format that names its fields: stated, and in none of the first records
 	uses   *uses  // what bare is known for; nil = nothing
 }
 

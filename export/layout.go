@@ -19,17 +19,26 @@ type layout struct {
 	preset   *preset // nil = none fits
 }
 
-// want is how many fields of a record are of use.
-func (l *layout) want() int {
-	n := max(l.elseUPC, slices.Max(l.column[:]), l.variants.last())
+// used are the columns that are of use; -1 among them is none.
+func (l *layout) used() []int {
+	list := append([]int{l.elseUPC, l.variants.group}, l.column[:]...)
+	for _, p := range l.variants.pairs {
+		list = append(list, p.name, p.value)
+	}
 	for _, e := range l.spread.each {
-		n = max(n, e.column)
+		list = append(list, e.column)
 	}
 	for _, s := range l.skips {
-		n = max(n, s.column)
+		list = append(list, s.column)
 	}
-	return 1 + n
+	return list
 }
+
+// want is how many fields of a record are of use.
+func (l *layout) want() int { return 1 + slices.Max(l.used()) }
+
+// serves says that a column is of use.
+func (l *layout) serves(column int) bool { return slices.Contains(l.used(), column) }
 
 // name is how a person finds a column.
 func (l *layout) name(column int) string {
@@ -96,6 +105,7 @@ func (r *rules) match(cells []heading, width int) match {
 	m.findQuantities(r, w)
 	m.findVariants(cells)
 	m.skips = m.preset.skipsIn(cells)
+	m.dropUnseen()
 	if m.column[SKU] < 0 {
 		m.column[Size], m.column[Width] = -1, -1
 		m.twice[Size], m.twice[Width] = [2]int{-1, -1}, [2]int{-1, -1}
@@ -124,6 +134,28 @@ func (m *match) findQuantities(r *rules, w wide) {
 		m.wide = w
 		m.findSpread(r, w)
 	}
+}
+
+// dropUnseen leaves out stated columns that no record has had so far, where nothing else makes up for them: the quantity, and
+// what names the product.
+func (m *match) dropUnseen() {
+	seen := func(f Field) bool { return m.column[f] >= 0 && !m.unseen(f) }
+	if m.unseen(Quantity) {
+		m.column[Quantity] = -1
+	}
+	if !seen(UPC) && !seen(SKU) {
+		for _, f := range []Field{UPC, SKU} {
+			if m.unseen(f) {
+				m.column[f] = -1
+			}
+		}
+	}
+}
+
+// unseen says that a field's column is one that no record has had so far.
+func (m *match) unseen(f Field) bool {
+	c := m.column[f]
+	return c >= 0 && c < len(m.headings) && m.headings[c].unseen
 }
 
 // find finds a stated column: the one with just that heading, else the one whose folded heading is the same.
@@ -336,13 +368,17 @@ func (m *match) found() string {
 		return ""
 	}
 	const most = 30
+	headings := slices.DeleteFunc(slices.Clone(m.headings), func(h heading) bool { return h.unseen })
 	names := make([]string, 0, most)
-	for _, h := range m.headings[:min(most, len(m.headings))] {
+	for _, h := range headings[:min(most, len(headings))] {
 		names = append(names, fmt.Sprintf("%q", clip(h.text)))
 	}
 	more := ""
-	if n := len(m.headings) - most; n > 0 {
+	if n := len(headings) - most; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
+	}
+	if m.line == 0 {
+		return fmt.Sprintf("; its records have the fields %s%s", strings.Join(names, ", "), more)
 	}
 	return fmt.Sprintf("; line %d has the headings %s%s", m.line, strings.Join(names, ", "), more)
 }

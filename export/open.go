@@ -58,9 +58,9 @@ func (r *rules) openHead(head []byte, rest io.Reader, whole bool) (*Rows, error)
 	}
 	switch format {
 	case "json", "ndjson":
-		return r.openJSON(text, format)
+		return r.openJSON(&withoutTail{src: text}, set, format)
 	case "xml":
-		return r.openXML(text, set)
+		return r.openXML(&withoutTail{src: text}, set)
 	case "fixed":
 		return r.openFixed(&withoutTail{src: text}, set)
 	}

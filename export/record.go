@@ -17,23 +17,27 @@ type decoder interface {
 type namer interface {
 	decoder
 
-	// names are the columns so far: the path to each, such as `stock/quantity` or `item/@upc`.
-	names() []string
+	// names are the columns so far: the text of each is the path to it, such as `stock/quantity` or `item/@upc`.
+	names() []heading
 
-	// fix ends the growth of names: what has another name from here on is left out.
-	fix()
+	// fix ends the growth of names: what has another name from here on is left out, but for the stated ones, which are names
+	// even where no record has had them so far.
+	fix(stated []string)
 }
 
 // record is what a decoder yields: the seam between the formats and the pipeline.
 type record struct {
-	line         int      // where it starts, 1-based: the line in text, the row of a sheet, else the record's own number
-	lines        int      // how many lines it spans
-	fields       [][]byte // its fields; of CSV the first ones, as many as the decoder was asked for; valid until the next record
-	count        int      // how many fields there are
-	exact        []bool   // by field: the format says that it is a number, which has a point before its decimals; nil = none is
-	fault        fault    // why the fields are not to be trusted
-	at           int      // the field that has the fault, 1-based
-	unterminated bool     // see Row
+	line         int       // where it starts, 1-based: the line in text, the row of a sheet, else the record's own number
+	lines        int       // how many lines it spans
+	fields       [][]byte  // its fields; of CSV the first ones, as many as the decoder was asked for; valid until the next record
+	count        int       // how many fields there are
+	exact        []bool    // by field: the format says that it is a number, which has a point before its decimals; nil = none is
+	twice        []int     // the fields that are there twice, with two values; a fault of those that are of use
+	late         []heading // names that came after namer.fix, are not stated, and are known
+	sparse       bool      // blank fields at its end are left out, and what stands behind the last column is no part of the table
+	fault        fault     // why the fields are not to be trusted
+	at           int       // the field that has the fault, 1-based
+	unterminated bool      // see Row
 
 	comma byte   // of CSV; 0 = the format parts the fields in another way, and all of them are in fields
 	raw   []byte // of CSV: its bytes, without the line end; with a fault only the first line's, at most MaxRecord
@@ -51,6 +55,7 @@ const (
 	textPastQuote       // a quoted field goes on after its end
 	swallowedRow        // a quoted field has swallowed other rows
 	twoValues           // a field is there twice, with two values
+	brokenRecord        // not a valid JSON object
 )
 
 // isExact says that a field is a number by its format.
@@ -59,7 +64,7 @@ func (rec *record) isExact(column int) bool { return column < len(rec.exact) && 
 // keep answers a copy that outlives the next record.
 func (rec *record) keep() record {
 	kept := *rec
-	kept.fields, kept.raw, kept.exact = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact)
+	kept.fields, kept.raw, kept.exact, kept.twice = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact), slices.Clone(rec.twice)
 	for i, f := range rec.fields {
 		kept.fields[i] = bytes.Clone(f)
 	}

@@ -27,6 +27,8 @@ func faultCode(f fault) string {
 		return RejectTooLong
 	case twoValues:
 		return RejectTwice
+	case brokenRecord:
+		return RejectRecord
 	default:
 		return RejectQuote
 	}
@@ -51,6 +53,8 @@ func (p *pipeline) faultText(rec *record) string {
 		return fmt.Sprintf("%s: text follows its closing quote; a quote within a field must be doubled", field)
 	case twoValues:
 		return fmt.Sprintf("%s: it is there twice in the record, with two values", field)
+	case brokenRecord:
+		return "the record is not a valid JSON object"
 	default:
 		return "a quoted field in it takes in the rows after it; a quote is missing"
 	}

@@ -26,7 +26,6 @@ type pipeline struct {
 	charset  charset
 	decimals decimals
 	comma    byte // of CSV
-	named    bool // the format names the columns: a heading that comes again is a value
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
 
@@ -60,8 +59,8 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 	if rec.fault != noFault {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
 	}
-	if rec.count > l.width && rec.comma != 0 && p.overflows(rec) {
-		return 0, p.fail(rec, RejectShifted, "the row has %d fields, the export %d columns: a %q that is not in quotes may have shifted it", rec.count, l.width, p.comma)
+	if rec.count > l.width && !rec.sparse && p.overflows(rec) {
+		return 0, p.fail(rec, RejectShifted, "%s", p.shiftedText(rec))
 	}
 	if len(l.skips) > 0 && p.skipped(rec) {
 		return 0, isSkipped
@@ -439,6 +438,15 @@ func ordinal(n int) string {
 		suffix = [...]string{"st", "nd", "rd"}[n%10-1]
 	}
 	return fmt.Sprint(n, suffix)
+}
+
+// shiftedText says that a row has more fields than there are columns.
+func (p *pipeline) shiftedText(rec *record) string {
+	text := fmt.Sprintf("the row has %d fields, the export %d columns", rec.count, p.layout.width)
+	if p.comma != 0 {
+		text += fmt.Sprintf(": a %q that is not in quotes may have shifted it", p.comma)
+	}
+	return text
 }
 
 // overflows says that there is something in the fields after the last column.

@@ -15,15 +15,6 @@ type variants struct {
 
 type pair struct{ name, value int }
 
-// last is the last column that is of use.
-func (v *variants) last() int {
-	last := v.group
-	for _, p := range v.pairs {
-		last = max(last, p.name, p.value)
-	}
-	return last
-}
-
 // numbers are those of options in words.
 var numbers = map[string]string{"one": "1", "two": "2", "three": "3", "four": "4", "five": "5"}
 

@@ -206,15 +206,15 @@ func (w *wide) refuse(r *rules, m *match) *Refused {
 	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0:
 		return &Refused{
 			Code: RefusedWide,
-			Reason: fmt.Sprintf("line %d has a column for each of %s: those may be sizes, or months, weeks or days; only where they are sizes, and the figures are what is in stock",
-				m.line, m.quoted(w.sizes)),
+			Reason: fmt.Sprintf("%s has a column for each of %s: those may be sizes, or months, weeks or days; only where they are sizes, and the figures are what is in stock",
+				m.where(), m.quoted(w.sizes)),
 			Write: fmt.Sprintf("columns: {quantity: %q}", sizeMark),
 		}
 	case len(w.sizes) >= fewSizes && m.named():
 		return &Refused{
 			Code: RefusedWide,
-			Reason: fmt.Sprintf("line %d has a column for each size (%s), but none with the SKU that the sizes are of: one UPC cannot be that of every size",
-				m.line, m.quoted(w.sizes)),
+			Reason: fmt.Sprintf("%s has a column for each size (%s), but none with the SKU that the sizes are of: one UPC cannot be that of every size",
+				m.where(), m.quoted(w.sizes)),
 			Write: "columns: {sku: " + m.candidate(SKU) + "}",
 		}
 	case len(w.stores) == 0 || len(w.stores) == 1 && !w.sure:
@@ -228,13 +228,21 @@ func (w *wide) refuse(r *rules, m *match) *Refused {
 	}
 	refused := &Refused{Code: RefusedWide, Write: "stores: {" + strings.Join(names, ", ") + "}"}
 	if r.stores != nil {
-		refused.Reason = fmt.Sprintf("line %d has a quantity for each store, in a column each (%s), but none of their names (%s) is one of the words under `stores` in the config",
-			m.line, m.quoted(w.stores), strings.Join(lacking, ", "))
+		refused.Reason = fmt.Sprintf("%s has a quantity for each store, in a column each (%s), but none of their names (%s) is one of the words under `stores` in the config",
+			m.where(), m.quoted(w.stores), strings.Join(lacking, ", "))
 	} else {
-		refused.Reason = fmt.Sprintf("line %d has a quantity for each store, in a column each (%s); the config must give each store's code, and may leave out stores that the API does not have",
-			m.line, m.quoted(w.stores))
+		refused.Reason = fmt.Sprintf("%s has a quantity for each store, in a column each (%s); the config must give each store's code, and may leave out stores that the API does not have",
+			m.where(), m.quoted(w.stores))
 	}
 	return refused
+}
+
+// where says what has the headings.
+func (m *match) where() string {
+	if m.line == 0 {
+		return "the export"
+	}
+	return fmt.Sprintf("line %d", m.line)
 }
 
 // quoted names columns by their headings, the first few of them.

@@ -91,7 +91,7 @@ func (d *sheetDecoder) yield(rec *record) {
 	for _, c := range d.cells {
 		d.fields, d.exact = append(d.fields, d.text[c.from:c.to]), append(d.exact, c.exact)
 	}
-	*rec = record{line: d.line, lines: 1, fields: d.fields, count: len(d.fields), exact: d.exact, fault: d.fault, at: d.at}
+	*rec = record{line: d.line, lines: 1, fields: d.fields, count: len(d.fields), exact: d.exact, sparse: true, fault: d.fault, at: d.at}
 }
 
 // cell reads the cell that was begun.

@@ -1,0 +1,248 @@
+package export
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// The bounds of what formats nest.
+const (
+	maxNesting = 64
+	maxPath    = 512 // bytes of a field's name; a longer one is nobody's, and its field is left out
+)
+
+// named gathers the fields of a record where the format names them: what JSON and XML share. A record has a field for each
+// name of any record up to fix.
+type named struct {
+	columns []heading      // in the order in which their names were seen first; the last ones are stated, see fix
+	place   map[string]int // the column of a name; -1 = it is left out
+	fixed   bool
+	stated  int // from here on columns are those that fix added
+
+	buf    []byte // room for the path to a field
+	number int    // of the record, 1-based
+	count  int    // of its fields, those that are left out too
+	text   []byte
+	spans  []span // by column: its value in text
+	exact  []bool
+	fields [][]byte
+	set    []int // the columns that the record has
+	twice  []int // those that it has twice, with two values
+	late   []heading
+	fault  fault
+	at     int // the column that has the fault, 1-based
+}
+
+// span is a part of named.text; set says that there is one.
+type span struct {
+	from, to int
+	set      bool
+}
+
+func (n *named) names() []heading { return n.columns }
+
+// fix ends the growth of the columns. A stated heading that no record has had so far stays one, so that a field that comes
+// late is read.
+func (n *named) fix(stated []string) {
+	n.fixed, n.stated = true, len(n.columns)
+	for _, text := range stated {
+		h := newHeading(text)
+		h.unseen = true
+		n.add(h)
+	}
+}
+
+func (n *named) add(h heading) int {
+	n.columns = append(n.columns, h)
+	n.spans, n.exact, n.fields = append(n.spans, span{}), append(n.exact, false), append(n.fields, nil)
+	return len(n.columns) - 1
+}
+
+// begin begins the next record.
+func (n *named) begin() {
+	for _, column := range n.set {
+		n.spans[column], n.exact[column], n.fields[column] = span{}, false, nil
+	}
+	if n.buf == nil {
+		n.buf = make([]byte, 0, 2*maxPath)
+	}
+	n.number++
+	n.twice, n.late = n.twice[:0], n.late[:0]
+	n.set, n.text, n.count, n.fault, n.at = n.set[:0], n.text[:0], 0, noFault, 0
+}
+
+// fail notes what is wrong with the record first.
+func (n *named) fail(f fault, at int) {
+	if n.fault == noFault {
+		n.fault, n.at = f, at
+	}
+}
+
+// put adds a field to the record: its path, how long the last step of that is, its value, and whether that is a number by its
+// format.
+func (n *named) put(path []byte, leaf int, value []byte, exact bool) {
+	if n.count++; n.count > MaxColumns {
+		n.fail(manyFields, 0)
+	}
+	if len(n.text)+len(value) > MaxRecord {
+		n.fault, n.at = longRecord, 0
+	}
+	if n.fault == longRecord || n.fault == manyFields {
+		return
+	}
+	column, known := n.place[string(path)]
+	if !known {
+		column = n.learn(path, leaf)
+	}
+	switch {
+	case column < 0:
+		return
+	case len(value) > MaxField:
+		n.fail(longField, column+1)
+		return
+	case n.spans[column].set:
+		if s := n.spans[column]; !bytes.Equal(n.text[s.from:s.to], value) {
+			n.twice = append(n.twice, column)
+		}
+		n.exact[column] = n.exact[column] && exact
+		return
+	}
+	from := len(n.text)
+	n.text = append(n.text, value...)
+	n.spans[column], n.exact[column] = span{from, len(n.text), true}, exact
+	n.set = append(n.set, column)
+}
+
+// learn settles the column of a name that is new.
+func (n *named) learn(path []byte, leaf int) int {
+	if n.place == nil {
+		n.place = make(map[string]int)
+	}
+	name, column := string(path), -1
+	switch {
+	case len(name) > maxPath:
+		return -1
+	case n.fixed:
+		h := newPath(name, name[len(name)-leaf:])
+		column = slices.IndexFunc(n.columns[n.stated:], func(c heading) bool {
+			return strings.EqualFold(c.text, h.text) || c.folded == h.folded && h.folded != ""
+		})
+		if column >= 0 {
+			column += n.stated
+		} else if h.uses != nil {
+			n.late = append(n.late, h)
+		}
+	case len(n.columns) < MaxColumns:
+		column = n.add(newPath(name, name[len(name)-leaf:]))
+	}
+	if len(n.place) < 2*MaxColumns {
+		n.place[name] = column
+	}
+	return column
+}
+
+// yield makes the gathered fields the record.
+func (n *named) yield(rec *record) {
+	for _, column := range n.set {
+		s := n.spans[column]
+		n.fields[column] = n.text[s.from:s.to]
+	}
+	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, twice: n.twice, late: n.late, fault: n.fault, at: n.at}
+}
+
+// newPath is the heading of a column that a format names by a path, such as `stock/quantity` or `item/@upc`: what it means is
+// in the last step, the leaf, and in the step before that. Below a step that may change what a heading means, as in
+// `order/quantity`, it is never taken by itself.
+func newPath(path, leaf string) heading {
+	h := newHeading(leaf)
+	h.text = path
+	above := strings.TrimRight(strings.TrimSuffix(path, leaf), "/@")
+	if above == "" {
+		return h
+	}
+	steps := strings.Split(above, "/")
+	if both := newHeading(steps[len(steps)-1] + " " + leaf); both.uses != nil {
+		h.uses = both.uses
+	} else if h.uses != nil && slices.ContainsFunc(steps, func(s string) bool { return !slices.Contains(plainSteps, fold(s)) }) {
+		h.uses = h.uses.doubtful()
+	}
+	return h
+}
+
+// plainSteps are steps of a path that do not change what the heading below them means.
+var plainSteps = []string{"article", "artikel", "attributes", "barcode", "barcodes", "code", "codes", "data", "detail", "details", "fields", "identifier", "identifiers", "ids", "inventory",
+	"inventory level", "item", "node", "product", "properties", "quantities", "record", "row", "stock", "stock level", "style", "variant"}
+
+// doubtful are the uses of a heading that can mean something else.
+func (u *uses) doubtful() *uses {
+	d := *u
+	for f := range d.best {
+		d.maybe[f] = d.maybe[f] || d.best[f] > 0
+		d.best[f] = 0
+	}
+	return &d
+}
+
+// isStoreWord says that a name, or the one thing of which it is the plural, can be a store.
+func isStoreWord(name string) bool {
+	for _, word := range []string{name, strings.TrimSuffix(name, "s"), strings.TrimSuffix(name, "es")} {
+		if h := newHeading(word); h.rank(Store) >= 0 || h.mayBe(Store) {
+			return true
+		}
+	}
+	return false
+}
+
+// refuseGroups refuses rows that stand in groups which seem to be stores, and do not say their store themselves.
+func refuseGroups(group string) *Refused {
+	return &Refused{
+		Code: RefusedStore,
+		Reason: fmt.Sprintf("the rows stand in several groups, %q, which may be stores, and what stands outside a row is not read; "+
+			"let the POS write the store into each row, or export one store at a time", clip(group)),
+	}
+}
+
+// bounded reads src. Its error is errLongToken where more than limit bytes are read after mark was called last: a decoder that
+// keeps all of what it has begun is stopped there.
+type bounded struct {
+	src   io.Reader
+	limit int
+	n     int
+	err   error // of src, but for its end
+}
+
+func (b *bounded) mark() { b.n = 0 }
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.n > b.limit {
+		return 0, errLongToken
+	}
+	n, err := b.src.Read(p)
+	if b.n += n; err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+var (
+	errLongToken = errors.New("a value is too long")
+	errNesting   = fmt.Errorf("it is nested more than %d deep", maxNesting)
+)
+
+// quoteAll lists names for a message, the first few of them.
+func quoteAll(names []string) string {
+	const most = 10
+	var quoted []string
+	for _, name := range names[:min(most, len(names))] {
+		quoted = append(quoted, fmt.Sprintf("%q", clip(name)))
+	}
+	text := strings.Join(quoted, ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

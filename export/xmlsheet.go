@@ -1,0 +1,224 @@
+package export
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// spreadsheet is the namespace of SpreadsheetML 2003, which Excel calls `XML Spreadsheet`, and of its attributes.
+const spreadsheet = "urn:schemas-microsoft-com:office:spreadsheet"
+
+// openSpreadsheet settles how a workbook in XML is read; head has the tokens of its beginning.
+func (r *rules) openSpreadsheet(head, tokens *xmlTokens) (*Rows, error) {
+	sheet, err := r.chooseSheet(&xmlSheet{tokens: head, every: true})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.openTable("xml", &xmlSheet{tokens: tokens, want: sheet})
+	if err != nil {
+		return nil, err
+	}
+	rows.detected.Encoding = tokens.encoding
+	return rows, nil
+}
+
+// chooseSheet answers the number of the sheet that is read, from 1: the stated one, else the first with a header among its
+// first rows, else the first that has rows.
+func (r *rules) chooseSheet(d *xmlSheet) (int, error) {
+	first, seen, rows := 0, 0, 0
+	var rec record
+	for d.next(&rec) == nil {
+		if seen != d.sheet {
+			seen, rows = d.sheet, 0
+		}
+		if r.sheet != "" && strings.EqualFold(d.names[len(d.names)-1], r.sheet) {
+			return d.sheet, nil
+		}
+		if first == 0 {
+			first = d.sheet
+		}
+		if rows++; rows > headerRows || r.sheet != "" {
+			continue
+		}
+		cells := make([]heading, len(rec.fields))
+		for i, f := range rec.fields {
+			cells[i] = newHeading(string(clean(f)))
+		}
+		if m := r.match(cells, len(cells)); m.isHeader() {
+			return d.sheet, nil
+		}
+	}
+	if r.sheet != "" {
+		refused := &Refused{Code: RefusedRow, Reason: fmt.Sprintf("the config says that the sheet is %q, but the workbook has no such one with rows", r.sheet)}
+		if len(d.names) > 0 {
+			refused.Reason += "; it has " + quoteAll(d.names)
+			refused.Write = fmt.Sprintf("sheet: %q", d.names[0])
+		}
+		return 0, refused
+	}
+	return max(1, first), nil
+}
+
+// xmlSheet are the rows of a sheet.
+type xmlSheet struct {
+	tokens *xmlTokens
+	want   int  // the sheet's number, from 1
+	every  bool // all sheets are read, not only that
+
+	sheet int      // that the document is in
+	names []string // of the sheets so far
+	depth int      // of the sheet's element; 0 = outside of one
+	line  int      // of the last row
+}
+
+func (d *xmlSheet) next(rec *record) error {
+	for {
+		token, err := d.tokens.next()
+		if err == io.EOF {
+			return err
+		}
+		if err != nil {
+			return d.tokens.refuse(err, d.line)
+		}
+		switch v := token.(type) {
+		case xml.StartElement:
+			switch {
+			case v.Name.Local == "Worksheet" && d.tokens.depth == 2:
+				d.sheet, d.depth, d.line = d.sheet+1, d.tokens.depth, 0
+				if d.every && len(d.names) < MaxColumns {
+					d.names = append(d.names, attribute(v, "Name"))
+				}
+			case v.Name.Local == "Row" && d.depth > 0 && d.tokens.depth == d.depth+2 && (d.every || d.sheet == d.want):
+				if err := d.row(rec, v); err != nil {
+					return d.tokens.refuse(err, d.line)
+				}
+				return nil
+			}
+		case xml.EndElement:
+			if d.tokens.depth < d.depth {
+				d.depth = 0
+			}
+		}
+	}
+}
+
+// attribute is the value of one of the format's attributes.
+func attribute(start xml.StartElement, name string) string {
+	for _, a := range start.Attr {
+		if a.Name.Local == name && a.Name.Space == spreadsheet {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// row reads the cells of a row, whose start was read.
+func (d *xmlSheet) row(rec *record, start xml.StartElement) error {
+	if index, err := strconv.Atoi(attribute(start, "Index")); err == nil && index > d.line && index < 1<<30 {
+		d.line = index
+	} else {
+		d.line++
+	}
+	*rec = record{line: d.line, lines: 1, sparse: true}
+	from := d.tokens.dec.InputOffset()
+	for column := 0; ; {
+		token, err := d.tokens.next()
+		if err != nil {
+			return err
+		}
+		switch v := token.(type) {
+		case xml.EndElement:
+			if d.tokens.dec.InputOffset()-from > MaxRecord {
+				rec.fault, rec.at = longRecord, 0
+			}
+			return nil
+		case xml.StartElement:
+			if v.Name.Local != "Cell" {
+				if err := d.tokens.skip(); err != nil {
+					return err
+				}
+				continue
+			}
+			if index, err := strconv.Atoi(attribute(v, "Index")); err == nil && index > column {
+				column = index - 1
+			}
+			text, exact, err := d.cell()
+			if err != nil {
+				return err
+			}
+			rec.addCell(column, text, exact)
+			column++
+			if across, err := strconv.Atoi(attribute(v, "MergeAcross")); err == nil && across > 0 && across < MaxColumns {
+				column += across
+			}
+		}
+	}
+}
+
+// addCell puts a cell into a record, whose cells come in order.
+func (rec *record) addCell(column int, text []byte, exact bool) {
+	switch {
+	case rec.fault != noFault:
+	case column >= MaxColumns:
+		rec.fault = manyFields
+	case len(text) > MaxField:
+		rec.fault, rec.at = longField, column+1
+	default:
+		for len(rec.fields) < column {
+			rec.fields, rec.exact = append(rec.fields, nil), append(rec.exact, false)
+		}
+		rec.fields, rec.exact = append(rec.fields, text), append(rec.exact, exact)
+		rec.count = len(rec.fields)
+	}
+}
+
+// cell reads the value of a cell, whose start was read: that of its Data, not that of a comment.
+func (d *xmlSheet) cell() (text []byte, exact bool, _ error) {
+	depth := d.tokens.depth
+	kind, data := "", false
+	for {
+		token, err := d.tokens.next()
+		if err != nil {
+			return nil, false, err
+		}
+		switch v := token.(type) {
+		case xml.StartElement:
+			if d.tokens.depth != depth+1 {
+				continue // the font of a part of the text
+			}
+			if data = v.Name.Local == "Data"; data {
+				kind, text = attribute(v, "Type"), nil
+			} else if err := d.tokens.skip(); err != nil {
+				return nil, false, err
+			}
+		case xml.CharData:
+			if data && len(text) <= MaxField {
+				text = append(text, v[:min(len(v), MaxField+1-len(text))]...)
+			}
+		case xml.EndElement:
+			if d.tokens.depth == depth {
+				data = false
+			}
+			if d.tokens.depth < depth {
+				text, exact = typed(text, kind)
+				return text, exact, nil
+			}
+		}
+	}
+}
+
+// typed is a cell's text by its type: a number without its exponent, a yes or no as a word, which is no number.
+func typed(text []byte, kind string) ([]byte, bool) {
+	switch number := bytes.TrimSpace(text); {
+	case kind == "Number" && len(number) <= maxNumber && json.Valid(number) && (number[0] == '-' || number[0] >= '0' && number[0] <= '9'):
+		return plainDigits(number)
+	case kind == "Boolean":
+		return []byte(strconv.FormatBool(string(number) != "0")), false
+	}
+	return text, false
+}
