@@ -9,20 +9,18 @@ import (
 // more, so that a file made of such quotes is still read in linear time.
 const maxWaste = 16 << 20 // bytes
 
-// csvDecoder splits CSV as in RFC 4180 into records, of ASCII-compatible bytes. Beyond the RFC: a line may end in LF
-// alone; a quote within an unquoted field is a character like any other; and a quoted field that does not end, or does
-// not end at a delimiter, is the fault of the record that it is in, after which reading goes on at the very next line.
+// csvDecoder splits CSV as in RFC 4180 into records, of ASCII-compatible bytes. Beyond the RFC: a line may end in LF or in
+// CR alone, see lines; a quote within an unquoted field is a character like any other; and a quoted field that does not
+// end, or does not end at a delimiter, is the fault of the record that it is in, after which reading goes on at the very
+// next line. But for a quoted word that begins a field, see pastQuotes.
 type csvDecoder struct {
-	src   io.Reader
-	err   error // of src, kept
-	buf   []byte
-	start int // the unread bytes are buf[start:end]
-	end   int
+	lines
 
 	comma byte
 	want  int // how many fields of a record to yield
+	width int // how many columns there are; 0 = not known yet, see under
+	inner int // so many unread bytes are known to be rows that the other kind of line end parts, see mixed
 
-	line    int    // of the next record
 	past    int    // the offset in buf of the line after the current record's first
 	scratch []byte // quoted fields with their doubled quotes undone
 	wasted  int    // bytes read in vain, see maxWaste
@@ -30,68 +28,34 @@ type csvDecoder struct {
 }
 
 func newCSV(src io.Reader, comma byte, want int) *csvDecoder {
-	return &csvDecoder{src: src, comma: comma, want: want, line: 1, buf: make([]byte, 128<<10)}
+	return &csvDecoder{lines: linesFrom(src, '\n'), comma: comma, want: want}
 }
 
 // csvOf reads CSV that is in memory, after which err comes. It does not change b.
 func csvOf(b []byte, err error, comma byte, want int) *csvDecoder {
-	return &csvDecoder{buf: b, end: len(b), err: err, comma: comma, want: want, line: 1}
+	return &csvDecoder{lines: linesOf(b, err, '\n'), comma: comma, want: want}
 }
 
-// fill reads more behind the unread bytes, which it may move. It answers false when there was nothing to try: src has
-// ended, or more than a record is in memory already.
-func (d *csvDecoder) fill() bool {
-	if d.err != nil {
-		return false
-	}
-	copy(d.buf, d.buf[d.start:d.end])
-	d.start, d.end = 0, d.end-d.start
-	if d.end == len(d.buf) {
-		if len(d.buf) >= 2*MaxRecord {
-			return false
-		}
-		d.buf = append(d.buf, make([]byte, len(d.buf))...)
-	}
-	var n int
-	n, d.err = io.ReadFull(d.src, d.buf[d.end:])
-	if d.err == io.ErrUnexpectedEOF {
-		d.err = io.EOF
-	}
-	d.end += n
-	return true
-}
-
-// lineEnd finds the end of the line, from an offset in it on; both count from d.start. It answers false where the
-// export, or memory, ends first.
-func (d *csvDecoder) lineEnd(from int) (int, bool) {
-	for {
-		if i := bytes.IndexByte(d.buf[d.start+from:d.end], '\n'); i >= 0 {
-			return from + i, true
-		}
-		from = d.end - d.start
-		if from > MaxRecord || !d.fill() {
-			return from, false
-		}
-	}
-}
+// under says that the header has been read, and how many columns it has.
+func (d *csvDecoder) under(width int) { d.width, d.inner = width, 0 }
 
 // next reads the next record. The error is io.EOF after the last one, else that of src; what src gave of a record
 // before it failed is not yielded.
 func (d *csvDecoder) next(rec *record) error {
-	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma}
-	eol, ended := d.lineEnd(0)
-	if !ended {
-		if d.err != nil && d.err != io.EOF {
-			return d.err
-		}
-		if eol == 0 {
-			return io.EOF
-		}
+	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma, newline: d.newline}
+	eol, ended, err := d.rowEnd()
+	if err != nil {
+		return err
 	}
 	if eol > MaxRecord {
 		return d.passLong(rec, eol, ended)
 	}
 	line := chomp(d.buf[d.start : d.start+eol])
+	if d.inner == 0 && bytes.IndexByte(line, d.other()) >= 0 {
+		if d.inner, rec.lone = d.mixed(line); d.inner > 0 {
+			return d.next(rec)
+		}
+	}
 	if bytes.IndexByte(line, '"') < 0 {
 		d.split(rec, line)
 	} else if len(line) >= MaxColumns || !d.splitQuoted(rec, line) {
@@ -102,19 +66,25 @@ func (d *csvDecoder) next(rec *record) error {
 	return nil
 }
 
-// advance goes to what follows the line that ends at eol.
-func (d *csvDecoder) advance(rec *record, eol int, ended bool) {
-	rec.unterminated = !ended || d.openEnd
-	d.line += rec.lines
-	d.start = min(d.start+eol+1, d.end)
+// rowEnd finds the end of the line, or, of one that the other kind of line end parts, of the first row in it.
+func (d *csvDecoder) rowEnd() (eol int, ended bool, err error) {
+	if d.inner > 0 {
+		if eol, _ := d.part(d.buf[d.start : d.start+d.inner]); eol >= 0 {
+			return eol, true, nil
+		}
+		d.inner = 0
+	}
+	return d.nextLine()
 }
 
-// chomp cuts the CR of a line's CRLF.
-func chomp(line []byte) []byte {
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		return line[:n-1]
+// advance goes to what follows the line that ends at eol.
+func (d *csvDecoder) advance(rec *record, eol int, ended bool) {
+	if rec.lone && rec.fault == noFault && (rec.count != d.width || d.newline == '\r') {
+		rec.fault = loneEnd
 	}
-	return line
+	rec.unterminated = !ended || d.openEnd
+	d.inner = max(0, d.inner-eol-1)
+	d.pass(rec.lines, eol)
 }
 
 // split splits a line without quotes.
@@ -164,6 +134,46 @@ func (d *csvDecoder) splitQuoted(rec *record, line []byte) bool {
 	}
 }
 
+// pastQuotes splits a line in which text follows the quoted word that begins a field: `"KELMATT" POLYESTER`. Its quotes
+// are characters then. It answers false where that is not certain: where there is another quote that is not around a whole
+// field, so that a delimiter may be part of a text, or where the fields are not as many as the columns.
+func (d *csvDecoder) pastQuotes(rec *record, line []byte) bool {
+	fields := rec.fields[:0]
+	for count := 1; ; count++ {
+		field, quotes := line, 0
+		if len(line) > 0 && line[0] == '"' {
+			past := bytes.IndexByte(line[1:], '"') + 2
+			if past < 2 {
+				return false
+			}
+			quotes = 2
+			if i := bytes.IndexByte(line[past:], d.comma); i >= 0 {
+				field = line[:past+i]
+			}
+		} else if i := bytes.IndexByte(line, d.comma); i >= 0 {
+			field = line[:i]
+		}
+		rest := line[len(field):]
+		if bytes.Count(field, []byte{'"'}) != quotes || len(field) > MaxField {
+			return false
+		}
+		if quotes > 0 && field[len(field)-1] == '"' {
+			field = field[1 : len(field)-1]
+		}
+		if len(fields) < d.want {
+			fields = append(fields, field)
+		}
+		if len(rest) == 0 {
+			if count != d.width {
+				return false
+			}
+			rec.fields, rec.count, rec.fault, rec.at = fields, count, noFault, 0
+			return true
+		}
+		line = rest[1:]
+	}
+}
+
 // checkLong looks for what only a long line can have.
 func (d *csvDecoder) checkLong(rec *record, line []byte) {
 	if rec.count > MaxColumns {
@@ -184,19 +194,11 @@ func (d *csvDecoder) checkLong(rec *record, line []byte) {
 func (d *csvDecoder) passLong(rec *record, eol int, ended bool) error {
 	rec.fault = longRecord
 	rec.raw = bytes.Clone(d.buf[d.start : d.start+MaxField]) // the buffer is about to be used again
-	for !ended {
-		d.start, eol = d.end, 0
-		if !d.fill() {
-			break
-		}
-		if eol = bytes.IndexByte(d.buf[:d.end], '\n'); eol >= 0 {
-			ended = true
-		}
+	eol, ended, err := d.toLineEnd(eol, ended)
+	if err != nil {
+		return err
 	}
-	if !ended && d.err != io.EOF {
-		return d.err
-	}
-	d.advance(rec, max(eol, 0), ended)
+	d.advance(rec, eol, ended)
 	return nil
 }
 
@@ -207,14 +209,17 @@ func (d *csvDecoder) rewind(rec *record) {
 	d.wasted += len(rec.raw)
 	d.start = d.past
 	rec.fault, rec.lines = swallowedRow, 1
-	rec.raw = chomp(rec.raw[:bytes.IndexByte(rec.raw, '\n')])
+	rec.raw = chomp(rec.raw[:bytes.IndexByte(rec.raw, d.newline)])
 	rec.unterminated = d.openEnd
 }
 
 // quoted reads a record whose first line has a quote in it.
 func (d *csvDecoder) quoted(rec *record) error {
 	for {
-		eol, ended := d.lineEnd(0)
+		eol, ended, err := d.rowEnd()
+		if err != nil {
+			return err
+		}
 		d.past = min(d.start+eol+1, d.end)
 		q := quotedRecord{csvDecoder: d, rec: rec, b: d.buf[d.start:d.end], eol: eol, ended: ended}
 		rec.fields, d.scratch = rec.fields[:0], d.scratch[:0]
@@ -235,6 +240,12 @@ func (d *csvDecoder) quoted(rec *record) error {
 				return d.err
 			}
 			rec.fault, d.openEnd = openQuote, d.openEnd || d.err == io.EOF
+		case faulty:
+			if line := chomp(q.b[:eol]); rec.fault == textPastQuote && rec.lines == 1 && d.pastQuotes(rec, line) {
+				rec.raw = line
+				d.advance(rec, eol, ended)
+				return nil
+			}
 		}
 		// The record is not to be trusted beyond its first line.
 		if rec.lines > 1 || rec.fault == openQuote {
@@ -291,7 +302,7 @@ func (q *quotedRecord) parse() parseResult {
 		if len(q.rec.fields) < q.want {
 			q.rec.fields = append(q.rec.fields, field)
 		}
-		if q.pos == q.eol || q.pos == q.eol-1 && q.b[q.pos] == '\r' {
+		if len(chomp(q.b[q.pos:q.eol])) == 0 {
 			return parsed
 		}
 		if q.b[q.pos] != q.comma {
@@ -355,11 +366,11 @@ func (q *quotedRecord) nextLines(from, to int) parseResult {
 	if to < q.eol {
 		return parsed
 	}
-	q.rec.lines += bytes.Count(q.b[from:to], []byte{'\n'})
+	q.rec.lines += bytes.Count(q.b[from:to], []byte{q.newline})
 	if q.rec.lines > MaxRecordLines {
 		return q.fail(openQuote)
 	}
-	i := bytes.IndexByte(q.b[to:], '\n')
+	i := bytes.IndexByte(q.b[to:], q.newline)
 	if q.eol, q.ended = to+i, i >= 0; !q.ended {
 		q.eol = len(q.b)
 		if q.err == nil && q.eol <= MaxRecord {

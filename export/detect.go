@@ -19,8 +19,8 @@ const (
 var delimiters = []byte{',', ';', '\t', '|'}
 
 // passHeader reads up to the first row: past the header, or past the lines before the first.
-func (d *csvDecoder) passHeader(first, header int) error {
-	for d.line < first || d.line <= header {
+func (d *csvDecoder) passHeader(first int, l *layout) error {
+	for d.line < first || d.line <= l.line {
 		var rec record
 		if err := d.next(&rec); err == io.EOF {
 			return nil
@@ -28,6 +28,7 @@ func (d *csvDecoder) passHeader(first, header int) error {
 			return err
 		}
 	}
+	d.under(l.width)
 	return nil
 }
 
@@ -38,8 +39,10 @@ type detector struct {
 	charset charset
 	head    []byte // of text, in ASCII-compatible bytes
 	whole   bool   // that head is all of the export
+	newline byte   // of text: what ends its lines
 	first   int    // of text, the line where the table can begin: 2 after a line `sep=;`
 	table   *table // of other formats; nil = text
+	layout  layout // once it is settled
 }
 
 // row is a row of the head.
@@ -57,18 +60,17 @@ type guess struct {
 }
 
 func (d *detector) rows() (*Rows, error) {
-	if d.table == nil && bytes.IndexByte(d.head, '\n') < 0 && bytes.Count(d.head, []byte{'\r'}) > 1 {
-		return nil, &Refused{Code: RefusedContent, Reason: "the export's lines end in CR alone, as on old Macintoshes, which is not available yet"}
-	}
 	g, err := d.guess()
 	if err != nil {
 		return nil, err
 	}
+	d.layout = g.match.layout
 	rows := &Rows{pipeline: d.pipeline(g)}
 	if refused := d.doubt(&rows.pipeline); refused != nil {
 		return nil, refused
 	}
 	d.sectionBefore(&rows.pipeline)
+	d.titlesAbove(&rows.pipeline)
 	l := &rows.layout
 	rows.detected = Detected{
 		Format:     d.format,
@@ -149,8 +151,11 @@ func (d *detector) guessBy(commas []byte) (guess, error) {
 
 // separatorLine knows the line `sep=;`, by which spreadsheets are told the delimiter.
 func separatorLine(head []byte) (byte, bool) {
-	line, _, _ := bytes.Cut(head[:min(len(head), 16)], []byte{'\n'})
-	line = bytes.Trim(chomp(line), `"`)
+	line := head[:min(len(head), 16)]
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		line = line[:i]
+	}
+	line = bytes.Trim(line, `"`)
 	if len(line) == 5 && bytes.EqualFold(line[:4], []byte("sep=")) {
 		return line[4], true
 	}
@@ -172,8 +177,15 @@ func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
 		end = io.ErrUnexpectedEOF
 	}
 	csv := csvOf(d.head, end, comma, want)
+	csv.newline = d.newline
 	var rec record
-	for csv.next(&rec) == nil {
+	for {
+		if csv.width == 0 && csv.line > d.layout.line {
+			csv.under(d.layout.width)
+		}
+		if csv.next(&rec) != nil {
+			return
+		}
 		if rec.line >= d.first && !yield(&rec) {
 			return
 		}
@@ -249,7 +261,7 @@ func (d *detector) unreadable(commas []byte) *Refused {
 	}
 	rest, n := d.head, 0
 	for len(rest) > 0 {
-		line, after, ended := bytes.Cut(rest, []byte{'\n'})
+		line, after, ended := bytes.Cut(rest, []byte{d.newline})
 		rest, n = after, n+1
 		if n < d.first || isBlankLine(line, commas[0]) && (ended || d.whole) {
 			continue
@@ -435,6 +447,9 @@ func (d *detector) updates(g guess) int {
 func (d *detector) pipeline(g guess) pipeline {
 	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma, named: d.table != nil && d.table.isNamed()}
 	p.layout.headings = slices.Clone(g.match.headings)
+	if d.table != nil && p.layout.headings == nil {
+		p.layout.headings = d.table.labels()
+	}
 	p.decimals = decimals{convention: d.convention(&p), stated: d.decimal != 0}
 	return p
 }

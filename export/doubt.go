@@ -35,7 +35,7 @@ var movementHeadings = []string{"invoice", "invoice no", "invoice number", "rece
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.lacksCheckDigits, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.lacksCheckDigits, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -78,6 +78,32 @@ func (d *detector) secondHeader(p *pipeline) (refused *Refused) {
 		}
 	})
 	return refused
+}
+
+// headingAbove refuses a header whose quantity is something else by what stands in the row above it, such as `On Order`.
+func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
+	l, quantity := &p.layout, p.layout.column[Quantity]
+	if _, stated := d.columns[Quantity]; stated || l.line == 0 {
+		return nil
+	}
+	var above heading
+	d.headRecords(p.comma, quantity+1, func(rec *record) bool {
+		if rec.line < l.line && !rec.isBlank() {
+			above = heading{}
+			if quantity < len(rec.fields) && rec.fault == noFault {
+				above = newHeading(p.strings([][]byte{clean(rec.fields[quantity])})[0])
+			}
+		}
+		return rec.line < l.line
+	})
+	if !above.vetoed(Quantity) && !newHeading(above.text+" "+l.headings[quantity].text).vetoed(Quantity) {
+		return nil
+	}
+	return &Refused{
+		Code:   RefusedAmbiguous,
+		Reason: fmt.Sprintf("above %s stands %q, so that it is not what is in stock; only where it is", l.name(quantity), clip(above.text)),
+		Write:  fmt.Sprintf("columns: {quantity: %q}", l.headings[quantity].text),
+	}
 }
 
 // fewUPCs is how many UPCs must be seen to judge by.
@@ -189,9 +215,9 @@ func (m *match) headless() *Refused {
 func (d *detector) unparted() *Refused {
 	const few, short = 3, 20 // lines; characters of one
 	lines, parted, quoted, length, same := 0, 0, 0, 0, true
-	for line := range bytes.Lines(d.head) {
-		ended := bytes.HasSuffix(line, []byte("\n"))
-		line = chomp(bytes.TrimSuffix(line, []byte("\n")))
+	for rest := d.head; len(rest) > 0; {
+		line, after, ended := bytes.Cut(rest, []byte{d.newline})
+		line, rest = chomp(line), after
 		if !ended && !d.whole || len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}

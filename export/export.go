@@ -77,7 +77,9 @@ const (
 	RejectTooLong   = "too_long"   // the record, or a field of it, is longer than the bounds
 	RejectTwice     = "twice"      // a field of the record is there twice, with two values
 	RejectQuote     = "quote"      // a quoted field does not end, or goes on after its end
+	RejectLineEnd   = "line_end"   // a line end of another kind stands in the row
 	RejectShort     = "short"      // the row ends before a column that it needs
+	RejectCrossed   = "crossed"    // of a report in columns: a text stands where two columns part
 	RejectShifted   = "shifted"    // the row has more fields than there are columns
 	RejectNumber    = "number"     // the quantity is no number
 	RejectDecimal   = "decimal"    // the quantity may be one of two numbers, 1000 times apart
@@ -142,7 +144,7 @@ type Detected struct {
 	// PassedOver are headings that look like a field and are known not to be it, such as `Qty on order`.
 	PassedOver []string `json:"passed_over,omitempty"`
 
-	// Headings are those of all columns, in order; nil without a header.
+	// Headings are those of all columns, in order; nil without a header. Of fixed width they are the ranges.
 	Headings []string `json:"-"`
 
 	// Places are the columns that serve each field, 0-based.
@@ -221,8 +223,13 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 				}
 				return
 			}
-			if rows.csv != nil && rec.lines > 1 && rec.fault == noFault && rows.swallowed(rec) {
-				rows.csv.rewind(rec)
+			if rec.fault == noFault && rows.csv != nil {
+				switch {
+				case rec.lines > 1 && rows.swallowed(rec):
+					rows.csv.rewind(rec)
+				case rec.lone && rows.joined(rec):
+					rec.fault = loneEnd
+				}
 			}
 			figure, result := rows.evaluate(rec)
 			switch {

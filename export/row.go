@@ -30,6 +30,8 @@ type pipeline struct {
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
 
+	above map[string]bool // the titles above the header, which come again on each page
+
 	section string // what a line such as `Store: 2` says, under which the rows are; "" = none was seen
 	begun   int    // the line where another one begins, so that no row can follow; 0 = none
 
@@ -224,6 +226,7 @@ func (p *pipeline) upc(rec *record, column int) ([]byte, codeFault) {
 // sku makes the key of the SKU, size and width. The row's UPC, in a column or -1, is of no use for upcFault.
 func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFault) result {
 	var codes [fieldCount][]byte
+	sized := false // by the row itself
 	for f := SKU; f <= Width; f++ {
 		column := p.layout.column[f]
 		var fault codeFault
@@ -235,6 +238,7 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 		}
 		switch {
 		case fault == codeOK:
+			sized = sized || f != SKU
 		case fault != codeBlank:
 			return p.badCode(rec, column, codes[f], fault)
 		case f == SKU && upcFault != codeBlank:
@@ -251,7 +255,7 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
 		}
 	}
-	if upcFault == codeBlank && len(codes[Size])+len(codes[Width]) == 0 && isTotal(codes[SKU]) {
+	if upcFault == codeBlank && !sized && isTotal(codes[SKU]) {
 		return p.fail(rec, RejectNoProduct, "%s: %q is a total and no product", p.layout.name(p.layout.column[SKU]), codes[SKU])
 	}
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
@@ -419,9 +423,9 @@ func (p *pipeline) swallowed(rec *record) bool {
 		_, res := trial.evaluate(&record{line: rec.line, lines: 1, fields: fields, count: len(fields), raw: line})
 		return res == isUpdate
 	}
-	first, rest, _ := bytes.Cut(rec.raw, []byte{'\n'})
+	first, rest, _ := bytes.Cut(rec.raw, []byte{rec.newline})
 	for {
-		line, after, more := bytes.Cut(rest, []byte{'\n'})
+		line, after, more := bytes.Cut(rest, []byte{rec.newline})
 		if !more { // where the quote ends; what follows it is a row's end in any case, so ask both ends
 			return isRow(line) && isRow(first)
 		}
