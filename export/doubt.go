@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // movements refuses an export whose quantities may be what was sold or ordered: their heading does not say that it is the
@@ -96,6 +97,12 @@ func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
 		}
 		return rec.line < l.line
 	})
+	return l.notStock(above)
+}
+
+// notStock refuses a quantity for the heading that stands above its own; nil where that says nothing against it.
+func (l *layout) notStock(above heading) *Refused {
+	quantity := l.column[Quantity]
 	if !above.vetoed(Quantity) && !newHeading(above.text+" "+l.headings[quantity].text).vetoed(Quantity) {
 		return nil
 	}
@@ -215,6 +222,7 @@ func (m *match) headless() *Refused {
 func (d *detector) unparted() *Refused {
 	const few, short = 3, 20 // lines; characters of one
 	lines, parted, quoted, length, same := 0, 0, 0, 0, true
+	var first []byte
 	for rest := d.head; len(rest) > 0; {
 		line, after, ended := bytes.Cut(rest, []byte{d.newline})
 		line, rest = chomp(line), after
@@ -222,7 +230,7 @@ func (d *detector) unparted() *Refused {
 			continue
 		}
 		if lines == 0 {
-			length = len(line)
+			first, length = line, len(line)
 		}
 		same = same && len(line) == length
 		if bytes.ContainsAny(line, string(delimiters)) {
@@ -243,11 +251,27 @@ func (d *detector) unparted() *Refused {
 			Reason: "each line of the export stands in quotes as a whole, so that nothing parts its fields; let the POS put quotes around fields only, or none",
 		}
 	case same && length >= short && parted*2 <= lines:
-		return &Refused{
-			Code: RefusedContent,
-			Reason: fmt.Sprintf("the export's lines are all %d characters long and nothing parts their fields: it is in fixed width; that is not available yet: let the POS export CSV",
-				length),
-		}
+		return d.fixedWidth(first)
 	}
 	return nil
+}
+
+// fixedWidth refuses lines in fixed width, with where the pieces of the first one are.
+func (d *detector) fixedWidth(first []byte) *Refused {
+	text, _ := d.charset.append(nil, first)
+	var pieces []string
+	upc := "..."
+	for _, p := range blankParted(strings.ToValidUTF8(string(text), "\ufffd")) {
+		place := fmt.Sprintf("[%d, %d]", p.from+1, p.to)
+		if pieces = append(pieces, fmt.Sprintf("%s %q", place, clip(p.text))); upc == "..." && len(p.text) >= 8 && len(p.text) <= 14 && isDigits([]byte(p.text)) {
+			upc = place
+		}
+	}
+	const most = 10
+	return &Refused{
+		Code: RefusedContent,
+		Reason: fmt.Sprintf("the export's lines are all %d characters long and nothing parts their fields: it is in fixed width, and the config must say which characters, "+
+			"counted from 1, are whose (without `store` where none are); the first line has %s", utf8.RuneCount(text), strings.Join(pieces[:min(most, len(pieces))], ", ")),
+		Write: fmt.Sprintf("columns: {quantity: ..., store: ..., upc: %s}", upc),
+	}
 }

@@ -254,6 +254,8 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 				if rows.Whole && rows.names(rec) && !yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Blank: true, Unterminated: rec.unterminated}, nil) {
 					return
 				}
+			case isFurniture:
+				rows.summary.Skipped++
 			case isReject:
 				rows.summary.Rejects++
 				if !yield(Row{}, rows.reject) {

@@ -25,6 +25,7 @@ type fixedDecoder struct {
 	labels  []heading           // what they are called
 	need    int                 // so many characters a row must have; a line in which the other kind of line end parts such rows is those
 	reach   int                 // so many it must have, or it is short: to the end of the quantity
+	edges   []edge              // of a report: where the values of columns stand
 	guards  []span              // of a report: blanks between columns
 	above   []record            // of a report: the lines up to its header, and that
 	repeats map[string][][]byte // of a report: the fields of a line that is the header once more
@@ -117,6 +118,14 @@ func (d *fixedDecoder) cut(rec *record, line []byte) {
 		from := at.offset(s.from)
 		if len(bytes.Trim(line[from:at.offset(s.to)], " ")) > 0 {
 			rec.fault, rec.at = crossedColumns, s.from
+			return
+		}
+	}
+	at = characters{text: line}
+	for _, e := range d.edges {
+		from := at.offset(e.from)
+		if !e.fits(string(line[from:at.offset(e.to)])) {
+			rec.fault, rec.at = crossedColumns, e.from
 			return
 		}
 	}

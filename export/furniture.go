@@ -11,7 +11,7 @@ import (
 
 // isFurniture says that a record that is no update is certainly no row either.
 func (p *pipeline) isFurniture(rec *record) bool {
-	if rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns {
+	if p.named || rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns {
 		return false
 	}
 	cells := p.cells(rec)
@@ -87,7 +87,7 @@ func (d *detector) titlesAbove(p *pipeline) {
 		if rec.line >= p.layout.line {
 			return false
 		}
-		if cells := p.cells(rec); rec.fault == noFault && (len(cells) <= 2 || d.table != nil) { // else it may be a row
+		if cells := p.cells(rec); rec.fault == noFault && (len(cells) <= 2 || rec.comma == 0 && rec.raw != nil) { // else it may be a row
 			p.addTitle(cells)
 		}
 		return true

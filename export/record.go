@@ -32,7 +32,7 @@ type record struct {
 	count        int      // how many fields there are
 	exact        []bool   // by field: the format says that it is a number, which has a point before its decimals; nil = none is
 	fault        fault    // why the fields are not to be trusted
-	at           int      // the field that has the fault, 1-based
+	at           int      // the field that has the fault, 1-based; in fixed width the character before it
 	unterminated bool     // see Row
 
 	comma   byte   // of CSV; 0 = the format parts the fields in another way, and all of them are in fields

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A report that is meant for a printer has its values below their headings, and nothing but blanks between the columns.
@@ -41,7 +42,8 @@ func blankParted(line string) []piece {
 			from, begin = n, i
 			fallthrough
 		default:
-			to, end = n+1, i+len(string(r))
+			_, size := utf8.DecodeRuneInString(line[i:]) // of a byte that is no text, 1
+			to, end = n+1, i+size
 		}
 		n++
 	}
@@ -58,10 +60,10 @@ type report struct {
 	rows     int      // the first line below it
 	rule     bool     // that the line of dashes says where the columns are
 	match    match
-	few      int   // in so many rows a text may cross from one column into another
-	sampled  int   // how many rows
-	occupied []int // by character: in how many of them something stands
-	words    []int // by character: in how many of them that is no part of a number
+	body     [][]rune // the rows among the lines
+	few      int      // in so many rows a text may cross from one column into another
+	occupied []int    // by character: in how many of them something stands
+	words    []int    // by character: in how many of them that is no part of a number
 }
 
 // maxReportLine is how many characters the lines of a report have at most.
@@ -76,10 +78,13 @@ func (d *detector) openReport(text io.Reader) (*Rows, error) {
 	if r == nil {
 		return nil, nil
 	}
+	if refused := r.headingAbove(); refused != nil {
+		return nil, refused
+	}
 	fixed := fixedDecoder{lines: linesFrom(io.MultiReader(bytes.NewReader(d.head), text), d.newline), charset: d.charset}
 	var refused *Refused
 	if fixed.spans, refused = r.columns(); refused != nil {
-		if r.few = max(min(1, r.sampled/8), r.sampled/20); r.few > 0 {
+		if r.few = max(min(1, len(r.body)/8), len(r.body)/20); r.few > 0 {
 			fixed.spans, _ = r.columns()
 		}
 		if fixed.spans == nil {
@@ -87,6 +92,9 @@ func (d *detector) openReport(text io.Reader) (*Rows, error) {
 		}
 	}
 	fixed.guards = r.guards(fixed.spans)
+	if fixed.edges, refused = r.edges(fixed.spans); refused != nil {
+		return nil, refused
+	}
 	fixed.above, fixed.repeats = r.above()
 	fixed.need = r.heads[r.match.column[Quantity]].from + 1
 	for fixed.line <= r.rows {
@@ -203,7 +211,7 @@ func (r *report) ruled(i int) bool {
 	}
 	r.rule = true
 	r.sample()
-	r.few = r.sampled / 20
+	r.few = len(r.body) / 20
 	for _, guard := range r.gaps() {
 		for c := guard.from; c < guard.to; c++ {
 			if r.isOccupied(c) || c < len(line) && line[c] != ' ' {
@@ -251,9 +259,23 @@ func (r *report) merged(i, j int) []piece {
 	return pieces
 }
 
+// headingAbove refuses a report whose quantity is something else by what stands above its heading.
+func (r *report) headingAbove() *Refused {
+	if _, stated := r.rules.columns[Quantity]; stated || r.first == 0 {
+		return nil
+	}
+	quantity := r.heads[r.match.column[Quantity]]
+	for _, p := range blankParted(r.lines[r.first-1]) {
+		if p.from < quantity.to && quantity.from < p.to {
+			return r.match.notStock(newHeading(p.text))
+		}
+	}
+	return nil
+}
+
 // sample looks where the rows of the head have something. Lines that cannot be updates do not count.
 func (r *report) sample() {
-	r.sampled, r.occupied, r.words = 0, make([]int, maxReportLine), make([]int, maxReportLine)
+	r.body, r.occupied, r.words = nil, make([]int, maxReportLine), make([]int, maxReportLine)
 	quantity := r.heads[r.match.column[Quantity]]
 	known := make(map[string]bool)
 	for _, line := range r.lines[:r.rows] {
@@ -267,7 +289,7 @@ func (r *report) sample() {
 		if len(runes) <= quantity.from && !r.rule || !strings.ContainsAny(text, "0123456789") || known[titleOf([]string{text})] || isFooter(text) || isTotal([]byte(first)) {
 			continue
 		}
-		r.sampled++
+		r.body = append(r.body, runes)
 		for c, x := range runes {
 			if x != ' ' {
 				r.occupied[c]++
@@ -454,6 +476,74 @@ func (r *report) guess(f Field, column int) span {
 		s.to = r.heads[column+1].from - 1
 	}
 	return span{s.from, max(s.to, s.from+1)}
+}
+
+// edge is where the values of a column begin or end, one below the other.
+type edge struct {
+	span
+	left, right int  // characters; -1 = they do not
+	number      bool // that they are quantities
+}
+
+// edges are those of the columns that are of use. A quantity must have one, for nothing else tells it from a number that
+// runs into its column.
+func (r *report) edges(spans []span) (edges []edge, _ *Refused) {
+	if r.rule {
+		return nil, nil
+	}
+	for c, s := range spans {
+		if !r.isUsed(c) {
+			continue
+		}
+		e := edge{span: s, left: -1, right: -1, number: c == r.match.column[Quantity]}
+		begins, ends, values := map[int]int{}, map[int]int{}, 0
+		for _, row := range r.body {
+			if left, right := e.around(string(row[min(s.from, len(row)):min(s.to, len(row))])); left < right {
+				begins[left]++
+				ends[right]++
+				values++
+			}
+		}
+		for at, n := range begins {
+			if values-n <= values/10 {
+				e.left = at
+			}
+		}
+		for at, n := range ends {
+			if values-n <= values/10 {
+				e.right = at
+			}
+		}
+		if e.number && e.left < 0 && e.right < 0 && len(r.body) > 0 {
+			return nil, r.unsure(c-1, c)
+		}
+		edges = append(edges, e)
+	}
+	return edges, nil
+}
+
+// around is where a cell's value begins and ends. A sign behind a number does not count.
+func (e edge) around(cell string) (left, right int) {
+	value := strings.TrimLeft(cell, " ")
+	left = e.from + len(cell) - len(value)
+	if value = strings.TrimRight(value, " "); e.number {
+		value = strings.TrimRight(value, "-)")
+	}
+	return left, left + utf8.RuneCountInString(value)
+}
+
+// fits says that a cell's value stands where the column's values do, so that it is one of them and not a part of another
+// column's text. A quantity has no blank in it.
+func (e edge) fits(cell string) bool {
+	left, right := e.around(cell)
+	begins, whole := e.left < 0 || left == e.left, !strings.Contains(strings.Trim(cell, " "), " ")
+	if left >= right {
+		return true
+	}
+	if e.number || e.left < 0 {
+		return whole && (e.right >= 0 && right == e.right || e.right < 0 && begins)
+	}
+	return begins
 }
 
 // guards are the blanks beside the columns that are of use.

@@ -15,8 +15,9 @@ type result uint8
 const (
 	isUpdate result = iota
 	isSkipped
-	isReject  // pipeline.reject says why
-	isRefused // pipeline.refused says why: the export contradicts itself
+	isFurniture // skipped, and no row at all
+	isReject    // pipeline.reject says why
+	isRefused   // pipeline.refused says why: the export contradicts itself
 )
 
 // pipeline turns records into updates, whatever format they are from: columns to codes to numbers to the key.
