@@ -250,14 +250,20 @@ func (d *detector) unparted() *Refused {
 			Code:   RefusedDelimiter,
 			Reason: "each line of the export stands in quotes as a whole, so that nothing parts its fields; let the POS put quotes around fields only, or none",
 		}
-	case same && length >= short && parted*2 <= lines:
-		return d.fixedWidth(first)
+	case length >= short && parted*2 <= lines && (same || beginsWithCode(first)):
+		return d.fixedWidth(first, same)
 	}
 	return nil
 }
 
-// fixedWidth refuses lines in fixed width, with where the pieces of the first one are.
-func (d *detector) fixedWidth(first []byte) *Refused {
+// beginsWithCode says that a line begins with what may be a UPC, and a blank.
+func beginsWithCode(line []byte) bool {
+	n := len(line) - len(bytes.TrimLeft(line, "0123456789"))
+	return n >= 8 && n <= 14 && n < len(line) && line[n] == ' '
+}
+
+// fixedWidth refuses lines in fixed width, with where the pieces of the first one are. same says that they are equally long.
+func (d *detector) fixedWidth(first []byte, same bool) *Refused {
 	text, _ := d.charset.append(nil, first)
 	var pieces []string
 	upc := "..."
@@ -268,10 +274,14 @@ func (d *detector) fixedWidth(first []byte) *Refused {
 		}
 	}
 	const most = 10
+	shown, length := strings.Join(pieces[:min(most, len(pieces))], ", "), ""
+	if same {
+		length = fmt.Sprintf("the export's lines are all %d characters long, and ", utf8.RuneCount(text))
+	}
 	return &Refused{
 		Code: RefusedContent,
-		Reason: fmt.Sprintf("the export's lines are all %d characters long and nothing parts their fields: it is in fixed width, and the config must say which characters, "+
-			"counted from 1, are whose (without `store` where none are); the first line has %s", utf8.RuneCount(text), strings.Join(pieces[:min(most, len(pieces))], ", ")),
+		Reason: length + "nothing parts the fields of a line: the export is in fixed width, and the config must say which characters, counted from 1, are whose " +
+			"(without `store` where none are); the first line has " + shown,
 		Write: fmt.Sprintf("columns: {quantity: ..., store: ..., upc: %s}", upc),
 	}
 }

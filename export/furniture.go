@@ -107,10 +107,11 @@ func (p *pipeline) addTitle(cells []string) {
 
 // The words of lines that end a page or a report, folded.
 var (
-	pageWords   = []string{"page", "seite", "blatt", "pagina", "pag"}
-	ofWords     = []string{"of", "von", "de", "sur", "di", "van"}
-	rowWords    = []string{"row", "rows", "record", "records", "line", "lines", "item", "items", "zeilen", "datensatze", "lignes", "filas", "registros", "righe", "rijen"}
-	countWords  = []string{"s", "affected", "selected", "returned", "found", "listed", "printed", "exported", "in", "set", "total"}
+	pageWords = []string{"page", "seite", "blatt", "pagina", "pag"}
+	ofWords   = []string{"of", "von", "de", "sur", "di", "van"}
+	rowWords  = []string{"row", "rows", "record", "records", "line", "lines", "item", "items", "zeilen", "datensatze", "lignes", "filas", "registros",
+		"righe", "rijen"}
+	countWords  = []string{"s", "affected", "selected", "returned", "found", "listed", "printed", "exported", "in", "set", "sec", "total"}
 	stampWords  = []string{"printed", "generated", "gedruckt", "imprime", "impreso", "stampato", "afgedrukt"}
 	reportWords = []string{"report", "file", "list", "listing", "export", "data", "berichts", "rapport", "informe", "rapporto", "rapportage"}
 	endWords    = []string{"end", "ende", "fin", "fine", "einde"}
@@ -127,7 +128,7 @@ func isFooter(line string) bool {
 	case slices.Contains(pageWords, first) && number(1):
 		return len(words) == 2 || len(words) == 3 && number(2) || len(words) == 4 && slices.Contains(ofWords, words[2]) && number(3)
 	case number(0) && slices.Contains(rowWords, words[1]):
-		return !slices.ContainsFunc(words[2:], func(w string) bool { return !slices.Contains(countWords, w) })
+		return !slices.ContainsFunc(words[2:], func(w string) bool { return !slices.Contains(countWords, w) && !isDigits([]byte(w)) })
 	case slices.Contains(endWords, first):
 		return len(words) <= 4 && slices.Contains(reportWords, last)
 	default:

@@ -194,7 +194,8 @@ func (d *csvDecoder) part(line []byte) (end, fields int) {
 // joined says that a row in which the other kind of line end stands may be parts of two: it stands before the last column
 // that is of use, or a part is an update by itself.
 func (p *pipeline) joined(rec *record) bool {
-	if bytes.Count(rec.raw, []byte{'\r'}) > MaxRecordLines || slices.ContainsFunc(rec.fields, func(f []byte) bool { return bytes.IndexByte(f, '\r') >= 0 }) {
+	hasCR := func(field []byte) bool { return bytes.IndexByte(field, '\r') >= 0 }
+	if slices.ContainsFunc(rec.fields, hasCR) || bytes.Count(rec.raw, []byte{'\r'}) > MaxRecordLines {
 		return true
 	}
 	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma}
