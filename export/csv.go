@@ -258,6 +258,9 @@ func (d *csvDecoder) quoted(rec *record) error {
 }
 
 // quotedRecord is the reading of one record with quotes.
+//
+// `"6"",8"` is a text with a delimiter in it, 6",8, or, of a program that does not double quotes, two fields, 6" and 8". Where
+// such a row has fewer fields than columns, or seems to have a blank one at its end, it may be the latter, and is not read.
 type quotedRecord struct {
 	*csvDecoder
 	rec   *record
@@ -265,6 +268,7 @@ type quotedRecord struct {
 	pos   int    // in b: where the next field starts, or how far the reading came
 	eol   int    // in b: the end of the line that pos is in
 	ended bool   // that a line end is there
+	joins int    // the field in which a doubled quote stands before a delimiter, 1-based; 0 = there is none
 }
 
 type parseResult uint8
@@ -303,6 +307,9 @@ func (q *quotedRecord) parse() parseResult {
 			q.rec.fields = append(q.rec.fields, field)
 		}
 		if len(chomp(q.b[q.pos:q.eol])) == 0 {
+			if q.joins > 0 && (q.rec.count < q.width || len(field) == 0) {
+				return q.failAt(textPastQuote, q.joins)
+			}
 			return parsed
 		}
 		if q.b[q.pos] != q.comma {
@@ -312,8 +319,10 @@ func (q *quotedRecord) parse() parseResult {
 	}
 }
 
-func (q *quotedRecord) fail(f fault) parseResult {
-	q.rec.fault, q.rec.at = f, q.rec.count
+func (q *quotedRecord) fail(f fault) parseResult { return q.failAt(f, q.rec.count) }
+
+func (q *quotedRecord) failAt(f fault, field int) parseResult {
+	q.rec.fault, q.rec.at = f, field
 	return faulty
 }
 
@@ -339,7 +348,9 @@ func (q *quotedRecord) field() ([]byte, parseResult) {
 		if at+1 < len(q.b) && q.b[at+1] == '"' {
 			q.scratch = append(q.scratch, q.b[kept:at+1]...)
 			doubled = true
-			at += 2
+			if at += 2; at < len(q.b) && q.b[at] == q.comma {
+				q.joins = q.rec.count
+			}
 			kept = at
 			if at > limit {
 				q.pos = at

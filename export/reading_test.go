@@ -375,3 +375,56 @@ func TestWrongOptionsAreNamedAllAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsBrokenInATextNeverGivesAFigureThatIsNotThere: quotes and line ends stand in texts as nobody should write them.
+func TestWhatIsBrokenInATextNeverGivesAFigureThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.OneOf(rapid.StringMatching(`[A-Za-z]{1,5}|[0-9]{1,3}`), rapid.SampledFrom([]string{`"`, "\r", "\n", ` "`, `" `, `""`, `"x"`, "\r\n", "\f"}))
+		columns := []string{"UPC", "Description", "Note", "On Hand", "Price"}
+		order := rapid.Permutation([]int{0, 1, 2, 3, 4}).Draw(t, "order")
+		ends := rapid.SampledFrom([][]string{{"\n"}, {"\r\n"}, {"\r"}, {"\n", "\r\n", "\r"}}).Draw(t, "line ends")
+		quoted := rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "quoted") // never, some, all
+		var b strings.Builder
+		write := func(cells []string) {
+			for i, c := range order {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				if cell := cells[c]; quoted == 2 || quoted == 1 && rapid.Bool().Draw(t, "in quotes") {
+					b.WriteString(`"` + cell + `"`)
+				} else {
+					b.WriteString(cell)
+				}
+			}
+			b.WriteString(rapid.SampledFrom(ends).Draw(t, "line end"))
+		}
+		write(columns)
+		want := map[string]int64{}
+		for i := range rapid.IntRange(1, 12).Draw(t, "rows") {
+			upc := withCheckDigit(fmt.Sprintf("8496%07d", i))
+			figure := rapid.Int64Range(0, 300).Draw(t, "figure")
+			want[string(inventory.AppendUPC(nil, []byte("3"), []byte(upc)))] = figure
+			text := func() string { // that does not begin with a quote: two such texts can be written as one, `"a` and `b"` as "a,b"
+				return strings.TrimLeft(strings.Join(rapid.SliceOfN(word, 0, 3).Draw(t, "words"), ""), `"`)
+			}
+			write([]string{upc, text(), text(), fmt.Sprint(figure), "9.95"})
+		}
+		reader, err := export.New(export.Options{Defaults: map[export.Field]string{export.Store: "3"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := reader.Read(strings.NewReader(b.String()))
+		if err != nil {
+			return
+		}
+		for row, err := range rows.All() {
+			if err != nil {
+				continue
+			}
+			if figure, ok := want[string(row.Key)]; !ok || figure != row.Figure {
+				t.Fatalf("line %d: got %d, want %d (%v), in\n%q", row.Line, row.Figure, figure, ok, b.String())
+			}
+		}
+	})
+}
