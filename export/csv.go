@@ -17,9 +17,10 @@ type csvDecoder struct {
 	lines
 
 	comma byte
-	want  int // how many fields of a record to yield
-	width int // how many columns there are; 0 = not known yet, see under
-	inner int // so many unread bytes are known to be rows that the other kind of line end parts, see mixed
+	want  int  // how many fields of a record to yield
+	width int  // how many columns there are; 0 = not known yet, see under
+	wider bool // that rows end in a delimiter more than the header has
+	inner int  // so many unread bytes are known to be rows that the other kind of line end parts, see mixed
 
 	past    int    // the offset in buf of the line after the current record's first
 	scratch []byte // quoted fields with their doubled quotes undone
@@ -52,6 +53,7 @@ func (d *csvDecoder) next(rec *record) error {
 	}
 	line := chomp(d.buf[d.start : d.start+eol])
 	if d.inner == 0 && bytes.IndexByte(line, d.other()) >= 0 {
+		rec.ends = true
 		if d.inner, rec.lone = d.mixed(line); d.inner > 0 {
 			return d.next(rec)
 		}
@@ -260,7 +262,7 @@ func (d *csvDecoder) quoted(rec *record) error {
 // quotedRecord is the reading of one record with quotes.
 //
 // `"6"",8"` is a text with a delimiter in it, 6",8, or, of a program that does not double quotes, two fields, 6" and 8". Where
-// such a row has fewer fields than columns, or seems to have a blank one at its end, it may be the latter, and is not read.
+// such a row has fewer fields than the others have, it may be the latter, and is not read.
 type quotedRecord struct {
 	*csvDecoder
 	rec   *record
@@ -307,7 +309,7 @@ func (q *quotedRecord) parse() parseResult {
 			q.rec.fields = append(q.rec.fields, field)
 		}
 		if len(chomp(q.b[q.pos:q.eol])) == 0 {
-			if q.joins > 0 && (q.rec.count < q.width || len(field) == 0) {
+			if q.joins > 0 && (q.rec.count < q.width || q.wider && q.rec.count == q.width && len(field) == 0) {
 				return q.failAt(textPastQuote, q.joins)
 			}
 			return parsed

@@ -43,6 +43,7 @@ type detector struct {
 	first   int    // of text, the line where the table can begin: 2 after a line `sep=;`
 	table   *table // of other formats; nil = text
 	layout  layout // once it is settled
+	comma   byte   // as well
 }
 
 // row is a row of the head.
@@ -64,7 +65,7 @@ func (d *detector) rows() (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.layout = g.match.layout
+	d.layout, d.comma = g.match.layout, g.comma
 	rows := &Rows{pipeline: d.pipeline(g)}
 	if refused := d.doubt(&rows.pipeline); refused != nil {
 		return nil, refused
@@ -190,6 +191,15 @@ func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
 			return
 		}
 	}
+}
+
+// isWider says that rows have more fields than the header has.
+func (d *detector) isWider() (wider bool) {
+	d.headRecords(d.comma, 1, func(rec *record) bool {
+		wider = rec.line > d.layout.line && rec.fault == noFault && rec.count > d.layout.width
+		return !wider
+	})
+	return wider
 }
 
 // headRows are the first rows of the head that are not blank.

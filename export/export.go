@@ -229,6 +229,8 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 					rows.csv.rewind(rec)
 				case rec.lone && rows.joined(rec):
 					rec.fault = loneEnd
+				case rec.ends && rec.lines == 1 && rows.swallowed(rec):
+					rec.fault = swallowedRow
 				}
 			}
 			figure, result := rows.evaluate(rec)

@@ -116,6 +116,15 @@ func chomp(line []byte) []byte {
 	return line
 }
 
+// cutLine cuts off a line that ends in any way.
+func cutLine(text []byte) (line, after []byte, found bool) {
+	i := bytes.IndexAny(text, "\r\n")
+	if i < 0 {
+		return text, nil, false
+	}
+	return text[:i], text[i+1:], true
+}
+
 // newlineOf tells by the head of an export what its lines end in. Line ends in quoted fields do not count.
 func newlineOf(head []byte) byte {
 	if bytes.Count(head, []byte("\r")) == bytes.Count(head, []byte("\r\n")) {

@@ -67,7 +67,7 @@ func (r *rules) openCSV(text io.Reader, set charset) (*Rows, error) {
 		return nil, err
 	}
 	rows.csv = newCSV(io.MultiReader(bytes.NewReader(d.head), text), rows.comma, rows.layout.want())
-	rows.csv.newline = d.newline
+	rows.csv.newline, rows.csv.wider = d.newline, d.isWider()
 	rows.source = rows.csv
 	if err := rows.csv.passHeader(d.first, &rows.layout); err != nil {
 		return nil, err

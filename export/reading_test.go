@@ -107,7 +107,8 @@ func asFixed(t *rapid.T, table [][]string, ends []string) (string, []export.Colu
 	return b.String(), ranges
 }
 
-// TestAReportNeverGivesAFigureThatIsNotThere: texts may run into the next column, and move the rest of their row.
+// TestAReportNeverGivesAFigureThatIsNotThere: texts may run into the next column, and move the rest of their row. Of most
+// products there is a quantity.
 func TestAReportNeverGivesAFigureThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -140,7 +141,7 @@ func TestAReportNeverGivesAFigureThatIsNotThere(t *testing.T) {
 		}
 		write(columns)
 		want := map[string]int64{}
-		for i := range rapid.IntRange(1, 40).Draw(t, "rows") {
+		for i := range rapid.IntRange(3, 40).Draw(t, "rows") {
 			upc := withCheckDigit(fmt.Sprintf("8496%07d", i))
 			figure := rapid.OneOf(rapid.Int64Range(0, 30), rapid.Int64Range(0, 9999)).Draw(t, "figure")
 			text := strings.Join(rapid.SliceOfN(word, 0, 4).Draw(t, "words"), " ")
@@ -148,8 +149,8 @@ func TestAReportNeverGivesAFigureThatIsNotThere(t *testing.T) {
 				text = text[:width[1]]
 			}
 			quantity := fmt.Sprint(figure)
-			if rapid.IntRange(0, 9).Draw(t, "blank") == 0 {
-				quantity = ""
+			if i%3 == 0 && rapid.Bool().Draw(t, "blank") { // a text that ends in a number just there would be it for anybody
+				quantity, text = "", ""
 			} else {
 				want[string(inventory.AppendUPC(nil, []byte("3"), []byte(upc)))] = figure
 			}

@@ -37,7 +37,8 @@ type record struct {
 
 	comma   byte   // of CSV; 0 = the format parts the fields in another way, and all of them are in fields
 	newline byte   // of CSV: what ends its lines
-	lone    bool   // of CSV: the other kind of line end stands in it, outside quotes
+	ends    bool   // of CSV: the other kind of line end stands in it
+	lone    bool   // of CSV: it does outside quotes
 	raw     []byte // of CSV and fixed width: its bytes, without the line end; with a fault only the first line's, at most MaxRecord
 }
 

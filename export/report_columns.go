@@ -24,6 +24,19 @@ func (r *report) isUsed(column int) bool {
 	return column >= 0 && (slices.Contains(r.match.column[:], column) || column == r.match.elseUPC)
 }
 
+// isUsedAfter says that a column after another is of use: a text before it that is too long may have moved it.
+func (r *report) isUsedAfter(column int) bool {
+	for c := column + 1; c < len(r.heads); c++ {
+		if r.isUsed(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// fewRows are too few to show by where their values stand that none was moved.
+const fewRows = 8
+
 // columns are the columns below the headings, without the blanks between them.
 func (r *report) columns() ([]span, *Refused) {
 	spans := make([]span, len(r.heads))
@@ -53,7 +66,7 @@ func (r *report) columns() ([]span, *Refused) {
 			}
 			owner = []int{column}
 		}
-		if len(owner) > 1 && slices.ContainsFunc(owner, r.isUsed) {
+		if len(owner) > 1 && (slices.ContainsFunc(owner, r.isUsed) || len(r.body) < fewRows && r.isUsedAfter(owner[0])) {
 			return nil, r.unsure(owner[0], owner[1])
 		}
 		s := &spans[owner[0]]
@@ -109,7 +122,8 @@ func (r *report) below(block span) (heads []int) {
 }
 
 // stray settles whose a block is that stands below no heading; -1 = nobody's. It is that of the one beside it which has
-// nothing else below its heading. Beside a column that is needed nothing is guessed, but that a word is no quantity.
+// nothing else below its heading, if that is certain. Beside a column that is needed nothing is guessed, but that a word is
+// no quantity.
 func (r *report) stray(blocks []span, b int) (column int, _ *Refused) {
 	left, right := -1, -1
 	for i, h := range r.heads {
@@ -131,10 +145,12 @@ func (r *report) stray(blocks []span, b int) (column int, _ *Refused) {
 		return false
 	}
 	switch {
-	case empty(left) && !empty(right):
+	case empty(left) && !empty(right) && (!r.isUsed(left) || r.beginsAt(right)):
 		return left, nil
-	case empty(right) && !empty(left):
+	case empty(right) && !empty(left) && !r.isUsed(right):
 		return right, nil
+	case empty(left) || empty(right):
+		return -1, r.unsure(left, right)
 	}
 	for _, beside := range []int{left, right} {
 		word := slices.Max(r.words[blocks[b].from:blocks[b].to]) > 0
@@ -146,6 +162,22 @@ func (r *report) stray(blocks []span, b int) (column int, _ *Refused) {
 		return -1, nil
 	}
 	return left, nil
+}
+
+// beginsAt says that the values of a column begin below its heading's beginning, so that nothing before them is theirs. A few
+// rows do not show it. -1 = there is no column.
+func (r *report) beginsAt(column int) bool {
+	const few = 4
+	if column < 0 {
+		return len(r.body) >= few
+	}
+	begin := 0
+	for _, row := range r.body {
+		if at := r.heads[column].from; at < len(row) && row[at] != ' ' && (at == 0 || row[at-1] == ' ') {
+			begin++
+		}
+	}
+	return len(r.body) >= few && begin*10 >= len(r.body)*9
 }
 
 // unsure refuses a report for two columns of which nobody can say where one ends. left or right can be -1: the line's end.
@@ -189,10 +221,11 @@ type edge struct {
 	span
 	left, right int  // characters; -1 = they do not
 	number      bool // that they are quantities
+	heading     span
 }
 
-// edges are those of the columns that are of use. A quantity must have one, for nothing else tells it from a number that
-// runs into its column.
+// edges are those of the columns that are of use. A quantity must have one, and stand below its heading or just behind it,
+// for nothing else tells it from a number that runs into its column. Of few rows it must be that of the heading.
 func (r *report) edges(spans []span) (edges []edge, _ *Refused) {
 	if r.rule {
 		return nil, nil
@@ -201,13 +234,16 @@ func (r *report) edges(spans []span) (edges []edge, _ *Refused) {
 		if !r.isUsed(c) {
 			continue
 		}
-		e := edge{span: s, left: -1, right: -1, number: c == r.match.column[Quantity]}
-		begins, ends, values := map[int]int{}, map[int]int{}, 0
+		e := edge{span: s, left: -1, right: -1, number: c == r.match.column[Quantity], heading: r.heads[c].span}
+		begins, ends, values, below := map[int]int{}, map[int]int{}, 0, 0
 		for _, row := range r.body {
 			if left, right := e.around(string(row[min(s.from, len(row)):min(s.to, len(row))])); left < right {
 				begins[left]++
 				ends[right]++
 				values++
+				if left < e.heading.to && right > e.heading.from {
+					below++
+				}
 			}
 		}
 		for at, n := range begins {
@@ -220,7 +256,12 @@ func (r *report) edges(spans []span) (edges []edge, _ *Refused) {
 				e.right = at
 			}
 		}
-		if e.number && e.left < 0 && e.right < 0 && len(r.body) > 0 {
+		next := c + 1
+		if next == len(spans) {
+			next = -1
+		}
+		aligned := e.left == e.heading.from || e.right == e.heading.to || len(r.body) >= fewRows && e.left+e.right > -2
+		if e.number && len(r.body) > 0 && !(aligned && below*10 >= values*9) && !r.beginsAt(next) {
 			return nil, r.unsure(c-1, c)
 		}
 		edges = append(edges, e)
@@ -246,28 +287,31 @@ func (e edge) fits(cell string) bool {
 	if left >= right {
 		return true
 	}
+	if e.number && right <= e.heading.from {
+		return false
+	}
 	if e.number || e.left < 0 {
 		return whole && (e.right >= 0 && right == e.right || e.right < 0 && begins)
 	}
 	return begins
 }
 
-// guards are the blanks beside the columns that are of use.
+// guards are the blanks between columns, up to those behind the last one that is of use: a text that is too long for its
+// column may move all that is behind it.
 func (r *report) guards(spans []span) (guards []span) {
-	used := func(s span) bool {
-		return slices.ContainsFunc(spans, func(other span) bool { return other == s && r.isUsed(slices.Index(spans, other)) })
+	last := 0
+	for c, s := range spans {
+		if r.isUsed(c) {
+			last = s.to
+		}
 	}
 	blocks := r.blocks()
 	if r.rule {
 		blocks = spans
 	}
 	for i := 1; i < len(blocks); i++ {
-		gap := span{blocks[i-1].to, blocks[i].from}
-		for _, s := range spans {
-			if used(s) && (s.to == gap.from || s.from == gap.to || s.to == lineRest && s.from == gap.to) {
-				guards = append(guards, gap)
-				break
-			}
+		if gap := (span{blocks[i-1].to, blocks[i].from}); gap.from <= last {
+			guards = append(guards, gap)
 		}
 	}
 	return guards

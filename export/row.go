@@ -412,9 +412,18 @@ func (p *pipeline) overflows(rec *record) bool {
 // swallowed says that a quoted field over several lines has rows in it that are updates by themselves: it is a stray
 // quote that met another. A true text over several lines has no such line in it.
 func (p *pipeline) swallowed(rec *record) bool {
+	byNewline := func(text []byte) ([]byte, []byte, bool) { return bytes.Cut(text, []byte{rec.newline}) }
+	return p.swallowedBy(rec, byNewline) || rec.ends && p.swallowedBy(rec, cutLine)
+}
+
+// swallowedBy is swallowed, where a function cuts lines off.
+func (p *pipeline) swallowedBy(rec *record, cut func([]byte) (line, after []byte, found bool)) bool {
 	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma}
 	isRow := func(line []byte) bool {
 		fields := bytes.Split(chomp(line), []byte{p.comma})
+		if c := trial.layout.column[UPC]; c >= 0 && c < len(fields) && plainUPC(bytes.Trim(fields[c], `"`)) {
+			return true // perhaps a part of a row, which a text that was torn has left
+		}
 		if len(fields) != trial.layout.width {
 			return false
 		}
@@ -424,9 +433,9 @@ func (p *pipeline) swallowed(rec *record) bool {
 		_, res := trial.evaluate(&record{line: rec.line, lines: 1, fields: fields, count: len(fields), raw: line})
 		return res == isUpdate
 	}
-	first, rest, _ := bytes.Cut(rec.raw, []byte{rec.newline})
+	first, rest, _ := cut(rec.raw)
 	for {
-		line, after, more := bytes.Cut(rest, []byte{rec.newline})
+		line, after, more := cut(rest)
 		if !more { // where the quote ends; what follows it is a row's end in any case, so ask both ends
 			return isRow(line) && isRow(first)
 		}
