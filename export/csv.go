@@ -23,6 +23,7 @@ type csvDecoder struct {
 	inner int  // so many unread bytes are known to be rows that the other kind of line end parts, see mixed
 
 	past    int    // the offset in buf of the line after the current record's first
+	quote   int    // of all that is read: no quote stands between the unread bytes' beginning and here
 	scratch []byte // quoted fields with their doubled quotes undone
 	wasted  int    // bytes read in vain, see maxWaste
 	openEnd bool   // a quote was open when the export ended
@@ -44,21 +45,26 @@ func (d *csvDecoder) under(width int) { d.width, d.inner = width, 0 }
 // before it failed is not yielded.
 func (d *csvDecoder) next(rec *record) error {
 	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma, newline: d.newline}
-	eol, ended, err := d.rowEnd()
-	if err != nil {
-		return err
+	eol, ended := bytes.IndexByte(d.buf[d.start:d.end], '\n'), true
+	if eol < 0 || d.inner > 0 || d.newline != '\n' {
+		var err error
+		if eol, ended, err = d.rowEnd(); err != nil {
+			return err
+		}
 	}
 	if eol > MaxRecord {
 		return d.passLong(rec, eol, ended)
 	}
-	line := chomp(d.buf[d.start : d.start+eol])
-	if d.inner == 0 && bytes.IndexByte(line, d.other()) >= 0 {
-		rec.ends = true
-		if d.inner, rec.lone = d.mixed(line); d.inner > 0 {
-			return d.next(rec)
+	line := d.buf[d.start : d.start+eol]
+	if i := bytes.IndexByte(line, d.other()); i >= 0 {
+		if line = chomp(line); i < len(line) && d.inner == 0 {
+			rec.ends = true
+			if d.inner, rec.lone = d.mixed(line); d.inner > 0 {
+				return d.next(rec)
+			}
 		}
 	}
-	if bytes.IndexByte(line, '"') < 0 {
+	if quoted := len(line) > 0 && line[0] == '"' || d.hasQuote(eol); !quoted {
 		d.split(rec, line)
 	} else if len(line) >= MaxColumns || !d.splitQuoted(rec, line) {
 		return d.quoted(rec)
@@ -66,6 +72,20 @@ func (d *csvDecoder) next(rec *record) error {
 	rec.raw = line
 	d.advance(rec, eol, ended)
 	return nil
+}
+
+// hasQuote says that there is a quote in the line that ends at eol. It looks ahead, once for many lines without one.
+func (d *csvDecoder) hasQuote(eol int) bool {
+	end := d.passed + d.start + eol
+	if d.quote < end {
+		from := max(d.quote-d.passed, d.start)
+		i := bytes.IndexByte(d.buf[from:d.end], '"')
+		if i < 0 {
+			i = d.end - from
+		}
+		d.quote = d.passed + from + i
+	}
+	return d.quote < end
 }
 
 // rowEnd finds the end of the line, or, of one that the other kind of line end parts, of the first row in it.
@@ -85,7 +105,9 @@ func (d *csvDecoder) advance(rec *record, eol int, ended bool) {
 		rec.fault = loneEnd
 	}
 	rec.unterminated = !ended || d.openEnd
-	d.inner = max(0, d.inner-eol-1)
+	if d.inner > 0 {
+		d.inner = max(0, d.inner-eol-1)
+	}
 	d.pass(rec.lines, eol)
 }
 

@@ -193,11 +193,11 @@ func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
 	}
 }
 
-// isWider says that rows have more fields than the header has.
+// isWider says that rows have more fields than the header has. If they do, the first ones show it.
 func (d *detector) isWider() (wider bool) {
 	d.headRecords(d.comma, 1, func(rec *record) bool {
 		wider = rec.line > d.layout.line && rec.fault == noFault && rec.count > d.layout.width
-		return !wider
+		return !wider && rec.line < d.layout.line+headerRows
 	})
 	return wider
 }

@@ -18,6 +18,7 @@ type lines struct {
 	start int // the unread bytes are buf[start:end]
 	end   int
 
+	passed  int  // how many bytes are no longer in buf
 	newline byte // LF, or CR
 	line    int  // the number of the next one, 1-based
 }
@@ -40,6 +41,7 @@ func (d *lines) fill() bool {
 	if d.err != nil {
 		return false
 	}
+	d.passed += d.start
 	copy(d.buf, d.buf[d.start:d.end])
 	d.start, d.end = 0, d.end-d.start
 	if d.end == len(d.buf) {
