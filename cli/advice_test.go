@@ -26,6 +26,7 @@ func TestAdviceThatIsFollowedLeadsOn(t *testing.T) {
 		"name-only.csv":      {"quantity": "Price", "upc": "Product"},
 		"noheader.csv":       {"quantity": 3, "store": 2},
 		"noheader-two.txt":   {"quantity": 2, "store": nil},
+		"rgis.txt":           {"quantity": []int{46, 51}},
 		"side-by-side.csv":   {"quantity": 2, "upc": 1},
 		"two-quantities.csv": {"quantity": 4},
 		"upc-twice.csv":      {"upc": 4},

@@ -32,6 +32,7 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 		var rec record
 		if t.err = source.next(&rec); t.err == nil {
 			t.kept = append(t.kept, rec.keep())
+			size += len(rec.raw)
 			for _, f := range rec.fields {
 				size += len(f) + 32 // with what holds it
 			}

@@ -9,90 +9,62 @@ import (
 // more, so that a file made of such quotes is still read in linear time.
 const maxWaste = 16 << 20 // bytes
 
-// csvDecoder splits CSV as in RFC 4180 into records, of ASCII-compatible bytes. Beyond the RFC: a line may end in LF
-// alone; a quote within an unquoted field is a character like any other; and a quoted field that does not end, or does
-// not end at a delimiter, is the fault of the record that it is in, after which reading goes on at the very next line.
+// csvDecoder splits CSV as in RFC 4180 into records, of ASCII-compatible bytes. Beyond the RFC: a line may end in LF or in
+// CR alone, see lines; a quote within an unquoted field is a character like any other; and a quoted field that does not
+// end, or does not end at a delimiter, is the fault of the record that it is in, after which reading goes on at the very
+// next line. But for a quoted word that begins a field, see pastQuotes.
 type csvDecoder struct {
-	src   io.Reader
-	err   error // of src, kept
-	buf   []byte
-	start int // the unread bytes are buf[start:end]
-	end   int
+	lines
 
 	comma byte
-	want  int // how many fields of a record to yield
+	want  int  // how many fields of a record to yield
+	width int  // how many columns there are; 0 = not known yet, see under
+	wider bool // that rows end in a delimiter more than the header has
+	inner int  // so many unread bytes are known to be rows that the other kind of line end parts, see mixed
 
-	line    int    // of the next record
 	past    int    // the offset in buf of the line after the current record's first
+	quote   int    // of all that is read: no quote stands between the unread bytes' beginning and here
 	scratch []byte // quoted fields with their doubled quotes undone
 	wasted  int    // bytes read in vain, see maxWaste
 	openEnd bool   // a quote was open when the export ended
 }
 
 func newCSV(src io.Reader, comma byte, want int) *csvDecoder {
-	return &csvDecoder{src: src, comma: comma, want: want, line: 1, buf: make([]byte, 128<<10)}
+	return &csvDecoder{lines: linesFrom(src, '\n'), comma: comma, want: want}
 }
 
 // csvOf reads CSV that is in memory, after which err comes. It does not change b.
 func csvOf(b []byte, err error, comma byte, want int) *csvDecoder {
-	return &csvDecoder{buf: b, end: len(b), err: err, comma: comma, want: want, line: 1}
+	return &csvDecoder{lines: linesOf(b, err, '\n'), comma: comma, want: want}
 }
 
-// fill reads more behind the unread bytes, which it may move. It answers false when there was nothing to try: src has
-// ended, or more than a record is in memory already.
-func (d *csvDecoder) fill() bool {
-	if d.err != nil {
-		return false
-	}
-	copy(d.buf, d.buf[d.start:d.end])
-	d.start, d.end = 0, d.end-d.start
-	if d.end == len(d.buf) {
-		if len(d.buf) >= 2*MaxRecord {
-			return false
-		}
-		d.buf = append(d.buf, make([]byte, len(d.buf))...)
-	}
-	var n int
-	n, d.err = io.ReadFull(d.src, d.buf[d.end:])
-	if d.err == io.ErrUnexpectedEOF {
-		d.err = io.EOF
-	}
-	d.end += n
-	return true
-}
-
-// lineEnd finds the end of the line, from an offset in it on; both count from d.start. It answers false where the
-// export, or memory, ends first.
-func (d *csvDecoder) lineEnd(from int) (int, bool) {
-	for {
-		if i := bytes.IndexByte(d.buf[d.start+from:d.end], '\n'); i >= 0 {
-			return from + i, true
-		}
-		from = d.end - d.start
-		if from > MaxRecord || !d.fill() {
-			return from, false
-		}
-	}
-}
+// under says that the header has been read, and how many columns it has.
+func (d *csvDecoder) under(width int) { d.width, d.inner = width, 0 }
 
 // next reads the next record. The error is io.EOF after the last one, else that of src; what src gave of a record
 // before it failed is not yielded.
 func (d *csvDecoder) next(rec *record) error {
-	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma}
-	eol, ended := d.lineEnd(0)
-	if !ended {
-		if d.err != nil && d.err != io.EOF {
-			return d.err
-		}
-		if eol == 0 {
-			return io.EOF
+	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma, newline: d.newline}
+	eol, ended := bytes.IndexByte(d.buf[d.start:d.end], '\n'), true
+	if eol < 0 || d.inner > 0 || d.newline != '\n' {
+		var err error
+		if eol, ended, err = d.rowEnd(); err != nil {
+			return err
 		}
 	}
 	if eol > MaxRecord {
 		return d.passLong(rec, eol, ended)
 	}
-	line := chomp(d.buf[d.start : d.start+eol])
-	if bytes.IndexByte(line, '"') < 0 {
+	line := d.buf[d.start : d.start+eol]
+	if i := bytes.IndexByte(line, d.other()); i >= 0 {
+		if line = chomp(line); i < len(line) && d.inner == 0 {
+			rec.ends = true
+			if d.inner, rec.lone = d.mixed(line); d.inner > 0 {
+				return d.next(rec)
+			}
+		}
+	}
+	if quoted := len(line) > 0 && line[0] == '"' || d.hasQuote(eol); !quoted {
 		d.split(rec, line)
 	} else if len(line) >= MaxColumns || !d.splitQuoted(rec, line) {
 		return d.quoted(rec)
@@ -102,19 +74,41 @@ func (d *csvDecoder) next(rec *record) error {
 	return nil
 }
 
-// advance goes to what follows the line that ends at eol.
-func (d *csvDecoder) advance(rec *record, eol int, ended bool) {
-	rec.unterminated = !ended || d.openEnd
-	d.line += rec.lines
-	d.start = min(d.start+eol+1, d.end)
+// hasQuote says that there is a quote in the line that ends at eol. It looks ahead, once for many lines without one.
+func (d *csvDecoder) hasQuote(eol int) bool {
+	end := d.passed + d.start + eol
+	if d.quote < end {
+		from := max(d.quote-d.passed, d.start)
+		i := bytes.IndexByte(d.buf[from:d.end], '"')
+		if i < 0 {
+			i = d.end - from
+		}
+		d.quote = d.passed + from + i
+	}
+	return d.quote < end
 }
 
-// chomp cuts the CR of a line's CRLF.
-func chomp(line []byte) []byte {
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		return line[:n-1]
+// rowEnd finds the end of the line, or, of one that the other kind of line end parts, of the first row in it.
+func (d *csvDecoder) rowEnd() (eol int, ended bool, err error) {
+	if d.inner > 0 {
+		if eol, _ := d.part(d.buf[d.start : d.start+d.inner]); eol >= 0 {
+			return eol, true, nil
+		}
+		d.inner = 0
 	}
-	return line
+	return d.nextLine()
+}
+
+// advance goes to what follows the line that ends at eol.
+func (d *csvDecoder) advance(rec *record, eol int, ended bool) {
+	if rec.lone && rec.fault == noFault && (rec.count != d.width || d.newline == '\r') {
+		rec.fault = loneEnd
+	}
+	rec.unterminated = !ended || d.openEnd
+	if d.inner > 0 {
+		d.inner = max(0, d.inner-eol-1)
+	}
+	d.pass(rec.lines, eol)
 }
 
 // split splits a line without quotes.
@@ -164,6 +158,46 @@ func (d *csvDecoder) splitQuoted(rec *record, line []byte) bool {
 	}
 }
 
+// pastQuotes splits a line in which text follows the quoted word that begins a field: `"KELMATT" POLYESTER`. Its quotes
+// are characters then. It answers false where that is not certain: where there is another quote that is not around a whole
+// field, so that a delimiter may be part of a text, or where the fields are not as many as the columns.
+func (d *csvDecoder) pastQuotes(rec *record, line []byte) bool {
+	fields := rec.fields[:0]
+	for count := 1; ; count++ {
+		field, quotes := line, 0
+		if len(line) > 0 && line[0] == '"' {
+			past := bytes.IndexByte(line[1:], '"') + 2
+			if past < 2 {
+				return false
+			}
+			quotes = 2
+			if i := bytes.IndexByte(line[past:], d.comma); i >= 0 {
+				field = line[:past+i]
+			}
+		} else if i := bytes.IndexByte(line, d.comma); i >= 0 {
+			field = line[:i]
+		}
+		rest := line[len(field):]
+		if bytes.Count(field, []byte{'"'}) != quotes || len(field) > MaxField {
+			return false
+		}
+		if quotes > 0 && field[len(field)-1] == '"' {
+			field = field[1 : len(field)-1]
+		}
+		if len(fields) < d.want {
+			fields = append(fields, field)
+		}
+		if len(rest) == 0 {
+			if count != d.width {
+				return false
+			}
+			rec.fields, rec.count, rec.fault, rec.at = fields, count, noFault, 0
+			return true
+		}
+		line = rest[1:]
+	}
+}
+
 // checkLong looks for what only a long line can have.
 func (d *csvDecoder) checkLong(rec *record, line []byte) {
 	if rec.count > MaxColumns {
@@ -184,19 +218,11 @@ func (d *csvDecoder) checkLong(rec *record, line []byte) {
 func (d *csvDecoder) passLong(rec *record, eol int, ended bool) error {
 	rec.fault = longRecord
 	rec.raw = bytes.Clone(d.buf[d.start : d.start+MaxField]) // the buffer is about to be used again
-	for !ended {
-		d.start, eol = d.end, 0
-		if !d.fill() {
-			break
-		}
-		if eol = bytes.IndexByte(d.buf[:d.end], '\n'); eol >= 0 {
-			ended = true
-		}
+	eol, ended, err := d.toLineEnd(eol, ended)
+	if err != nil {
+		return err
 	}
-	if !ended && d.err != io.EOF {
-		return d.err
-	}
-	d.advance(rec, max(eol, 0), ended)
+	d.advance(rec, eol, ended)
 	return nil
 }
 
@@ -207,14 +233,17 @@ func (d *csvDecoder) rewind(rec *record) {
 	d.wasted += len(rec.raw)
 	d.start = d.past
 	rec.fault, rec.lines = swallowedRow, 1
-	rec.raw = chomp(rec.raw[:bytes.IndexByte(rec.raw, '\n')])
+	rec.raw = chomp(rec.raw[:bytes.IndexByte(rec.raw, d.newline)])
 	rec.unterminated = d.openEnd
 }
 
 // quoted reads a record whose first line has a quote in it.
 func (d *csvDecoder) quoted(rec *record) error {
 	for {
-		eol, ended := d.lineEnd(0)
+		eol, ended, err := d.rowEnd()
+		if err != nil {
+			return err
+		}
 		d.past = min(d.start+eol+1, d.end)
 		q := quotedRecord{csvDecoder: d, rec: rec, b: d.buf[d.start:d.end], eol: eol, ended: ended}
 		rec.fields, d.scratch = rec.fields[:0], d.scratch[:0]
@@ -235,6 +264,12 @@ func (d *csvDecoder) quoted(rec *record) error {
 				return d.err
 			}
 			rec.fault, d.openEnd = openQuote, d.openEnd || d.err == io.EOF
+		case faulty:
+			if line := chomp(q.b[:eol]); rec.fault == textPastQuote && rec.lines == 1 && d.pastQuotes(rec, line) {
+				rec.raw = line
+				d.advance(rec, eol, ended)
+				return nil
+			}
 		}
 		// The record is not to be trusted beyond its first line.
 		if rec.lines > 1 || rec.fault == openQuote {
@@ -247,6 +282,9 @@ func (d *csvDecoder) quoted(rec *record) error {
 }
 
 // quotedRecord is the reading of one record with quotes.
+//
+// `"6"",8"` is a text with a delimiter in it, 6",8, or, of a program that does not double quotes, two fields, 6" and 8". Where
+// such a row has fewer fields than the others have, it may be the latter, and is not read.
 type quotedRecord struct {
 	*csvDecoder
 	rec   *record
@@ -254,6 +292,7 @@ type quotedRecord struct {
 	pos   int    // in b: where the next field starts, or how far the reading came
 	eol   int    // in b: the end of the line that pos is in
 	ended bool   // that a line end is there
+	joins int    // the field in which a doubled quote stands before a delimiter, 1-based; 0 = there is none
 }
 
 type parseResult uint8
@@ -291,7 +330,10 @@ func (q *quotedRecord) parse() parseResult {
 		if len(q.rec.fields) < q.want {
 			q.rec.fields = append(q.rec.fields, field)
 		}
-		if q.pos == q.eol || q.pos == q.eol-1 && q.b[q.pos] == '\r' {
+		if len(chomp(q.b[q.pos:q.eol])) == 0 {
+			if q.joins > 0 && (q.rec.count < q.width || q.wider && q.rec.count == q.width && len(field) == 0) {
+				return q.failAt(textPastQuote, q.joins)
+			}
 			return parsed
 		}
 		if q.b[q.pos] != q.comma {
@@ -301,8 +343,10 @@ func (q *quotedRecord) parse() parseResult {
 	}
 }
 
-func (q *quotedRecord) fail(f fault) parseResult {
-	q.rec.fault, q.rec.at = f, q.rec.count
+func (q *quotedRecord) fail(f fault) parseResult { return q.failAt(f, q.rec.count) }
+
+func (q *quotedRecord) failAt(f fault, field int) parseResult {
+	q.rec.fault, q.rec.at = f, field
 	return faulty
 }
 
@@ -328,7 +372,9 @@ func (q *quotedRecord) field() ([]byte, parseResult) {
 		if at+1 < len(q.b) && q.b[at+1] == '"' {
 			q.scratch = append(q.scratch, q.b[kept:at+1]...)
 			doubled = true
-			at += 2
+			if at += 2; at < len(q.b) && q.b[at] == q.comma {
+				q.joins = q.rec.count
+			}
 			kept = at
 			if at > limit {
 				q.pos = at
@@ -355,11 +401,11 @@ func (q *quotedRecord) nextLines(from, to int) parseResult {
 	if to < q.eol {
 		return parsed
 	}
-	q.rec.lines += bytes.Count(q.b[from:to], []byte{'\n'})
+	q.rec.lines += bytes.Count(q.b[from:to], []byte{q.newline})
 	if q.rec.lines > MaxRecordLines {
 		return q.fail(openQuote)
 	}
-	i := bytes.IndexByte(q.b[to:], '\n')
+	i := bytes.IndexByte(q.b[to:], q.newline)
 	if q.eol, q.ended = to+i, i >= 0; !q.ended {
 		q.eol = len(q.b)
 		if q.err == nil && q.eol <= MaxRecord {

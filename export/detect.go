@@ -19,8 +19,8 @@ const (
 var delimiters = []byte{',', ';', '\t', '|'}
 
 // passHeader reads up to the first row: past the header, or past the lines before the first.
-func (d *csvDecoder) passHeader(first, header int) error {
-	for d.line < first || d.line <= header {
+func (d *csvDecoder) passHeader(first int, l *layout) error {
+	for d.line < first || d.line <= l.line {
 		var rec record
 		if err := d.next(&rec); err == io.EOF {
 			return nil
@@ -28,6 +28,7 @@ func (d *csvDecoder) passHeader(first, header int) error {
 			return err
 		}
 	}
+	d.under(l.width)
 	return nil
 }
 
@@ -38,8 +39,11 @@ type detector struct {
 	charset charset
 	head    []byte // of text, in ASCII-compatible bytes
 	whole   bool   // that head is all of the export
+	newline byte   // of text: what ends its lines
 	first   int    // of text, the line where the table can begin: 2 after a line `sep=;`
 	table   *table // of other formats; nil = text
+	layout  layout // once it is settled
+	comma   byte   // as well
 }
 
 // row is a row of the head.
@@ -57,18 +61,17 @@ type guess struct {
 }
 
 func (d *detector) rows() (*Rows, error) {
-	if d.table == nil && bytes.IndexByte(d.head, '\n') < 0 && bytes.Count(d.head, []byte{'\r'}) > 1 {
-		return nil, &Refused{Code: RefusedContent, Reason: "the export's lines end in CR alone, as on old Macintoshes, which is not available yet"}
-	}
 	g, err := d.guess()
 	if err != nil {
 		return nil, err
 	}
+	d.layout, d.comma = g.match.layout, g.comma
 	rows := &Rows{pipeline: d.pipeline(g)}
 	if refused := d.doubt(&rows.pipeline); refused != nil {
 		return nil, refused
 	}
 	d.sectionBefore(&rows.pipeline)
+	d.titlesAbove(&rows.pipeline)
 	l := &rows.layout
 	rows.detected = Detected{
 		Format:     d.format,
@@ -150,8 +153,11 @@ func (d *detector) guessBy(commas []byte) (guess, error) {
 
 // separatorLine knows the line `sep=;`, by which spreadsheets are told the delimiter.
 func separatorLine(head []byte) (byte, bool) {
-	line, _, _ := bytes.Cut(head[:min(len(head), 16)], []byte{'\n'})
-	line = bytes.Trim(chomp(line), `"`)
+	line := head[:min(len(head), 16)]
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		line = line[:i]
+	}
+	line = bytes.Trim(line, `"`)
 	if len(line) == 5 && bytes.EqualFold(line[:4], []byte("sep=")) {
 		return line[4], true
 	}
@@ -173,12 +179,28 @@ func (d *detector) headRecords(comma byte, want int, yield func(*record) bool) {
 		end = io.ErrUnexpectedEOF
 	}
 	csv := csvOf(d.head, end, comma, want)
+	csv.newline = d.newline
 	var rec record
-	for csv.next(&rec) == nil {
+	for {
+		if csv.width == 0 && csv.line > d.layout.line {
+			csv.under(d.layout.width)
+		}
+		if csv.next(&rec) != nil {
+			return
+		}
 		if rec.line >= d.first && !yield(&rec) {
 			return
 		}
 	}
+}
+
+// isWider says that rows have more fields than the header has. If they do, the first ones show it.
+func (d *detector) isWider() (wider bool) {
+	d.headRecords(d.comma, 1, func(rec *record) bool {
+		wider = rec.line > d.layout.line && rec.fault == noFault && rec.count > d.layout.width
+		return !wider && rec.line < d.layout.line+headerRows
+	})
+	return wider
 }
 
 // headRows are the first rows of the head that are not blank.
@@ -278,7 +300,7 @@ func (d *detector) unreadable(commas []byte) *Refused {
 	}
 	rest, n := d.head, 0
 	for len(rest) > 0 {
-		line, after, ended := bytes.Cut(rest, []byte{'\n'})
+		line, after, ended := bytes.Cut(rest, []byte{d.newline})
 		rest, n = after, n+1
 		if n < d.first || isBlankLine(line, commas[0]) && (ended || d.whole) {
 			continue
@@ -462,10 +484,13 @@ func (d *detector) updates(g guess) int {
 
 // pipeline is what turns the export's records into updates.
 func (d *detector) pipeline(g guess) pipeline {
-	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma}
+	p := pipeline{rules: *d.rules, layout: g.match.layout, charset: d.charset, comma: g.comma, named: d.table != nil && d.table.isNamed()}
 	p.layout.headings = slices.Clone(g.match.headings)
 	if each := p.layout.spread.each; len(each) > 0 {
 		p.use(&each[0])
+	}
+	if d.table != nil && p.layout.headings == nil {
+		p.layout.headings = d.table.labels()
 	}
 	p.decimals = decimals{convention: d.convention(&p), stated: d.decimal != 0}
 	return p

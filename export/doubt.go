@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // movements refuses an export whose quantities may be what was sold or ordered: their heading does not say that it is the
@@ -39,7 +40,7 @@ var movementHeadings = []string{"invoice", "invoice no", "invoice number", "rece
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.placesWithoutCodes, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.placesWithoutCodes, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -82,6 +83,38 @@ func (d *detector) secondHeader(p *pipeline) (refused *Refused) {
 		}
 	})
 	return refused
+}
+
+// headingAbove refuses a header whose quantity is something else by what stands in the row above it, such as `On Order`.
+func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
+	l, quantity := &p.layout, p.layout.column[Quantity]
+	if _, stated := d.columns[Quantity]; stated || l.line == 0 {
+		return nil
+	}
+	var above heading
+	d.headRecords(p.comma, quantity+1, func(rec *record) bool {
+		if rec.line < l.line && !rec.isBlank() {
+			above = heading{}
+			if quantity < len(rec.fields) && rec.fault == noFault {
+				above = newHeading(p.strings([][]byte{clean(rec.fields[quantity])})[0])
+			}
+		}
+		return rec.line < l.line
+	})
+	return l.notStock(above)
+}
+
+// notStock refuses a quantity for the heading that stands above its own; nil where that says nothing against it.
+func (l *layout) notStock(above heading) *Refused {
+	quantity := l.column[Quantity]
+	if !above.vetoed(Quantity) && !newHeading(above.text+" "+l.headings[quantity].text).vetoed(Quantity) {
+		return nil
+	}
+	return &Refused{
+		Code:   RefusedAmbiguous,
+		Reason: fmt.Sprintf("above %s stands %q, so that it is not what is in stock; only where it is", l.name(quantity), clip(above.text)),
+		Write:  fmt.Sprintf("columns: {quantity: %q}", l.headings[quantity].text),
+	}
 }
 
 // fewUPCs is how many UPCs must be seen to judge by.
@@ -221,14 +254,15 @@ func (m *match) headless() *Refused {
 func (d *detector) unparted() *Refused {
 	const few, short = 3, 20 // lines; characters of one
 	lines, parted, quoted, length, same := 0, 0, 0, 0, true
-	for line := range bytes.Lines(d.head) {
-		ended := bytes.HasSuffix(line, []byte("\n"))
-		line = chomp(bytes.TrimSuffix(line, []byte("\n")))
+	var first []byte
+	for rest := d.head; len(rest) > 0; {
+		line, after, ended := bytes.Cut(rest, []byte{d.newline})
+		line, rest = chomp(line), after
 		if !ended && !d.whole || len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		if lines == 0 {
-			length = len(line)
+			first, length = line, len(line)
 		}
 		same = same && len(line) == length
 		if bytes.ContainsAny(line, string(delimiters)) {
@@ -248,12 +282,38 @@ func (d *detector) unparted() *Refused {
 			Code:   RefusedDelimiter,
 			Reason: "each line of the export stands in quotes as a whole, so that nothing parts its fields; let the POS put quotes around fields only, or none",
 		}
-	case same && length >= short && parted*2 <= lines:
-		return &Refused{
-			Code: RefusedContent,
-			Reason: fmt.Sprintf("the export's lines are all %d characters long and nothing parts their fields: it is in fixed width; that is not available yet: let the POS export CSV",
-				length),
-		}
+	case length >= short && parted*2 <= lines && (same || beginsWithCode(first)):
+		return d.fixedWidth(first, same)
 	}
 	return nil
+}
+
+// beginsWithCode says that a line begins with what may be a UPC, and a blank.
+func beginsWithCode(line []byte) bool {
+	n := len(line) - len(bytes.TrimLeft(line, "0123456789"))
+	return n >= 8 && n <= 14 && n < len(line) && line[n] == ' '
+}
+
+// fixedWidth refuses lines in fixed width, with where the pieces of the first one are. same says that they are equally long.
+func (d *detector) fixedWidth(first []byte, same bool) *Refused {
+	text, _ := d.charset.append(nil, first)
+	var pieces []string
+	upc := "..."
+	for _, p := range blankParted(strings.ToValidUTF8(string(text), "\ufffd")) {
+		place := fmt.Sprintf("[%d, %d]", p.from+1, p.to)
+		if pieces = append(pieces, fmt.Sprintf("%s %q", place, clip(p.text))); upc == "..." && len(p.text) >= 8 && len(p.text) <= 14 && isDigits([]byte(p.text)) {
+			upc = place
+		}
+	}
+	const most = 10
+	shown, length := strings.Join(pieces[:min(most, len(pieces))], ", "), ""
+	if same {
+		length = fmt.Sprintf("the export's lines are all %d characters long, and ", utf8.RuneCount(text))
+	}
+	return &Refused{
+		Code: RefusedContent,
+		Reason: length + "nothing parts the fields of a line: the export is in fixed width, and the config must say which characters, counted from 1, are whose " +
+			"(without `store` where none are); the first line has " + shown,
+		Write: fmt.Sprintf("columns: {quantity: ..., store: ..., upc: %s}", upc),
+	}
 }

@@ -80,7 +80,9 @@ const (
 	RejectRecord    = "record"     // the record is not a valid JSON object
 	RejectTwice     = "twice"      // a field of the record is there twice, with two values
 	RejectQuote     = "quote"      // a quoted field does not end, or goes on after its end
+	RejectLineEnd   = "line_end"   // a line end of another kind stands in the row
 	RejectShort     = "short"      // the row ends before a column that it needs
+	RejectCrossed   = "crossed"    // of a report in columns: a text stands where two columns part
 	RejectShifted   = "shifted"    // the row has more fields than there are columns
 	RejectNumber    = "number"     // the quantity is no number
 	RejectDecimal   = "decimal"    // the quantity may be one of two numbers, 1000 times apart
@@ -165,7 +167,7 @@ type Detected struct {
 	Sheet       string   `json:"sheet,omitempty"`        // of a workbook: the one that is read
 	OtherSheets []string `json:"other_sheets,omitempty"` // those after it that have a header too, and are not read
 
-	// Headings are those of all columns, in order; nil without a header.
+	// Headings are those of all columns, in order; nil without a header. Of fixed width they are the ranges.
 	Headings []string `json:"-"`
 
 	// Places are the columns that serve each field, 0-based.
@@ -261,8 +263,15 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 			if rows.packed {
 				rec.unterminated = false
 			}
-			if rows.csv != nil && rec.lines > 1 && rec.fault == noFault && rows.swallowed(rec) {
-				rows.csv.rewind(rec)
+			if rec.fault == noFault && rows.csv != nil {
+				switch {
+				case rec.lines > 1 && rows.swallowed(rec):
+					rows.csv.rewind(rec)
+				case rec.lone && rows.joined(rec):
+					rec.fault = loneEnd
+				case rec.ends && rec.lines == 1 && rows.swallowed(rec):
+					rec.fault = swallowedRow
+				}
 			}
 			if len(rows.layout.spread.each) > 0 {
 				if !rows.spreadOut(rec, yield) {
@@ -299,6 +308,9 @@ func (rows *Rows) yield(rec *record, figure int64, result result, yield func(Row
 		rows.summary.Skipped++
 		return !rows.Whole || !rows.names(rec) ||
 			yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Blank: true, Unterminated: rec.unterminated}, nil)
+	case isFurniture:
+		rows.summary.Skipped++
+		return true
 	default:
 		rows.summary.Rejects++
 		return yield(Row{}, rows.reject)

@@ -56,13 +56,31 @@ func options(n uint64) export.Options {
 	} else if bit() {
 		o.Header = 2
 	}
+	if bit() {
+		o.Columns = map[export.Field]export.Column{
+			export.UPC: {From: 1, To: 12}, export.SKU: {From: 3, To: 9}, export.Store: {From: 14, To: 17}, export.Quantity: {From: 18, To: 22},
+		}
+	}
 	return o
 }
 
+// inRanges are bits by which the options have columns as ranges, and a store.
+var inRanges = func() uint64 {
+	for n := uint64(0); ; n++ {
+		if o := options(n << 8); o.Columns[export.UPC].To > 0 && o.Header == 0 && o.UPC == "checked" && !o.CheckDigitMissing && len(o.Stores) == 0 {
+			return n << 8
+		}
+	}
+}()
+
 func FuzzRead(f *testing.F) {
-	cases, err := filepath.Glob("testdata/*/in.csv")
-	if err != nil {
-		f.Fatal(err)
+	var cases []string
+	for _, ext := range []string{"csv", "txt", "prn"} {
+		found, err := filepath.Glob("testdata/*/in." + ext)
+		if err != nil {
+			f.Fatal(err)
+		}
+		cases = append(cases, found...)
 	}
 	for i, name := range cases {
 		text, err := os.ReadFile(name)
@@ -71,6 +89,7 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(text, uint64(0))
 		f.Add(text, uint64(i)*7919)
+		f.Add(text, inRanges)
 	}
 	f.Fuzz(func(t *testing.T, in []byte, n uint64) {
 		o := options(n)

@@ -27,7 +27,7 @@ type named struct {
 	number int    // of the record, 1-based
 	count  int    // of its fields, those that are left out too
 	text   []byte
-	spans  []span // by column: its value in text
+	spans  []fieldSpan // by column: its value in text
 	exact  []bool
 	fields [][]byte
 	set    []int // the columns that the record has
@@ -37,8 +37,8 @@ type named struct {
 	at     int // the column that has the fault, 1-based
 }
 
-// span is a part of named.text; set says that there is one.
-type span struct {
+// fieldSpan is a part of named.text; set says that there is one.
+type fieldSpan struct {
 	from, to int
 	set      bool
 }
@@ -58,14 +58,14 @@ func (n *named) fix(stated []string) {
 
 func (n *named) add(h heading) int {
 	n.columns = append(n.columns, h)
-	n.spans, n.exact, n.fields = append(n.spans, span{}), append(n.exact, false), append(n.fields, nil)
+	n.spans, n.exact, n.fields = append(n.spans, fieldSpan{}), append(n.exact, false), append(n.fields, nil)
 	return len(n.columns) - 1
 }
 
 // begin begins the next record.
 func (n *named) begin() {
 	for _, column := range n.set {
-		n.spans[column], n.exact[column], n.fields[column] = span{}, false, nil
+		n.spans[column], n.exact[column], n.fields[column] = fieldSpan{}, false, nil
 	}
 	if n.buf == nil {
 		n.buf = make([]byte, 0, 2*maxPath)
@@ -113,7 +113,7 @@ func (n *named) put(path []byte, leaf int, value []byte, exact bool) {
 	}
 	from := len(n.text)
 	n.text = append(n.text, value...)
-	n.spans[column], n.exact[column] = span{from, len(n.text), true}, exact
+	n.spans[column], n.exact[column] = fieldSpan{from, len(n.text), true}, exact
 	n.set = append(n.set, column)
 }
 

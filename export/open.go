@@ -83,14 +83,18 @@ func (r *rules) openCSV(text io.Reader, set charset) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := detector{rules: r, format: "csv", charset: set, head: head, whole: whole}
+	d := detector{rules: r, format: "csv", charset: set, head: head, whole: whole, newline: newlineOf(head)}
 	rows, err := d.rows()
 	if err != nil {
+		if report, err := d.openReport(text); report != nil || err != nil {
+			return report, err
+		}
 		return nil, err
 	}
 	rows.csv = newCSV(io.MultiReader(bytes.NewReader(d.head), text), rows.comma, rows.layout.want())
+	rows.csv.newline, rows.csv.wider = d.newline, d.isWider()
 	rows.source = rows.csv
-	if err := rows.csv.passHeader(d.first, rows.layout.line); err != nil {
+	if err := rows.csv.passHeader(d.first, &rows.layout); err != nil {
 		return nil, err
 	}
 	return rows, nil

@@ -301,7 +301,7 @@ func (r *rules) ranges() bool {
 func (r *rules) checkNumbered() error {
 	var errs []error
 	for f, c := range r.columns {
-		if c.Number == 0 {
+		if c.Number == 0 && c.From == 0 {
 			errs = append(errs, fmt.Errorf("header: none needs numbers in columns, but %s is %s", f, c))
 		}
 	}

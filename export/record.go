@@ -36,26 +36,33 @@ type record struct {
 	late         []heading // names that came after namer.fix, are not stated, and are known
 	sparse       bool      // blank fields at its end are left out, and what stands behind the last column is no part of the table
 	fault        fault     // why the fields are not to be trusted
-	at           int       // the field that has the fault, 1-based
+	at           int       // the field that has the fault, 1-based; in fixed width the character before it
 	unterminated bool      // see Row
 
-	comma byte   // of CSV; 0 = the format parts the fields in another way, and all of them are in fields
-	raw   []byte // of CSV: its bytes, without the line end; with a fault only the first line's, at most MaxRecord
+	comma   byte   // of CSV; 0 = the format parts the fields in another way, and all of them are in fields
+	newline byte   // of CSV: what ends its lines
+	ends    bool   // of CSV: the other kind of line end stands in it
+	lone    bool   // of CSV: it does outside quotes
+	raw     []byte // of CSV and fixed width: its bytes, without the line end; with a fault only the first line's, at most MaxRecord
 }
 
 // fault is what is wrong with a record as such.
 type fault uint8
 
 const (
-	noFault       fault = iota
-	longRecord          // longer than MaxRecord
-	longField           // a field longer than MaxField
-	manyFields          // more than MaxColumns
-	openQuote           // a quoted field does not end
-	textPastQuote       // a quoted field goes on after its end
-	swallowedRow        // a quoted field has swallowed other rows
-	twoValues           // a field is there twice, with two values
-	brokenRecord        // not a valid JSON object
+	noFault        fault = iota
+	longRecord           // longer than MaxRecord
+	longField            // a field longer than MaxField
+	manyFields           // more than MaxColumns
+	openQuote            // a quoted field does not end
+	textPastQuote        // a quoted field goes on after its end
+	swallowedRow         // a quoted field has swallowed other rows
+	twoValues            // a field is there twice, with two values
+	brokenRecord         // not a valid JSON object
+	shortLine            // of fixed width: it ends before its quantity does
+	crossedColumns       // of a report: a text stands where two columns part
+	notText              // of fixed width: it is not text, so that its characters cannot be counted
+	loneEnd              // the other kind of line end stands in it, so that it may be parts of two rows
 )
 
 // isExact says that a field is a number by its format.
@@ -81,7 +88,8 @@ func (rec *record) all() [][]byte {
 			return slices.Clone(rec.fields)
 		}
 		all := record{fields: make([][]byte, 0, rec.count)}
-		if csvOf(rec.raw, io.EOF, rec.comma, MaxColumns).next(&all) == nil && all.fault == noFault {
+		whole := csvOf(rec.raw, io.EOF, rec.comma, MaxColumns)
+		if whole.under(rec.count); whole.next(&all) == nil && all.fault == noFault {
 			return all.fields
 		}
 	}
@@ -96,10 +104,10 @@ func (rec *record) isBlank() bool {
 	return !slices.ContainsFunc(rec.fields, func(f []byte) bool { return len(clean(f)) > 0 })
 }
 
-// isBlankLine says that a line has nothing in it but blanks, quotes and delimiters, or the end-of-file mark of DOS.
+// isBlankLine says that a line has nothing in it but blanks, quotes and delimiters, the end-of-file mark of DOS, or the end of a page.
 func isBlankLine(raw []byte, comma byte) bool {
 	for _, c := range raw {
-		if c != ' ' && c != '\t' && c != '\r' && c != '\n' && c != '"' && c != comma && c != 0x1a {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' && c != '"' && c != '\f' && c != comma && c != 0x1a {
 			return false
 		}
 	}

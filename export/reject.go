@@ -29,6 +29,14 @@ func faultCode(f fault) string {
 		return RejectTwice
 	case brokenRecord:
 		return RejectRecord
+	case loneEnd:
+		return RejectLineEnd
+	case shortLine:
+		return RejectShort
+	case crossedColumns:
+		return RejectCrossed
+	case notText:
+		return RejectCode
 	default:
 		return RejectQuote
 	}
@@ -51,6 +59,14 @@ func (p *pipeline) faultText(rec *record) string {
 		return fmt.Sprintf("%s: the quote at its beginning is not closed within %d bytes and %d lines", field, MaxField, MaxRecordLines)
 	case textPastQuote:
 		return fmt.Sprintf("%s: text follows its closing quote; a quote within a field must be doubled", field)
+	case shortLine:
+		return fmt.Sprintf("the row ends with its %s character, but the quantity is in %s", ordinal(rec.at), p.layout.name(p.layout.column[Quantity]))
+	case crossedColumns:
+		return fmt.Sprintf("a text stands at the %s character or behind it, where two columns part, so that it is not certain which is whose", ordinal(rec.at+1))
+	case notText:
+		return "the row is not text in the export's encoding, so that its characters cannot be counted"
+	case loneEnd:
+		return "a line end of another kind than the other rows' stands in it, so that it may be parts of two rows"
 	case twoValues:
 		return fmt.Sprintf("%s: it is there twice in the record, with two values", field)
 	case brokenRecord:

@@ -15,8 +15,9 @@ type result uint8
 const (
 	isUpdate result = iota
 	isSkipped
-	isReject  // pipeline.reject says why
-	isRefused // pipeline.refused says why: the export contradicts itself
+	isFurniture // skipped, and no row at all
+	isReject    // pipeline.reject says why
+	isRefused   // pipeline.refused says why: the export contradicts itself
 )
 
 // pipeline turns records into updates, whatever format they are from: columns to codes to numbers to the key.
@@ -26,12 +27,15 @@ type pipeline struct {
 	charset  charset
 	decimals decimals
 	comma    byte // of CSV
+	named    bool // the format names the columns, and writes nothing but rows
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
 
 	options     options
 	widthInSize []byte // of the row, that `split_size` has found; nil = none
 	fixed       *each  // the column of the spread that is evaluated; nil = there is none
+
+	above map[string]bool // the titles above the header, which come again on each page
 
 	section string // what a line such as `Store: 2` says, under which the rows are; "" = none was seen
 	begun   int    // the line where another one begins, so that no row can follow; 0 = none
@@ -245,6 +249,7 @@ func (p *pipeline) upc(rec *record, column int) ([]byte, codeFault) {
 // sku makes the key of the SKU, size and width. The row's UPC, in a column or -1, is of no use for upcFault.
 func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFault) result {
 	var codes [fieldCount][]byte
+	sized := false // by the row itself
 	for f := SKU; f <= Width; f++ {
 		column := p.place(f)
 		var fault codeFault
@@ -256,6 +261,7 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 		}
 		switch {
 		case fault == codeOK:
+			sized = sized || f != SKU && !(p.fixed != nil && p.layout.spread.by == Size)
 		case fault != codeBlank:
 			return p.badCode(rec, column, codes[f], fault)
 		case f == SKU && upcFault != codeBlank:
@@ -272,7 +278,7 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
 		}
 	}
-	if (upcFault == codeBlank || upcFault == upcPlaceholder) && len(codes[Size])+len(codes[Width]) == 0 && isTotal(codes[SKU]) {
+	if (upcFault == codeBlank || upcFault == upcPlaceholder) && !sized && isTotal(codes[SKU]) {
 		return p.fail(rec, RejectNoProduct, "%s: %q is a total and no product", p.layout.name(p.layout.column[SKU]), codes[SKU])
 	}
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
@@ -462,9 +468,18 @@ func (p *pipeline) overflows(rec *record) bool {
 // swallowed says that a quoted field over several lines has rows in it that are updates by themselves: it is a stray
 // quote that met another. A true text over several lines has no such line in it.
 func (p *pipeline) swallowed(rec *record) bool {
+	byNewline := func(text []byte) ([]byte, []byte, bool) { return bytes.Cut(text, []byte{rec.newline}) }
+	return p.swallowedBy(rec, byNewline) || rec.ends && p.swallowedBy(rec, cutLine)
+}
+
+// swallowedBy is swallowed, where a function cuts lines off.
+func (p *pipeline) swallowedBy(rec *record, cut func([]byte) (line, after []byte, found bool)) bool {
 	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma, fixed: p.fixed}
 	isRow := func(line []byte) bool {
 		fields := bytes.Split(chomp(line), []byte{p.comma})
+		if c := trial.layout.column[UPC]; c >= 0 && c < len(fields) && plainUPC(bytes.Trim(fields[c], `"`)) {
+			return true // perhaps a part of a row, which a text that was torn has left
+		}
 		if len(fields) != trial.layout.width {
 			return false
 		}
@@ -474,9 +489,9 @@ func (p *pipeline) swallowed(rec *record) bool {
 		_, res := trial.evaluate(&record{line: rec.line, lines: 1, fields: fields, count: len(fields), raw: line})
 		return res == isUpdate
 	}
-	first, rest, _ := bytes.Cut(rec.raw, []byte{'\n'})
+	first, rest, _ := cut(rec.raw)
 	for {
-		line, after, more := bytes.Cut(rest, []byte{'\n'})
+		line, after, more := cut(rest)
 		if !more { // where the quote ends; what follows it is a row's end in any case, so ask both ends
 			return isRow(line) && isRow(first)
 		}

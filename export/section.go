@@ -86,11 +86,12 @@ func isTotal(sku []byte) bool {
 	case 1:
 		return isTotalWord(words[0])
 	case 2:
-		return isTotalWord(words[1]) && slices.Contains([]string{"grand", "report", "store", "sub", "page"}, words[0])
+		return isTotalWord(words[1]) && slices.Contains([]string{"grand", "report", "store", "sub", "page", "overall", "department", "category"}, words[0]) ||
+			isTotalWord(words[0]) && slices.Contains([]string{"general", "generale"}, words[1])
 	}
 	return false
 }
 
 func isTotalWord(word string) bool {
-	return slices.Contains([]string{"total", "totals", "subtotal", "subtotals", "sum", "summe", "gesamt", "totale", "totaal"}, word)
+	return slices.Contains([]string{"total", "totals", "subtotal", "subtotals", "sum", "summe", "gesamt", "gesamtsumme", "zwischensumme", "totale", "totaal", "eindtotaal", "subtotaal"}, word)
 }

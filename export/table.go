@@ -3,7 +3,7 @@ package export
 import "slices"
 
 // settle looks once more at what evaluate found to be no update. It may head another table, which ends the first: the
-// columns are others, and nothing is read by those of the first until its header comes again.
+// columns are others, and nothing is read by those of the first until its header comes again. Or it is a report's furniture.
 func (p *pipeline) settle(rec *record, res result) result {
 	if !p.layout.hasStore() && res != isRefused {
 		p.findSection(rec)
@@ -11,6 +11,9 @@ func (p *pipeline) settle(rec *record, res result) result {
 	if p.table == 0 && (res == isReject || res == isSkipped && rec.isWords()) && p.heads(rec) {
 		p.table = rec.line
 		return p.elsewhere(rec)
+	}
+	if res == isReject && p.isFurniture(rec) {
+		return isFurniture
 	}
 	return res
 }
