@@ -40,7 +40,7 @@ var movementHeadings = []string{"invoice", "invoice no", "invoice number", "rece
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.placesWithoutCodes, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -149,6 +149,62 @@ func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
 		Reason: fmt.Sprintf("%s: of the first %d UPCs %d have a wrong check digit, such as %q: the POS seems to leave it out, or they are no UPCs", p.layout.name(column), seen, wrong, shown),
 		Write:  "upc_check_digit: missing",
 	}
+}
+
+// sizesWithoutTheirSum refuses columns that were taken for sizes, where a column beside them says another total than theirs: then
+// they are the weeks, or the prices, of something. Whole numbers are sizes only where there is such a total at all.
+func (d *detector) sizesWithoutTheirSum(p *pipeline) *Refused {
+	s := &p.layout.spread
+	if !s.found || s.total < 0 {
+		return nil
+	}
+	sums, others, line := 0, 0, 0
+	figure := func(rec *record, column int) (int64, bool) {
+		field, _ := d.charset.append(nil, cellOf(rec, column))
+		numbers := p.decimals
+		n, _, v := numbers.parse(field)
+		return n, v == isNumber || v == isNone
+	}
+	d.headRecords(p.comma, 1+max(s.total, p.layout.want()-1), func(rec *record) bool {
+		if rec.line <= p.layout.line || rec.fault != noFault {
+			return true
+		}
+		total, ok := figure(rec, s.total)
+		sum := int64(0)
+		for i := range s.each {
+			n, good := figure(rec, s.each[i].column)
+			sum, ok = sum+n, ok && good
+		}
+		switch {
+		case !ok || sum == 0 && total == 0:
+		case sum == total:
+			sums++
+		default:
+			if others++; line == 0 {
+				line = rec.line
+			}
+		}
+		return sums+others < sampleRows
+	})
+	if others == 0 && sums > 0 {
+		return nil
+	}
+	var columns []int
+	for _, e := range s.each {
+		columns = append(columns, e.column)
+	}
+	m := match{layout: p.layout}
+	refused := &Refused{
+		Code:   RefusedWide,
+		Reason: fmt.Sprintf("%s may be sizes with a quantity each, and %s their total, but in no row is there anything to tell it by", m.quoted(columns), p.layout.name(s.total)),
+		Write:  fmt.Sprintf("columns: {quantity: %q}", sizeMark),
+	}
+	if others > 0 {
+		refused.Reason = fmt.Sprintf("%s may be sizes with a quantity each, but in line %d their sum is not %s: where they are sizes, say so; where that column is the quantity, write its heading",
+			m.quoted(columns), line, p.layout.name(s.total))
+		refused.Write = "columns: {quantity: ...}"
+	}
+	return refused
 }
 
 // placesWithoutCodes asks for the codes of stores that the POS names as people do: the API knows them by others.

@@ -285,6 +285,12 @@ func (r *rules) unrecognised(m *match) error {
 			if c.Number > 0 {
 				return fmt.Sprintf("the config says that the %s is in column %d, but the export has %s", f, c.Number, columns(m.width))
 			}
+			switch out := m.spread.leftOut; {
+			case c.isPattern() && len(out) > 0 && m.spread.by == Store:
+				return fmt.Sprintf("%s are there for the quantity column %s, but none of their stores is one of the words under `stores` in the config", m.quoted(out), c)
+			case c.isPattern():
+				return fmt.Sprintf("no heading is one of the quantity columns %s", c)
+			}
 			return fmt.Sprintf("the %s column %s is not in the export", f, c)
 		}
 		return fmt.Sprintf("no %s column was recognised%s", f, m.maybe(f))

@@ -20,6 +20,8 @@ type spread struct {
 	each    []each // empty = the quantity is one column
 	pattern string // the headings of them, as the config would state them
 	leftOut []int  // columns of the same kind of no known store or size
+	found   bool   // sizes that the config does not speak of: their sum must be the total, where there is one
+	total   int    // the column of that; -1 = there is none
 }
 
 // store, size are what stands in the config for the part of a heading that is the name.
@@ -146,7 +148,7 @@ func (m *match) findSpread(r *rules, w wide) {
 	switch {
 	case !hidden:
 		return
-	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0 && r.wants(SKU) && w.surelySizes(m.headings):
+	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0 && r.wants(SKU) && (w.surelySizes(m.headings) || m.totalOf(q) >= 0):
 		m.spreadSizes(r, w)
 	case m.column[Store] < 0 && len(w.stores) > 0 && (len(w.stores) > 1 || q < 0):
 		m.spreadStores(r, w)
@@ -158,13 +160,23 @@ func (m *match) findSpread(r *rules, w wide) {
 }
 
 func (m *match) spreadSizes(r *rules, w wide) {
-	s := spread{by: Size, pattern: sizeMark}
+	s := spread{by: Size, pattern: sizeMark, found: true, total: m.totalOf(m.column[Quantity])}
 	for _, i := range w.sizes {
 		if one, ok := r.one(Size, i, m.headings[i].text, true); ok && !slices.Contains(m.column[:Quantity], i) {
 			s.each = append(s.each, one)
 		}
 	}
 	m.takeSpread(s)
+}
+
+// totalOf is the column that may be the total of a row of sizes: the quantity, else one that is called so; -1 = there is none.
+func (m *match) totalOf(quantity int) int {
+	if quantity >= 0 {
+		return quantity
+	}
+	return slices.IndexFunc(m.headings, func(h heading) bool {
+		return isTotalWord(h.folded) || isTotal([]byte(h.folded)) || h.folded == "total qty"
+	})
 }
 
 func (m *match) spreadStores(r *rules, w wide) {

@@ -3,7 +3,6 @@ package export
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -50,22 +49,11 @@ func findWide(cells []heading) (w wide) {
 	return w
 }
 
-// surelySizes says that the columns are sizes and not the months, weeks or days of something: half sizes or letters are among
-// them, or they begin where neither begins.
+// surelySizes says that the columns are sizes by their headings alone: half sizes or letters are among them. Whole numbers may
+// be weeks, months or days.
 func (w *wide) surelySizes(cells []heading) bool {
-	least := maxWhole
-	for _, i := range w.sizes {
-		n, err := strconv.Atoi(cells[i].folded)
-		if err != nil {
-			return true
-		}
-		least = min(least, n)
-	}
-	return least > 2
+	return slices.ContainsFunc(w.sizes, func(i int) bool { return !isDigits([]byte(cells[i].folded)) })
 }
-
-// maxWhole is more than any size.
-const maxWhole = 100
 
 // hides says that the column of the quantity is one of several, or perhaps the total of them.
 func (w *wide) hides(quantity int, cells []heading) bool {
