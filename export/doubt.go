@@ -166,7 +166,7 @@ func (d *detector) sizesWithoutTheirSum(p *pipeline) *Refused {
 		return n, v == isNumber || v == isNone
 	}
 	d.headRecords(p.comma, 1+max(s.total, p.layout.want()-1), func(rec *record) bool {
-		if rec.line <= p.layout.line || rec.fault != noFault {
+		if rec.line <= p.layout.line || rec.fault != noFault || p.headsAgain(rec) {
 			return true
 		}
 		total, ok := figure(rec, s.total)

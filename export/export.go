@@ -320,6 +320,15 @@ func (rows *Rows) yield(rec *record, figure int64, result result, yield func(Row
 // spreadOut yields what a record says in a column for each store, or for each size: each of them counts as a row. What is
 // wrong with the record as such, or with its product, is one reject.
 func (rows *Rows) spreadOut(rec *record, yield func(Row, error) bool) bool {
+	switch again := rows.headsAgain(rec); {
+	case rows.table > 0:
+		return rows.yield(rec, 0, rows.elsewhere(rec), yield)
+	case again && rows.isRepeat(rec):
+		return rows.yield(rec, 0, isFurniture, yield)
+	case again:
+		rows.table = rec.line
+		return rows.yield(rec, 0, rows.elsewhere(rec), yield)
+	}
 	each := rows.layout.spread.each
 	defer func() { rows.use(&each[0]) }()
 	for i := range each {

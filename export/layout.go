@@ -91,7 +91,7 @@ func (r *rules) match(cells []heading, width int) match {
 			taken[m.column[f]] = true
 		}
 	}
-	w := findWide(cells)
+	w := r.findWide(cells)
 	if w.bare { // a location may be called Shop, or Stock
 		for _, i := range w.stores {
 			taken[i] = true
@@ -256,6 +256,14 @@ func (r *rules) check(m *match) error {
 	}
 	if !m.isHeader() {
 		return r.unrecognised(m)
+	}
+	if t, twice := m.spread.sameTwice(r.addUp); twice {
+		return &Refused{
+			Code: RefusedAmbiguous,
+			Reason: fmt.Sprintf("%s (column %d) and %s (column %d) are both of one %s: they may be two measures, or have another heading above them",
+				m.name(t[0]), t[0]+1, m.name(t[1]), t[1]+1, m.spread.by),
+			Write: "columns: {quantity: ...}",
+		}
 	}
 	if refused := r.movements(m); refused != nil {
 		return refused

@@ -214,7 +214,7 @@ func (p *preset) pattern(cells []heading) string {
 		}
 		mark, by := markOf(text)
 		for _, h := range cells {
-			if name := nameIn(text, mark, h); name != "" && (by == Store || isSizeHeading(fold(name))) {
+			if name := nameIn(text, mark, h); name != "" && (by == Store || isSizeLike(name)) {
 				return text
 			}
 		}

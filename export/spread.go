@@ -74,7 +74,7 @@ func (m *match) spreadBy(r *rules, pattern string) {
 	s := spread{by: by, pattern: pattern}
 	for i, h := range m.headings {
 		name := nameIn(pattern, mark, h)
-		if name == "" || slices.Contains(m.column[:], i) {
+		if name == "" || slices.Contains(m.column[:Quantity], i) {
 			continue
 		}
 		if one, ok := r.one(by, i, name, bare); ok {
@@ -84,19 +84,26 @@ func (m *match) spreadBy(r *rules, pattern string) {
 		}
 	}
 	if bare {
-		s.leftOut = s.between()
+		s.leftOut = m.likely(&s)
 	}
 	m.takeSpread(s)
 }
 
-// between are the columns left out among those that are read: of a pattern that is nothing but the name, what stands
-// before and after those is no store and no size.
-func (s *spread) between() []int {
+// likely are the columns left out that may be one more store, or size: of a pattern that is nothing but the name, those from
+// the first one that is read on that mean nothing else.
+func (m *match) likely(s *spread) (columns []int) {
 	if len(s.each) == 0 {
 		return nil
 	}
-	first, last := s.each[0].column, s.each[len(s.each)-1].column
-	return slices.DeleteFunc(s.leftOut, func(i int) bool { return i < first || i > last })
+	for _, i := range s.leftOut {
+		h := m.headings[i]
+		store := s.by == Store && isStoreName(h.folded) && (h.uses == nil || h.mayBe(Store) || h.rank(Store) >= 0)
+		size := s.by == Size && h.uses == nil && (strings.ContainsAny(h.text, "0123456789½") || len(h.text) < len("size"))
+		if i > s.each[0].column && h.text != "" && (store || size) {
+			columns = append(columns, i)
+		}
+	}
+	return columns
 }
 
 func (m *match) takeSpread(s spread) {
@@ -122,7 +129,7 @@ func (r *rules) one(by Field, column int, name string, bare bool) (_ each, ok bo
 				e.code, e.width = size, width
 			}
 		}
-		return e, isSizeHeading(fold(string(e.code)))
+		return e, isSizeLike(string(e.code))
 	}
 	if r.stores == nil {
 		return e, !bare
@@ -144,28 +151,40 @@ func (r *rules) storeNamed(name string) ([]byte, bool) {
 // column is the quantity.
 func (m *match) findSpread(r *rules, w wide) {
 	q := m.column[Quantity]
-	hidden := q < 0 || w.hides(q, m.headings)
+	words := 0 // of the config's stores that are headings
+	if m.column[Store] < 0 {
+		for i, h := range m.headings {
+			if r.isStore(h.folded) && !slices.Contains(m.column[:Quantity], i) {
+				words++
+			}
+		}
+	}
 	switch {
-	case !hidden:
+	case q >= 0 && !w.hides() && words == 0:
 		return
+	case words > 0 && len(w.stores) <= words:
+		m.spreadBy(r, storeMark)
 	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0 && r.wants(SKU) && (w.surelySizes(m.headings) || m.totalOf(q) >= 0):
-		m.spreadSizes(r, w)
+		m.spreadSizes(r)
 	case m.column[Store] < 0 && len(w.stores) > 0 && (len(w.stores) > 1 || q < 0):
 		m.spreadStores(r, w)
-	case q < 0 && m.column[Store] < 0 && r.stores != nil:
-		m.spreadBy(r, storeMark)
 	case q >= 0:
 		m.column[Quantity], m.twice[Quantity] = -1, [2]int{-1, -1} // it may be the total of the others
 	}
 }
 
-func (m *match) spreadSizes(r *rules, w wide) {
+func (m *match) spreadSizes(r *rules) {
 	s := spread{by: Size, pattern: sizeMark, found: true, total: m.totalOf(m.column[Quantity])}
-	for _, i := range w.sizes {
-		if one, ok := r.one(Size, i, m.headings[i].text, true); ok && !slices.Contains(m.column[:Quantity], i) {
+	for i, h := range m.headings {
+		switch one, ok := r.one(Size, i, h.text, true); {
+		case slices.Contains(m.column[:], i) || i == s.total:
+		case ok:
 			s.each = append(s.each, one)
+		default:
+			s.leftOut = append(s.leftOut, i)
 		}
 	}
+	s.leftOut = m.likely(&s)
 	m.takeSpread(s)
 }
 
@@ -190,11 +209,56 @@ func (m *match) spreadStores(r *rules, w wide) {
 			s.leftOut = append(s.leftOut, i)
 		}
 	}
-	if r.stores == nil && len(w.stores) == 1 && w.sure && r.given[Store] { // the one store that the config names
+	if r.stores == nil && len(w.stores) == 1 && m.preset.pattern(m.headings) != "" && r.given[Store] { // the one store that the config names
 		m.column[Quantity], m.twice[Quantity] = w.stores[0], [2]int{-1, -1}
 		return
 	}
 	m.takeSpread(s)
+}
+
+// sameTwice are two columns of the spread that are of one store, or of one size: of two measures, or of two groups whose names
+// stand in another line. Two names that mean one store may be added up.
+func (s *spread) sameTwice(addUp bool) (twice [2]int, ok bool) {
+	for i, a := range s.each {
+		for _, b := range s.each[:i] {
+			if string(a.code) == string(b.code) && string(a.width) == string(b.width) && !(addUp && fold(a.name) != fold(b.name)) {
+				return [2]int{b.column, a.column}, true
+			}
+		}
+	}
+	return twice, false
+}
+
+// headsAgain says that a record is a header, of the same columns or of others: where numbers are headings, its cells could be
+// taken for quantities. Its product is the heading of products, or it has none, and sizes where quantities should be.
+func (p *pipeline) headsAgain(rec *record) bool {
+	if rec.fault != noFault || p.layout.line == 0 {
+		return false
+	}
+	product := false
+	for _, f := range []Field{UPC, SKU} {
+		c := p.layout.column[f]
+		cell := clean(cellOf(rec, c))
+		if c >= 0 && len(cell) > 0 && strings.EqualFold(string(cell), p.layout.headings[c].text) {
+			return true
+		}
+		product = product || len(cell) > 0
+	}
+	if product || p.layout.spread.by != Size {
+		return false
+	}
+	sizes, halves := 0, false
+	for _, e := range p.layout.spread.each {
+		switch cell := string(clean(cellOf(rec, e.column))); {
+		case cell == "":
+		case !isSizeLike(cell):
+			return false
+		default:
+			sizes++
+			halves = halves || !isDigits([]byte(cell))
+		}
+	}
+	return sizes >= fewSizes && halves
 }
 
 // hasStore says that the columns tell the store of each figure.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // wide is what a header tells of columns that are the quantity of one store, or of one size, each. They must not be read as
@@ -16,15 +17,16 @@ type wide struct {
 	sizes  []int  // columns whose headings are sizes
 }
 
-// findWide looks for the widest family of such columns.
-func findWide(cells []heading) (w wide) {
+// findWide looks for the widest family of such columns. What the config has under `stores` is a store's name, whatever else it
+// might mean.
+func (r *rules) findWide(cells []heading) (w wide) {
 	if w.stores = shopifyLocations(cells); len(w.stores) > 0 {
 		w.sure, w.bare = true, true
 		return w
 	}
 	families := map[string]*wide{}
 	for i, cell := range cells {
-		stem, _, sure := cell.perStore()
+		stem, _, sure := cell.perStore(r.isStore)
 		if stem == "" {
 			continue
 		}
@@ -42,23 +44,35 @@ func findWide(cells []heading) (w wide) {
 		}
 	}
 	for i, cell := range cells {
-		if isSizeHeading(cell.folded) {
+		if isSizeHeading(cell.text) && !r.isStore(cell.folded) {
 			w.sizes = append(w.sizes, i)
 		}
 	}
 	return w
 }
 
-// surelySizes says that the columns are sizes by their headings alone: half sizes or letters are among them. Whole numbers may
-// be weeks, months or days.
+// isStore says that a folded name may be a store's: it is one of the config's, or none of the words that say which quantity
+// a heading means.
+func (r *rules) isStore(name string) bool { return r.byHeading[name] != nil }
+
+// surelySizes says that the columns are sizes by their headings alone: half sizes are among them, or the letters of garments.
+// Whole numbers may be weeks, months or days, single letters days of the week; and where there is a 7 and a 75, the point of
+// 7.5 is lost.
 func (w *wide) surelySizes(cells []heading) bool {
-	return slices.ContainsFunc(w.sizes, func(i int) bool { return !isDigits([]byte(cells[i].folded)) })
+	sure := false
+	for _, i := range w.sizes {
+		text := strings.ToLower(cells[i].text)
+		sure = sure || len(text) > 1 && !isDigits([]byte(text)) || text == "l"
+		if isDigits([]byte(text)) && slices.ContainsFunc(w.sizes, func(j int) bool { return cells[j].text == text+"5" }) {
+			return false
+		}
+	}
+	return sure
 }
 
 // hides says that the column of the quantity is one of several, or perhaps the total of them.
-func (w *wide) hides(quantity int, cells []heading) bool {
-	several := len(w.stores) > 1 && (w.sure || w.stem == cells[quantity].folded || slices.Contains(w.stores, quantity))
-	return several || len(w.sizes) >= fewSizes
+func (w *wide) hides() bool {
+	return len(w.stores) > 1 || len(w.sizes) >= fewSizes
 }
 
 // fewSizes is how many columns must be named for sizes to be taken for that: a number may be the heading of anything.
@@ -74,8 +88,11 @@ func shopifyLocations(cells []heading) (columns []int) {
 	if sku < 0 || at("handle") < 0 || at("option1 value") < 0 || at("on hand") >= 0 || at("on hand current") >= 0 || at("available") >= 0 || at("available not editable") >= 0 {
 		return nil
 	}
+	if at("barcode") > sku || at("price") >= 0 || at("variant price") >= 0 {
+		return nil // another list of Shopify's
+	}
 	for i := sku + 1; i < len(cells); i++ {
-		if f := cells[i].folded; f != "" && !slices.Contains([]string{"hs code", "coo", "barcode", "location", "bin name"}, f) {
+		if f := cells[i].folded; f != "" && !slices.Contains([]string{"hs code", "coo", "location", "bin name"}, f) {
 			columns = append(columns, i)
 		}
 	}
@@ -85,9 +102,10 @@ func shopifyLocations(cells []heading) (columns []int) {
 // perStore parts a heading such as `inventory_Main_Outlet` into the name of the store and what it says besides, folded; ""
 // where it names none. Those before the name, behind it and around it are told apart. It is sure where nothing else is
 // named so.
-func (h heading) perStore() (stem, name string, sure bool) {
+func (h heading) perStore(isStore func(folded string) bool) (stem, name string, sure bool) {
+	is := func(name string) bool { return isStore(name) || isStoreName(name) }
 	if open, after, ok := strings.Cut(h.text, "["); ok {
-		if name, rest, ok := strings.Cut(after, "]"); ok && fold(name) != "" {
+		if name, rest, ok := strings.Cut(after, "]"); ok && is(fold(name)) {
 			if stem := fold(open + " " + rest); isQuantity(stem) {
 				return "[" + stem + "]", strings.TrimSpace(name), true
 			}
@@ -97,7 +115,7 @@ func (h heading) perStore() (stem, name string, sure bool) {
 		return "", "", false
 	}
 	for _, known := range headings[Quantity].best {
-		if rest, ok := strings.CutPrefix(h.folded, known+" "); ok && len(known) > len(stem) && isStoreName(rest) {
+		if rest, ok := strings.CutPrefix(h.folded, known+" "); ok && len(known) > len(stem) && is(rest) {
 			stem, name = known, h.unfolded(rest, false)
 			sure = known == "current quantity" || isDigits([]byte(rest)) || known == "inventory" && strings.HasPrefix(strings.ToLower(h.text), "inventory_")
 		}
@@ -106,7 +124,7 @@ func (h heading) perStore() (stem, name string, sure bool) {
 		return stem, name, sure
 	}
 	for _, known := range headings[Quantity].best {
-		if rest, ok := strings.CutSuffix(h.folded, " "+known); ok && len(known) >= len(stem) && isStoreName(rest) {
+		if rest, ok := strings.CutSuffix(h.folded, " "+known); ok && len(known) >= len(stem) && is(rest) {
 			stem, name = "*"+known, h.unfolded(rest, true)
 		}
 	}
@@ -137,7 +155,7 @@ func (h heading) storeName(w wide) string {
 	if w.bare {
 		return h.text
 	}
-	_, name, _ := h.perStore()
+	_, name, _ := h.perStore(func(string) bool { return true })
 	return name
 }
 
@@ -147,7 +165,7 @@ func (w *wide) pattern(cells []heading) string {
 		return storeMark
 	}
 	text := cells[w.stores[0]].text
-	_, name, _ := cells[w.stores[0]].perStore()
+	_, name, _ := cells[w.stores[0]].perStore(func(string) bool { return true })
 	for _, written := range []string{name, strings.ReplaceAll(name, " ", "_")} {
 		if i := strings.LastIndex(text, written); i >= 0 {
 			return text[:i] + storeMark + text[i+len(written):]
@@ -161,31 +179,68 @@ func isQuantity(folded string) bool {
 	return slices.Contains(headings[Quantity].best, folded) || slices.Contains(headings[Quantity].maybe, folded)
 }
 
-// isStoreName says that what a heading has besides a quantity's may name a store: it is none of the words that say which
-// quantity it is.
+// isStoreName says that what a heading has besides a quantity's may name a store: it has a letter or a digit, and is none of
+// the words that say which quantity it is. Some of those are in the names of towns, which have another word.
 func isStoreName(name string) bool {
-	for _, word := range strings.Fields(name) {
-		if slices.Contains(noStoreNames, strings.Trim(word, ":")) {
+	words := strings.Fields(name)
+	townLike := 0
+	for _, word := range words {
+		switch word = strings.Trim(word, ":"); {
+		case slices.Contains(townWords, word):
+			townLike++
+		case slices.Contains(noStoreNames, word):
 			return false
 		}
 	}
-	return true
+	return len(words) > townLike && strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
 var noStoreNames = strings.Fields("value cost price retail amount sold sale sales order ordered orders committed commit allocated reserved available avail unavailable " +
-	"total all transit incoming backorder backordered unit units uom measure type status state date min max minimum maximum alert level tracking track tracked tracker policy " +
-	"per pack packs case box inner adjust adjustment adjusted number no code id control on of in to from by for new old last first low safety reorder restock count counted " +
-	"received returned purchased damaged display weight variance change day days week month year ytd mtd average avg turn turns account asset item items po bo hand hnd book " +
-	"physical point planned expected forecast free future is has name discount break limit adjusting composite included bin shelf room manage managed " +
-	"qty quantity policy management group category department dept class description desc title brand supplier vendor season colour color size width style image url link")
+	"total transit incoming backorder backordered unit units uom measure type status state date min minimum maximum alert level tracking track tracked tracker policy " +
+	"per pack packs case cases inner adjust adjustment adjusted number no code id control on of in to from by for low safety reorder restock count counted " +
+	"received returned purchased damaged display weight variance change day days week month year ytd mtd average avg turn turns turnover account asset item items po bo hand hnd book " +
+	"physical planned expected forecast future is has name discount break limit adjusting composite included bin shelf manage managed " +
+	"qty quantity management group category department dept class description desc title brand supplier vendor season colour color size width style image url link " +
+	"threshold eur usd gbp source ref reference flag enabled mode ts timestamp time age margin reserve hold layaway layby lead due sku target opening closing percent")
 
-// isSizeHeading says that a folded heading is the size of a shoe or a garment.
-func isSizeHeading(folded string) bool {
-	if slices.Contains([]string{"xxs", "xs", "s", "m", "l", "xl", "xxl", "2xl", "3xl", "xxxl"}, folded) {
+// townWords are words that say which quantity a heading means, and are in names: New York, Old Town, Point Loma, Back Bay.
+var townWords = strings.Fields("new old point first last free max box all back room change")
+
+// isSizeHeading says that a heading is the size of a shoe or a garment, and hardly anything else.
+func isSizeHeading(text string) bool {
+	if isLetterSize(text) {
 		return true
 	}
-	whole, half, _ := strings.Cut(folded, " ") // fold makes a blank of the point
-	return len(whole) <= 2 && isDigits([]byte(whole)) && (half == "" || half == "5")
+	whole, fraction := cutFraction(text)
+	return len(whole) <= 2 && isDigits([]byte(whole)) && fraction
+}
+
+// isSizeLike says that a heading among sizes is one too: also those of children, and those that have a range.
+func isSizeLike(text string) bool {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if isSizeHeading(text) || slices.Contains([]string{"os", "one size", "onesize"}, text) {
+		return true
+	}
+	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '-' })
+	if len(parts) == 2 && isSizeHeading(parts[0]) && isSizeHeading(parts[1]) && !strings.ContainsAny(text, " ") {
+		return true
+	}
+	number := strings.TrimRight(text, "cykt")
+	if len(text)-len(number) == 1 && isSizeHeading(number) && !isLetterSize(number) {
+		return true
+	}
+	return len(text) == 3 && isDigits([]byte(text)) && text >= "100" && text <= "200" // heights of children
+}
+
+func isLetterSize(text string) bool {
+	return slices.Contains([]string{"xxs", "xs", "s", "m", "l", "xl", "xxl", "xxxl", "2xl", "3xl", "4xl", "5xl", "6xl"}, strings.ToLower(text))
+}
+
+// cutFraction cuts a half, or a third, off a size; ok is false where something else follows the whole.
+func cutFraction(text string) (whole string, ok bool) {
+	whole = strings.TrimLeft(text, "0123456789")
+	whole, rest := text[:len(text)-len(whole)], whole
+	return whole, slices.Contains([]string{"", ".5", ",5", "½", " ½", " 1/2", "-1/2", " 1/3", " 2/3", "⅓", "⅔", " ⅓", " ⅔", ".0"}, rest)
 }
 
 // refuse asks for what the config must say of such columns. It is nil where the quantity is missing for another reason.
@@ -215,10 +270,15 @@ func (w *wide) refuse(r *rules, m *match) *Refused {
 		lacking = append(lacking, fmt.Sprintf("%q", clip(name)))
 	}
 	refused := &Refused{Code: RefusedWide, Write: "stores: {" + strings.Join(names, ", ") + "}"}
-	if r.stores != nil {
+	switch {
+	case m.column[Store] >= 0:
+		refused.Reason = fmt.Sprintf("%s has a quantity for each store, in a column each (%s), and %s for the store as well: which of them tells the store is not certain",
+			m.where(), m.quoted(w.stores), m.name(m.column[Store]))
+		refused.Write = fmt.Sprintf("columns: {quantity: %q}", w.pattern(m.headings))
+	case r.stores != nil:
 		refused.Reason = fmt.Sprintf("%s has a quantity for each store, in a column each (%s), but none of their names (%s) is one of the words under `stores` in the config",
 			m.where(), m.quoted(w.stores), strings.Join(lacking, ", "))
-	} else {
+	default:
 		refused.Reason = fmt.Sprintf("%s has a quantity for each store, in a column each (%s); the config must give each store's code, and may leave out stores that the API does not have",
 			m.where(), m.quoted(w.stores))
 	}
