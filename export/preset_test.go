@@ -40,3 +40,28 @@ func TestEachPresetHasASampleThatGivesUpdates(t *testing.T) {
 		}
 	}
 }
+
+func TestTheIndexOfTheCasesNamesCasesThatAreThere(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, row := range strings.Split(string(text), "\n") {
+		cells := strings.Split(row, "|")
+		if len(cells) != 4 || strings.Contains(row, "---") || strings.Contains(row, "cases") {
+			continue
+		}
+		for _, name := range strings.Split(cells[2], ",") {
+			name = strings.Trim(strings.TrimSpace(name), "`")
+			if found, err := filepath.Glob("testdata/" + name + "/want.ndjson"); err != nil || len(found) != 1 {
+				t.Errorf("there is no case %q", name)
+			}
+			named++
+		}
+	}
+	if named < 50 {
+		t.Errorf("got %d names, want at least 50", named)
+	}
+}
