@@ -2,7 +2,6 @@ package export
 
 import (
 	"archive/zip"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -168,6 +167,3 @@ func (s Summary) plus(t Summary) Summary {
 func nested() *Refused {
 	return &Refused{Code: RefusedContent, Reason: "it is packed more than once; let the POS export files that are packed once, or not at all"}
 }
-
-// replay reads head and then what follows it.
-func replay(head []byte, src io.Reader) io.Reader { return io.MultiReader(bytes.NewReader(head), src) }

@@ -24,14 +24,11 @@ func (r *rules) openJSON(text io.Reader, set charset, format string) (*Rows, err
 }
 
 func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
-	head := make([]byte, maxSample)
-	n, err := io.ReadFull(text, head)
-	whole := err == io.EOF || err == io.ErrUnexpectedEOF
-	if err != nil && !whole {
+	head, whole, err := peek(text, maxSample)
+	if err != nil {
 		return nil, err
 	}
-	head = head[:n]
-	text = io.MultiReader(bytes.NewReader(head), text)
+	text = replay(head, text)
 	if format == "json" && r.format == "" {
 		lines, refused := r.isLines(head, whole)
 		if refused != nil {

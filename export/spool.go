@@ -15,18 +15,18 @@ const spoolBlock = 256 << 10
 
 // spoolAll reads all of src. The error is what tooLarge answers where that is more than most bytes, else src's.
 func spoolAll(src io.Reader, most int64, tooLarge func() error) (*spool, error) {
-	s, counted := &spool{}, &counter{src: src}
+	s := &spool{}
 	for {
 		block := make([]byte, spoolBlock)
-		n, err := io.ReadFull(counted, block)
+		n, err := readFull(src, block)
 		s.blocks, s.size = append(s.blocks, block[:n]), s.size+int64(n)
 		switch {
-		case counted.err != nil:
-			return nil, counted.err
-		case err != nil: // the end
-			return s, nil
+		case err != nil && err != io.EOF:
+			return nil, err
 		case s.size > most:
 			return nil, tooLarge()
+		case err == io.EOF:
+			return s, nil
 		}
 	}
 }

@@ -17,19 +17,16 @@ const maxXMLToken = MaxRecord
 
 // openXML settles how XML is read: elements that repeat, or the cells of a spreadsheet that was saved as XML.
 func (r *rules) openXML(text io.Reader, set charset) (*Rows, error) {
-	head := make([]byte, maxSample)
-	n, err := io.ReadFull(text, head)
-	whole := err == io.EOF || err == io.ErrUnexpectedEOF
-	if err != nil && !whole {
+	head, whole, err := peek(text, maxSample)
+	if err != nil {
 		return nil, err
 	}
-	head = head[:n]
 	scout := newXMLScout(r, newXMLTokens(bytes.NewReader(head), r, set))
 	err = scout.document()
 	if err != nil && (whole || !isXMLCut(err)) {
 		return nil, scout.tokens.refuse(err, 0)
 	}
-	tokens := newXMLTokens(io.MultiReader(bytes.NewReader(head), text), r, set)
+	tokens := newXMLTokens(replay(head, text), r, set)
 	if scout.isSpreadsheet() {
 		return r.openSpreadsheet(newXMLTokens(bytes.NewReader(head), r, set), tokens)
 	}
