@@ -213,16 +213,21 @@ type bounded struct {
 	limit int
 	n     int
 	err   error // of src, but for its end
+	ended bool  // src has
 }
 
 func (b *bounded) mark() { b.n = 0 }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.n > b.limit {
+	switch {
+	case b.err != nil:
+		return 0, b.err
+	case b.n > b.limit:
 		return 0, errLongToken
 	}
 	n, err := b.src.Read(p)
-	if b.n += n; err != nil && err != io.EOF {
+	b.n += n
+	if b.ended = err == io.EOF; !b.ended {
 		b.err = err
 	}
 	return n, err

@@ -250,6 +250,31 @@ func TestAStatedFieldThatEveryRowNeedsMustBeInTheFirstRecords(t *testing.T) {
 	}
 }
 
+// TestAnXMLExportIsReadWhereverItsHeadEnds: that is its first MiB, by which it is settled what the rows are.
+func TestAnXMLExportIsReadWhereverItsHeadEnds(t *testing.T) {
+	t.Parallel()
+	const row = `<i upc="849632048260" store="3" qty="1"/>`
+	for name, text := range map[string]struct{ before, after string }{
+		"in a character":         {`<i upc="849632048260" store="3" qty="1"><n>z`, "ööt</n></i>"},
+		"in a text":              {`<i upc="849632048260" store="3" qty="1"><n>zo`, "ot</n></i>"},
+		"in a text as it is":     {`<i upc="849632048260" store="3" qty="1"><n><![CDATA[z`, "ööt]]></n></i>"},
+		"in an escape":           {`<i upc="849632048260" store="3" qty="1"><n>&am`, "p;</n></i>"},
+		"in an attribute":        {`<i upc="849632048260" store="3" qty="`, `1"/>`},
+		"in a character of that": {`<i upc="849632048260" store="3" qty="1" n="z`, `ööt"/>`},
+		"in a name":              {`<i upc="849632048260" st`, `ore="3" qty="1"/>`},
+		"in a comment":           {`<!-- z`, "ööt -->" + row},
+	} {
+		blanks := strings.Repeat(" ", 1<<20-len("<r>"+row+text.before)-1)
+		for shift := range 2 {
+			in := "<r>" + row + blanks + strings.Repeat(" ", shift) + text.before + text.after + "</r>"
+			lines := preview(t, export.Options{}, []byte(in))
+			if got := lines[len(lines)-1].Summary; got == nil || got.Updates != 2 {
+				t.Errorf("%s: got %.300s, want two updates", name, ndjson(t, lines))
+			}
+		}
+	}
+}
+
 func TestWhatIsWrongLateRefusesTheExportAsAWhole(t *testing.T) {
 	t.Parallel()
 	const jsonRow, xmlRow = `{"upc": "849632048260", "store": "3", "qty": 1},`, `<i upc="849632048260" store="3" qty="1"/>`
@@ -266,6 +291,8 @@ func TestWhatIsWrongLateRefusesTheExportAsAWhole(t *testing.T) {
 		"another store's array": {`{"stores": [{"items": [` + many(jsonRowWithoutStore) + `{}]}, {"items": [` + strings.TrimSuffix(jsonRowWithoutStore, ",") + `]}]}`, export.RefusedStore,
 			`the rows stand in several groups, "stores"`},
 		"xml that is cut":             {"<r>" + many(xmlRow), export.RefusedContent, "the export is cut: its XML ends in line 1"},
+		"xml that is cut in a text":   {"<r>" + many(xmlRow) + "<i><![CDATA[zoot", export.RefusedContent, "the export is cut: its XML ends in line 1"},
+		"xml cut in a character":      {"<r>" + many(xmlRow) + "<i>zo\xc3", export.RefusedContent, "the export is cut: its XML ends in line 1"},
 		"xml that is not valid":       {"<r>" + many(xmlRow) + "</i>", export.RefusedContent, "closed by"},
 		"xml with an unknown entity":  {"<r>" + many(xmlRow) + "<i>&zoot;</i></r>", export.RefusedContent, "invalid character entity"},
 		"xml that is nested too deep": {"<r>" + many(xmlRow) + strings.Repeat("<i>", 100), export.RefusedContent, "nested more than 64 deep"},
