@@ -188,7 +188,7 @@ func (t *jsonTokens) refuse(err error, record int) error {
 	case t.src.err != nil:
 		return t.src.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &Refused{Code: RefusedContent, Reason: "the export is cut: its JSON ends " + where + ", so that nothing of it counts; let the POS write it again"}
+		return &Refused{Code: RefusedContent, Reason: "the export is cut: its JSON ends " + where + ", so that nothing of it counts; let the POS write it again", damaged: true}
 	case errors.Is(err, errLongToken):
 		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("%s, the export has a value of more than %d bytes, so that nothing of it counts", where, maxJSONToken)}
 	}

@@ -40,7 +40,9 @@ func refusePanic(err *error) {
 
 // damagedBook refuses a workbook that is not as it was written, or was never well.
 func damagedBook(format string, args ...any) *Refused {
-	return notRead("the workbook is damaged, so that nothing of it counts: "+format, args...)
+	refused := notRead("the workbook is damaged, so that nothing of it counts: "+format, args...)
+	refused.damaged = true
+	return refused
 }
 
 // notRead refuses a workbook for what it is.

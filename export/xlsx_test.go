@@ -678,6 +678,13 @@ func TestAWorkbookNeedsLittleMemoryWhateverIsInIt(t *testing.T) {
 		"relations without end": {func() []byte {
 			return with(stock(""), "xl/_rels/workbook.xml.rels", xmlHead+"<Relationships>"+relations(300_000)).bytes(t)
 		}, "more than 10000 relations", 0},
+		"names without end": {func() []byte {
+			b := stock("")
+			for i := range 80 {
+				b[fmt.Sprintf("%s%d", strings.Repeat("x", 60_000), i)] = ""
+			}
+			return b.bytes(t)
+		}, "names of more than 4 MiB", 0},
 		"files without end": {func() []byte { return pictures(stock(""), 11_000, 0).bytes(t) }, "more than 10000 files", 0},
 		"wide rows": {func() []byte {
 			return stock("<row>" + bomb(`<c t="str"><v>`+strings.Repeat("x", 60_000)+"</v></c>", 10<<20) + "</row>").bytes(t)

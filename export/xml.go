@@ -207,7 +207,7 @@ func (t *xmlTokens) refuse(err error, record int) error {
 	}
 	switch {
 	case t.isCut(err):
-		return &Refused{Code: RefusedContent, Reason: "the export is cut: its XML ends " + where + ", so that nothing of it counts; let the POS write it again"}
+		return &Refused{Code: RefusedContent, Reason: "the export is cut: its XML ends " + where + ", so that nothing of it counts; let the POS write it again", damaged: true}
 	case why == notUTF8:
 		return &Refused{
 			Code:   RefusedEncoding,
