@@ -230,6 +230,19 @@ func TestAStatedFieldThatComesLateIsRead(t *testing.T) {
 	}
 }
 
+func TestAKnownOrStatedFieldIsReadBehindMoreNamesThanAreKept(t *testing.T) {
+	t.Parallel()
+	var others strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&others, `"x%d": %d, `, i, i)
+	}
+	in := "[{" + others.String() + `"upc": "849632048260", "store": "3", "count": 12}, {"count": 7, "upc": "036000291452", "store": "3"}]`
+	lines := preview(t, export.Options{Columns: map[export.Field]export.Column{export.Quantity: {Heading: "count"}}}, []byte(in))
+	if got := lines[len(lines)-1].Summary; got == nil || got.Updates != 2 {
+		t.Errorf("got %.500s, want two updates", ndjson(t, lines))
+	}
+}
+
 func TestAStatedFieldThatEveryRowNeedsMustBeInTheFirstRecords(t *testing.T) {
 	t.Parallel()
 	rows := "[" + many(`{"sku": "A", "upc": "849632048260", "store": "3", "qty": 1},`) + `{"code": "849632048260", "store": "3", "count": 3}]`

@@ -37,7 +37,7 @@ func builtinFormat(id string) numberFormat {
 func newNumberFormat(code string) numberFormat {
 	positive, _, _ := strings.Cut(code, ";")
 	if positive != "" && strings.Trim(positive, "0") == "" {
-		return numberFormat{zeros: len(positive)}
+		return numberFormat{zeros: min(len(positive), maxNumber)} // a longer one is none
 	}
 	return numberFormat{date: dateLayout(formatLetters(code))}
 }
