@@ -427,25 +427,25 @@ func TestJSONAndXMLNeedLittleMemoryWhateverIsRead(t *testing.T) {
 		rejects int
 		updates int
 	}{
-		"a string of 64 MiB":               {in: []io.Reader{text("[" + row + `, {"a": "`), &endless{64 << 20}, text(`"}, ` + row + "]")}, want: "a value of more than"},
-		"a name of 64 MiB":                 {in: []io.Reader{text("[" + row + `, {"`), &endless{64 << 20}, text(`": 1}, ` + row + "]")}, want: "a value of more than"},
-		"a record of 4 MiB":                {in: []io.Reader{text("[" + row + ", {"), counted(200_000, `"a%d": "xxx", `), text(`"b": 1}, ` + row + "]")}, rejects: 1, updates: 2},
-		"a list of 4 MiB":                  {in: []io.Reader{text("[" + row + `, {"qty": [`), counted(million/2, "%d,"), text(`1]}, ` + row + "]")}, rejects: 1, updates: 2},
-		"a million records of other names": {in: []io.Reader{text("[" + row), counted(million, `, {"a%d": 1}`), text(", " + row + "]")}, updates: 2},
-		"a million arrays":                 {in: []io.Reader{text(`{"rows": [` + row + "]"), counted(million, `, "a%d": [{"b": 1}]`), text("}")}, updates: 1},
-		"a record of 20 MiB":               {in: []io.Reader{text("[" + row + ", {"), counted(1_000_000, `"a%d": "xxx", `), text(`"b": 1}]`)}, want: "a value of more than"},
-		"a million brackets":               {in: []io.Reader{text(strings.Repeat("[", 1_000_000))}, want: "nested"},
-		"an inner array of half a million": {in: []io.Reader{text(`[["UPC", "Store", "Qty"], [`), counted(million/2, `"a%d", `), text(`1], ["849632048260", 3, 1]]`)}, rejects: 1, updates: 1},
-		"a line of 64 MiB":                 {in: []io.Reader{text(row + "\n" + row + "\n" + `{"a": "`), &endless{64 << 20}, text("\"}\n" + row + "\n")}, rejects: 1, updates: 3},
-		"a text of 64 MiB":                 {in: []io.Reader{text("<r>" + xmlRow + "<i>"), &endless{64 << 20}, text("</i></r>")}, want: "a text or a tag of more than"},
-		"an attribute of 64 MiB":           {in: []io.Reader{text("<r>" + xmlRow + `<i a="`), &endless{64 << 20}, text(`"/></r>`)}, want: "a text or a tag of more than"},
-		"a million attributes":             {in: []io.Reader{text("<r>" + xmlRow + "<i"), counted(1_000_000, ` a%d=""`), text("/></r>")}, want: "a text or a tag of more than"},
-		"a million elements in a record":   {in: []io.Reader{text("<r>" + xmlRow + "<i>"), counted(million, "<a%d/>"), text("</i>" + xmlRow + "</r>")}, rejects: 1, updates: 2},
-		"a million elements of a name":     {in: []io.Reader{text("<r>" + xmlRow), counted(million, "<a%d/>"), text(xmlRow + "</r>")}, updates: 2},
-		"a million rows of other names":    {in: []io.Reader{text("<r>" + xmlRow), counted(million, `<i a%d=""/>`), text(xmlRow + "</r>")}, updates: 2},
-		"elements a million deep":          {in: []io.Reader{text("<r>" + xmlRow), counted(million, `<a%d>`)}, want: "nested"},
-		"a comment of 64 MiB":              {in: []io.Reader{text("<r>" + xmlRow + "<!--"), &endless{64 << 20}, text("--></r>")}, want: "a text or a tag of more than"},
-		"a million cells":                  {in: []io.Reader{text(workbook + "<Row>"), counted(million, "<Cell><Data>%d</Data></Cell>"), text("</Row></Table></Worksheet></Workbook>")}, rejects: 1},
+		"a string of 64 MiB":              {in: []io.Reader{text("[" + row + `, {"a": "`), &endless{64 << 20}, text(`"}, ` + row + "]")}, want: "a value of more than"},
+		"a name of 64 MiB":                {in: []io.Reader{text("[" + row + `, {"`), &endless{64 << 20}, text(`": 1}, ` + row + "]")}, want: "a value of more than"},
+		"a record of 4 MiB":               {in: []io.Reader{text("[" + row + ", {"), counted(200_000, `"a%d": "xxx", `), text(`"b": 1}, ` + row + "]")}, rejects: 1, updates: 2},
+		"a list of 4 MiB":                 {in: []io.Reader{text("[" + row + `, {"qty": [`), counted(lots, "%d,"), text(`1]}, ` + row + "]")}, rejects: 1, updates: 2},
+		"many records of other names":     {in: []io.Reader{text("[" + row), counted(lots, `, {"a%d": 1}`), text(", " + row + "]")}, updates: 2},
+		"many arrays":                     {in: []io.Reader{text(`{"rows": [` + row + "]"), counted(lots, `, "a%d": [{"b": 1}]`), text("}")}, updates: 1},
+		"a record of 20 MiB":              {in: []io.Reader{text("[" + row + ", {"), counted(1_000_000, `"a%d": "xxx", `), text(`"b": 1}]`)}, want: "a value of more than"},
+		"a million brackets":              {in: []io.Reader{text(strings.Repeat("[", 1_000_000))}, want: "nested"},
+		"an inner array of many":          {in: []io.Reader{text(`[["UPC", "Store", "Qty"], [`), counted(lots, `"a%d", `), text(`1], ["849632048260", 3, 1]]`)}, rejects: 1, updates: 1},
+		"a line of 64 MiB":                {in: []io.Reader{text(row + "\n" + row + "\n" + `{"a": "`), &endless{64 << 20}, text("\"}\n" + row + "\n")}, rejects: 1, updates: 3},
+		"a text of 64 MiB":                {in: []io.Reader{text("<r>" + xmlRow + "<i>"), &endless{64 << 20}, text("</i></r>")}, want: "a text or a tag of more than"},
+		"an attribute of 64 MiB":          {in: []io.Reader{text("<r>" + xmlRow + `<i a="`), &endless{64 << 20}, text(`"/></r>`)}, want: "a text or a tag of more than"},
+		"a million attributes":            {in: []io.Reader{text("<r>" + xmlRow + "<i"), counted(1_000_000, ` a%d=""`), text("/></r>")}, want: "a text or a tag of more than"},
+		"many elements in a record":       {in: []io.Reader{text("<r>" + xmlRow + "<i>"), counted(lots, "<a%d/>"), text("</i>" + xmlRow + "</r>")}, rejects: 1, updates: 2},
+		"many elements of a name":         {in: []io.Reader{text("<r>" + xmlRow), counted(lots, "<a%d/>"), text(xmlRow + "</r>")}, updates: 2},
+		"many rows of other names":        {in: []io.Reader{text("<r>" + xmlRow), counted(lots, `<i a%d=""/>`), text(xmlRow + "</r>")}, updates: 2},
+		"many elements within each other": {in: []io.Reader{text("<r>" + xmlRow), counted(lots, `<a%d>`)}, want: "nested"},
+		"a comment of 64 MiB":             {in: []io.Reader{text("<r>" + xmlRow + "<!--"), &endless{64 << 20}, text("--></r>")}, want: "a text or a tag of more than"},
+		"many cells":                      {in: []io.Reader{text(workbook + "<Row>"), counted(lots, "<Cell><Data>%d</Data></Cell>"), text("</Row></Table></Worksheet></Workbook>")}, rejects: 1},
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		test := tests[name]
@@ -468,8 +468,12 @@ func TestJSONAndXMLNeedLittleMemoryWhateverIsRead(t *testing.T) {
 				}
 				got = rows.Summary()
 			}
-			if g.most > g.base+64<<20 {
-				t.Errorf("got %d MiB in use, want at most 64", (g.most-g.base)>>20)
+			limit := uint64(64 << 20)
+			if strings.HasPrefix(name, "many ") { // their names alone would need that much
+				limit = 40 << 20
+			}
+			if g.most > g.base+limit {
+				t.Errorf("got %d MiB in use, want at most %d", (g.most-g.base)>>20, limit>>20)
 			}
 			if test.want != "" {
 				if _, ok := errors.AsType[*export.Refused](err); !ok || !strings.Contains(err.Error(), test.want) {
