@@ -230,6 +230,29 @@ func TestAStatedFieldThatComesLateIsRead(t *testing.T) {
 	}
 }
 
+func TestACellOfASpreadsheetInXMLIsReadAsInAWorkbook(t *testing.T) {
+	t.Parallel()
+	cells := func(size, sku, qty string) string {
+		return "<Row><Cell><Data>" + sku + "</Data></Cell><Cell><Data>" + size + "</Data></Cell><Cell><Data>" + qty + "</Data></Cell></Row>"
+	}
+	number := func(text string) string { return `<Data ss:Type="Number">` + text }
+	for name, test := range map[string]struct{ size, sku, qty, want string }{
+		"plain":                        {"34", "ZOOT", number("12"), `"quantity":12}`},
+		"what a calculation leaves":    {"34", "ZOOT", number("11.999999999999998"), `"quantity":12}`},
+		"a number with an exponent":    {"34", number("8.4963204826E11"), number("1.2E1"), `"sku":"849632048260","size":"34","quantity":12}`},
+		"a code that has lost digits":  {"34", number("8.4963204826012301E+17"), number("12"), `spreadsheet has destroyed`},
+		"a size that has become a day": {`<Data ss:Type="DateTime">2026-12-10T00:00:00.000`, "ZOOT", number("12"), `made a date of`},
+		"no number":                    {"34", "ZOOT", number("12 pcs"), `is not a whole number`},
+	} {
+		in := `<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet><Table>` +
+			cells("Size", "SKU", "Qty") + strings.ReplaceAll(cells(test.size, test.sku, test.qty), "<Data><Data", "<Data") + "</Table></Worksheet></Workbook>"
+		o := export.Options{Defaults: map[export.Field]string{export.Store: "3", export.Width: ""}}
+		if got := ndjson(t, preview(t, o, []byte(in))); !strings.Contains(got, test.want) {
+			t.Errorf("%s: got\n%s\nwant %s", name, got, test.want)
+		}
+	}
+}
+
 func TestAKnownOrStatedFieldIsReadBehindMoreNamesThanAreKept(t *testing.T) {
 	t.Parallel()
 	var others strings.Builder

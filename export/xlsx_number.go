@@ -115,6 +115,12 @@ func appendDate(dst, days []byte, layout string, from1904 bool) []byte {
 	return date.AppendFormat(dst, layout)
 }
 
+// isoDate is a date such as 2026-12-10T00:00:00 as appendDate writes one.
+func isoDate(value []byte) []byte {
+	date, _, _ := bytes.Cut(value, []byte("T"))
+	return bytes.ReplaceAll(date, []byte("-"), []byte("/"))
+}
+
 // excelDigits is how many digits a spreadsheet calculates with. What follows in a fraction is an error of its calculation:
 // it writes 11.999999999999998 where it shows 12.
 const excelDigits = 15
