@@ -24,6 +24,7 @@ type archive struct {
 	members  []*zip.File // that are exports
 	packed   counter     // the file
 	unpacked int64       // bytes, of all members so far: they may be the same ones, many times over
+	done     Summary     // of the members that are read
 }
 
 // openZip finds out which members of a zip file are exports, and how the first of them is read. What is no table that can
@@ -141,10 +142,9 @@ func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
 			}
 			rows.member = member
 		}
-		before := rows.summary
 		rows.member.Whole = rows.Whole
 		for row, err := range rows.member.All() {
-			rows.summary = before.plus(rows.member.summary)
+			rows.summary = a.done.plus(rows.member.summary)
 			if reject, ok := errors.AsType[*Reject](err); ok && len(rows.detected.Members) > 1 {
 				reject.Reason = clip(memberName(f)) + ": " + reject.Reason
 			} else if err != nil && !ok {
@@ -154,8 +154,8 @@ func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
 				return
 			}
 		}
-		rows.summary = before.plus(rows.member.summary)
-		rows.member = nil
+		a.done = a.done.plus(rows.member.summary)
+		rows.summary, rows.member = a.done, nil
 	}
 }
 

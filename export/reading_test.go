@@ -320,16 +320,22 @@ func TestALoopThatStoppedIsGoneOnWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := reader.Read(strings.NewReader("UPC,Store,Qty\n849632048260,3,1\n036000291452,3,2\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for want := int64(1); want <= 2; want++ {
-		for row, err := range rows.All() {
-			if err != nil || row.Figure != want {
-				t.Errorf("got %d, %v; want %d", row.Figure, err, want)
+	const in = "UPC,Store,Qty\n849632048260,3,1\n036000291452,3,2\n"
+	for _, in := range []string{in, string(zipped(t, file{"a.csv", in})), string(zipped(t, file{"a.csv", in[:31]}, file{"b.csv", strings.ReplaceAll(in, ",1", ",2")}))} {
+		rows, err := reader.Read(strings.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want := 1; want <= 2; want++ {
+			for row, err := range rows.All() {
+				if err != nil || row.Figure != int64(want) {
+					t.Errorf("got %d, %v; want %d", row.Figure, err, want)
+				}
+				break
 			}
-			break
+			if got := rows.Summary(); got.Rows != want {
+				t.Errorf("got %+v after %d rows", got, want)
+			}
 		}
 	}
 }
