@@ -244,8 +244,10 @@ var (
 )
 
 // quoteAll lists names for a message, the first few of them.
-func quoteAll(names []string) string {
-	const most = 10
+func quoteAll(names []string) string { return quoteSome(names, 10) }
+
+// quoteSome lists at most so many names for a message.
+func quoteSome(names []string, most int) string {
 	var quoted []string
 	for _, name := range names[:min(most, len(names))] {
 		quoted = append(quoted, fmt.Sprintf("%q", clip(name)))
