@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 )
 
@@ -32,8 +33,13 @@ func spoolAll(src io.Reader, most int64, tooLarge func() error) (*spool, error) 
 	}
 }
 
-// ReadAt is io.ReaderAt's.
+var errBeforeStart = errors.New("it points before its beginning")
+
+// ReadAt is io.ReaderAt's. A damaged zip file asks for bytes before the first one.
 func (s *spool) ReadAt(b []byte, at int64) (n int, err error) {
+	if at < 0 {
+		return 0, errBeforeStart
+	}
 	for n < len(b) && at+int64(n) < s.size {
 		from := at + int64(n)
 		n += copy(b[n:], s.blocks[from/spoolBlock][from%spoolBlock:])
