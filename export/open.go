@@ -55,15 +55,16 @@ func (r *rules) openHead(head []byte, rest io.Reader, whole bool) (*Rows, error)
 	if err != nil {
 		return nil, err
 	}
+	text = &withoutTail{src: text}
 	switch format {
 	case "json", "ndjson":
-		return r.openJSON(&withoutTail{src: text}, set, format)
+		return r.openJSON(text, set, format)
 	case "xml":
-		return r.openXML(&withoutTail{src: text}, set)
+		return r.openXML(text, set)
 	case "fixed":
-		return r.openFixed(&withoutTail{src: text}, set)
+		return r.openFixed(text, set)
 	}
-	return r.openCSV(&withoutTail{src: text}, set)
+	return r.openCSV(text, set)
 }
 
 // peek reads the first bytes of an export, at most so many; whole says that they are all of it.
