@@ -2,7 +2,6 @@ package export
 
 import (
 	"archive/zip"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +20,15 @@ const (
 // archive is a zip file: its members are read one after the other, as if the one export of theirs had been written in
 // pieces. Each has its own format and header.
 type archive struct {
-	rules   *rules
-	members []*zip.File // that are exports
+	rules    *rules
+	members  []*zip.File // that are exports
+	packed   counter     // the file
+	unpacked int64       // bytes, of all members so far: they may be the same ones, many times over
+	done     Summary     // of the members that are read
 }
 
 // openZip finds out which members of a zip file are exports, and how the first of them is read. What is no table that can
-// be one is left out, and said; anything else that is wrong with one of them refuses the whole.
+// be one is left out, and said; anything else that is wrong with one of them, such as damage, refuses the whole.
 func (r *rules) openZip(src io.Reader) (*Rows, error) {
 	packed, err := spoolAll(src, maxPacked, func() error {
 		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the packed export is larger than %d MiB, the most that is unpacked; let the POS export it as CSV", maxPacked>>20)}
@@ -34,8 +36,8 @@ func (r *rules) openZip(src io.Reader) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := packed.entries(); n > maxParts {
-		return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the zip file holds about %d files, more than the %d that are read", n, maxMembers)}
+	if n, size := packed.entries(); n > maxParts || size > maxListed {
+		return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the zip file lists about %d files, with %d bytes of names and comments: no POS packs exports so", n, size)}
 	}
 	z, err := zip.NewReader(packed, packed.size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // no file is made of those paths
@@ -50,19 +52,19 @@ func (r *rules) openZip(src io.Reader) (*Rows, error) {
 	if len(files) > maxMembers {
 		return nil, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the zip file holds %d files, more than the %d that are read", len(files), maxMembers)}
 	}
-	a := &archive{rules: r}
-	var first *Rows
+	a := &archive{rules: r, packed: counter{n: packed.size}}
+	rows := &Rows{archive: a}
 	var out []string
 	var why error
 	for _, f := range files {
-		rows, err := a.open(f)
+		member, err := a.open(f)
 		switch refused, ok := errors.AsType[*Refused](err); {
 		case err == nil:
-			a.members = append(a.members, f)
-			if first == nil {
-				first = rows
+			if len(a.members) == 0 {
+				rows.detected = member.detected
 			}
-		case ok && slices.Contains([]string{RefusedHeader, RefusedContent, RefusedEmpty}, refused.Code):
+			a.members = append(a.members, f)
+		case ok && !refused.damaged && slices.Contains([]string{RefusedHeader, RefusedContent, RefusedEmpty}, refused.Code):
 			out = append(out, clip(memberName(f)))
 			if why == nil {
 				why = err
@@ -72,13 +74,12 @@ func (r *rules) openZip(src io.Reader) (*Rows, error) {
 		}
 	}
 	switch {
-	case first != nil:
+	case len(a.members) > 0:
 	case why != nil:
 		return nil, why
 	default:
 		return nil, &Refused{Code: RefusedEmpty, Reason: "the zip file holds no files"}
 	}
-	rows := &Rows{archive: a, detected: first.detected}
 	rows.detected.LeftOut = append(rows.detected.LeftOut, out...)
 	for _, f := range a.members {
 		rows.detected.Members = append(rows.detected.Members, clip(memberName(f)))
@@ -105,14 +106,13 @@ func memberName(f *zip.File) string {
 // open settles how a member is read. The error says which member it is.
 func (a *archive) open(f *zip.File) (*Rows, error) {
 	if f.Flags&1 != 0 {
-		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: "it is locked with a password; let the POS pack exports without one"})
+		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: "it is locked with a password; let the POS pack exports without one", damaged: true})
 	}
 	src, err := f.Open()
 	if err != nil {
-		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("it is packed in a way that is not known, or damaged: %v", err)})
+		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("it is packed in a way that is not known, or damaged: %v", err), damaged: true})
 	}
-	packed := &counter{n: int64(f.CompressedSize64)}
-	rows, err := a.rules.openPlain(&unpacked{src: src, packed: packed}, true)
+	rows, err := a.rules.openPlain(&unpacked{src: src, packed: &a.packed, n: &a.unpacked}, true)
 	if err != nil {
 		return nil, a.about(f, err)
 	}
@@ -142,10 +142,9 @@ func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
 			}
 			rows.member = member
 		}
-		before := rows.summary
 		rows.member.Whole = rows.Whole
 		for row, err := range rows.member.All() {
-			rows.summary = before.plus(rows.member.summary)
+			rows.summary = a.done.plus(rows.member.summary)
 			if reject, ok := errors.AsType[*Reject](err); ok && len(rows.detected.Members) > 1 {
 				reject.Reason = clip(memberName(f)) + ": " + reject.Reason
 			} else if err != nil && !ok {
@@ -155,8 +154,8 @@ func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
 				return
 			}
 		}
-		rows.summary = before.plus(rows.member.summary)
-		rows.member = nil
+		a.done = a.done.plus(rows.member.summary)
+		rows.summary, rows.member = a.done, nil
 	}
 }
 
@@ -168,6 +167,3 @@ func (s Summary) plus(t Summary) Summary {
 func nested() *Refused {
 	return &Refused{Code: RefusedContent, Reason: "it is packed more than once; let the POS export files that are packed once, or not at all"}
 }
-
-// replay reads head and then what follows it.
-func replay(head []byte, src io.Reader) io.Reader { return io.MultiReader(bytes.NewReader(head), src) }

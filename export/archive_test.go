@@ -100,12 +100,20 @@ func TestTheMembersOfAZipFileAreReadOneAfterTheOther(t *testing.T) {
 func TestAnArchiveThatIsNotWholeOrNoneIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	large := "UPC,Store,Qty\n" + strings.Repeat("849632048260,3,12\n", 100_000)
-	packed, many := gzipped(t, large), []file{}
+	packed, many, named := gzipped(t, large), []file{}, []file{}
 	for i := range 300 {
 		many = append(many, file{strings.Repeat("x", i+1) + ".csv", stock})
 	}
+	for i := range 80 {
+		named = append(named, file{strings.Repeat("x", 60_000+i) + ".csv", stock})
+	}
 	damaged := zipped(t, file{"a.csv", large})
 	damaged[len(damaged)/2] ^= 0x55
+	late := zipped(t, file{"a.csv", stock}, file{"b.csv", stock})
+	late[bytes.LastIndex(late, []byte("PK\x07\x08"))-3] ^= 0x55 // in the last bytes of b.csv
+	locked := zipped(t, file{"a.csv", stock}, file{"b.csv", stock})
+	locked[bytes.LastIndex(locked, []byte("PK\x01\x02"))+8] |= 1
+	workbook := string(newBook(bookHeader + texts("849632048260", "3", "12")).bytes(t))
 	for name, test := range map[string]struct {
 		in   []byte
 		want string
@@ -119,11 +127,16 @@ func TestAnArchiveThatIsNotWholeOrNoneIsRefusedWhole(t *testing.T) {
 		"a zip file in a gzip file":         {gzipped(t, string(zipped(t, file{"a.csv", stock}))), "more than once"},
 		"a gzip file in a gzip file":        {gzipped(t, string(gzipped(t, stock))), "more than once"},
 		"a zip file of 300 files":           {zipped(t, many...), "300 files"},
+		"a zip file of long names":          {zipped(t, named...), "bytes of names"},
 		"a zip file with no export":         {zipped(t, file{"README.txt", "Have a nice day.\n"}), "README.txt, in the zip file"},
 		"a zip file with nothing":           {zipped(t), "empty zip file"},
 		"a member that lacks its store":     {zipped(t, file{"a.csv", stock}, file{"b.csv", "UPC,Qty\n849632048260,3\n"}), "b.csv, in the zip file: no store"},
-		"a gzip file of zeros":              {gzipped(t, large+strings.Repeat("\x00", 80<<20)), "zero"},
-		"a gzip file of one line":           {gzipped(t, large+strings.Repeat("x", 200<<20)), "more than 200 times larger"},
+		"a member that is cut":              {zipped(t, file{"a.csv", stock}, file{"b.xlsx", workbook[:len(workbook)-20]}), "b.xlsx, in the zip file: the workbook is damaged"},
+		"a member of JSON that is cut":      {zipped(t, file{"a.csv", stock}, file{"b.json", `[{"upc": "849632048260", "store": "3", "qty": 1},`}), "b.json, in the zip file: the export is cut"},
+		"a member with a flipped bit":       {late, "damaged"},
+		"a member with a password":          {locked, "password"},
+		"a gzip file of zeros":              {gzipped(t, large+strings.Repeat("\x00", 20<<20)), "zero"},
+		"a gzip file of one line":           {gzipped(t, large+strings.Repeat("x", 70<<20)), "more than 200 times larger"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,19 +154,20 @@ func TestAnArchiveThatIsNotWholeOrNoneIsRefusedWhole(t *testing.T) {
 
 func TestAnArchiveWhoseSourceFailsEndsInThatError(t *testing.T) {
 	t.Parallel()
-	torn := errors.New("the network share is gone")
 	reader, err := export.New(export.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, in := range map[string][]byte{"gzip": gzipped(t, string(sample(20_000, false))), "zip": zipped(t, file{"a.csv", string(sample(20_000, false))})} {
-		rows, err := reader.Read(io.MultiReader(bytes.NewReader(in[:len(in)-10]), iotest.ErrReader(torn)))
-		if err == nil {
-			for _, err = range rows.All() {
+		for _, torn := range failures {
+			rows, err := reader.Read(io.MultiReader(bytes.NewReader(in[:len(in)-10]), iotest.ErrReader(torn)))
+			if err == nil {
+				for _, err = range rows.All() {
+				}
 			}
-		}
-		if !errors.Is(err, torn) {
-			t.Errorf("%s: got %v, want %v", name, err, torn)
+			if !errors.Is(err, torn) {
+				t.Errorf("%s: got %v, want %v", name, err, torn)
+			}
 		}
 	}
 }

@@ -45,8 +45,11 @@ func (d *csvDecoder) under(width int) { d.width, d.inner = width, 0 }
 // before it failed is not yielded.
 func (d *csvDecoder) next(rec *record) error {
 	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma, newline: d.newline}
-	eol, ended := bytes.IndexByte(d.buf[d.start:d.end], '\n'), true
-	if eol < 0 || d.inner > 0 || d.newline != '\n' {
+	eol, ended := -1, true
+	if d.newline == '\n' && d.inner == 0 { // else it would be looked for in all that is read
+		eol = bytes.IndexByte(d.buf[d.start:d.end], '\n')
+	}
+	if eol < 0 {
 		var err error
 		if eol, ended, err = d.rowEnd(); err != nil {
 			return err

@@ -112,7 +112,8 @@ type Refused struct {
 	Reason string // what was found
 	Write  string // the line to write into the source's config, such as `defaults: {store: "..."}`; empty = none helps
 
-	headed bool // the header was recognised: what is wrong is something else
+	headed  bool // the header was recognised: what is wrong is something else
+	damaged bool // it may be an export all the same, so that those beside it in an archive must not be read without it
 }
 
 // The classes of refusals. They are stable.

@@ -166,11 +166,11 @@ func (r *rules) openFixed(text io.Reader, set charset) (*Rows, error) {
 	if refused := r.lacksRange(); refused != nil {
 		return nil, refused
 	}
-	head, _, err := peek(text)
+	head, _, err := peek(text, headSize)
 	if err != nil {
 		return nil, err
 	}
-	d := fixedDecoder{lines: linesFrom(io.MultiReader(bytes.NewReader(head), text), newlineOf(head)), charset: set}
+	d := fixedDecoder{lines: linesFrom(replay(head, text), newlineOf(head)), charset: set}
 	fixed := d.take(r)
 	var titles pipeline
 	for d.line <= r.header {

@@ -24,7 +24,7 @@ func unzip(src io.Reader) (io.Reader, error) {
 	if err != nil {
 		return nil, packed.fault(err)
 	}
-	return &unpacked{src: r, packed: packed}, nil
+	return &unpacked{src: r, packed: packed, n: new(int64)}, nil
 }
 
 // counter counts what is read, and keeps the error that its source ended with.
@@ -49,23 +49,23 @@ func (c *counter) fault(err error) error {
 	case c.err != nil:
 		return c.err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &Refused{Code: RefusedContent, Reason: "the packed export is cut: its end is missing, so that nothing of it counts"}
+		return &Refused{Code: RefusedContent, Reason: "the packed export is cut: its end is missing, so that nothing of it counts", damaged: true}
 	}
-	return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the packed export is damaged, so that nothing of it counts: %v", err)}
+	return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the packed export is damaged, so that nothing of it counts: %v", err), damaged: true}
 }
 
 // unpacked is what a packed source holds, within bounds.
 type unpacked struct {
 	src    io.Reader
 	packed *counter
-	n      int64
+	n      *int64 // bytes so far
 }
 
 func (u *unpacked) Read(b []byte) (int, error) {
 	n, err := u.src.Read(b)
-	u.n += int64(n)
+	*u.n += int64(n)
 	switch {
-	case u.n > freeSize && u.n > maxRatio*u.packed.n:
+	case *u.n > freeSize && *u.n > maxRatio*u.packed.n:
 		return 0, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("the packed export is more than %d times larger once it is unpacked, which no table is", maxRatio)}
 	case err != nil && err != io.EOF:
 		return 0, u.packed.fault(err) // what came with it is not to be trusted

@@ -24,14 +24,11 @@ func (r *rules) openJSON(text io.Reader, set charset, format string) (*Rows, err
 }
 
 func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
-	head := make([]byte, maxSample)
-	n, err := io.ReadFull(text, head)
-	whole := err == io.EOF || err == io.ErrUnexpectedEOF
-	if err != nil && !whole {
+	head, whole, err := peek(text, maxSample)
+	if err != nil {
 		return nil, err
 	}
-	head = head[:n]
-	text = io.MultiReader(bytes.NewReader(head), text)
+	text = replay(head, text)
 	if format == "json" && r.format == "" {
 		lines, refused := r.isLines(head, whole)
 		if refused != nil {
@@ -191,7 +188,7 @@ func (t *jsonTokens) refuse(err error, record int) error {
 	case t.src.err != nil:
 		return t.src.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &Refused{Code: RefusedContent, Reason: "the export is cut: its JSON ends " + where + ", so that nothing of it counts; let the POS write it again"}
+		return &Refused{Code: RefusedContent, Reason: "the export is cut: its JSON ends " + where + ", so that nothing of it counts; let the POS write it again", damaged: true}
 	case errors.Is(err, errLongToken):
 		return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("%s, the export has a value of more than %d bytes, so that nothing of it counts", where, maxJSONToken)}
 	}

@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -178,8 +179,11 @@ func (n *named) list(v *jsonValue, path []byte, leaf int) {
 	n.put(path, leaf, values, false)
 }
 
+// roundedDigits is how many digits a program leaves of a number that it prints as C does by default: 8.49632e+11.
+const roundedDigits = 6
+
 // plainDigits writes a number without its exponent: 8.4963204826E11 is 849632048260. One that would be longer than any number
-// that is read stays as it is, and is none.
+// that is read stays as it is, and is none; so does one that seems to have lost digits, which is then known for that by its sign.
 func plainDigits(number []byte) (text []byte, exact bool) {
 	e := bytes.IndexAny(number, "eE")
 	if e < 0 {
@@ -190,6 +194,9 @@ func plainDigits(number []byte) (text []byte, exact bool) {
 	whole, decimals, _ := strings.Cut(body, ".")
 	if err != nil || exponent > maxNumber || exponent < -maxNumber || len(body) > maxNumber {
 		return number, false
+	}
+	if digits := strings.Trim(whole+decimals, "0"); len(digits) <= roundedDigits && digits != "" && len(whole)+exponent > roundedDigits {
+		return fmt.Appendf(nil, "%se%+d", number[:e], exponent), false
 	}
 	if exponent >= 0 {
 		moved := min(exponent, len(decimals))

@@ -51,10 +51,7 @@ func (d *lines) fill() bool {
 		d.buf = append(d.buf, make([]byte, len(d.buf))...)
 	}
 	var n int
-	n, d.err = io.ReadFull(d.src, d.buf[d.end:])
-	if d.err == io.ErrUnexpectedEOF {
-		d.err = io.EOF
-	}
+	n, d.err = readFull(d.src, d.buf[d.end:])
 	d.end += n
 	return true
 }

@@ -9,14 +9,16 @@ import (
 	"strings"
 )
 
-// The bounds of what formats nest.
+// The bounds of what formats nest, and of the names in them. A field whose name is too long, or one too many and known for
+// nothing, is nobody's and is left out.
 const (
 	maxNesting = 64
-	maxPath    = 512 // bytes of a field's name; a longer one is nobody's, and its field is left out
+	maxPath    = 512  // bytes of a field's name
+	maxNames   = 1000 // that are no stated or known ones: what a record costs grows with them, however few it has itself
 )
 
 // named gathers the fields of a record where the format names them: what JSON and XML share. A record has a field for each
-// name of any record up to fix.
+// name of any record up to fix, but for those at its end that it lacks.
 type named struct {
 	columns []heading      // in the order in which their names were seen first; the last ones are stated, see fix
 	place   map[string]int // the column of a name; -1 = it is left out
@@ -123,11 +125,12 @@ func (n *named) learn(path []byte, leaf int) int {
 		n.place = make(map[string]int)
 	}
 	name, column := string(path), -1
-	switch {
-	case len(name) > maxPath:
+	if len(name) > maxPath {
 		return -1
+	}
+	h := newPath(name, name[len(name)-leaf:])
+	switch {
 	case n.fixed:
-		h := newPath(name, name[len(name)-leaf:])
 		column = slices.IndexFunc(n.columns[n.stated:], func(c heading) bool {
 			return strings.EqualFold(c.text, h.text) || c.folded == h.folded && h.folded != ""
 		})
@@ -136,8 +139,8 @@ func (n *named) learn(path []byte, leaf int) int {
 		} else if h.uses != nil {
 			n.late = append(n.late, h)
 		}
-	case len(n.columns) < MaxColumns:
-		column = n.add(newPath(name, name[len(name)-leaf:]))
+	case len(n.columns) < maxNames, h.uses != nil && len(n.columns) < MaxColumns:
+		column = n.add(h)
 	}
 	if len(n.place) < 2*MaxColumns {
 		n.place[name] = column
@@ -147,11 +150,13 @@ func (n *named) learn(path []byte, leaf int) int {
 
 // yield makes the gathered fields the record.
 func (n *named) yield(rec *record) {
+	count := 0
 	for _, column := range n.set {
 		s := n.spans[column]
 		n.fields[column] = n.text[s.from:s.to]
+		count = max(count, column+1)
 	}
-	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, twice: n.twice, late: n.late, fault: n.fault, at: n.at}
+	*rec = record{line: n.number, lines: 1, fields: n.fields[:count], count: count, exact: n.exact, twice: n.twice, late: n.late, sparse: true, fault: n.fault, at: n.at}
 }
 
 // newPath is the heading of a column that a format names by a path, such as `stock/quantity` or `item/@upc`: what it means is
@@ -213,16 +218,21 @@ type bounded struct {
 	limit int
 	n     int
 	err   error // of src, but for its end
+	ended bool  // src has
 }
 
 func (b *bounded) mark() { b.n = 0 }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.n > b.limit {
+	switch {
+	case b.err != nil:
+		return 0, b.err
+	case b.n > b.limit:
 		return 0, errLongToken
 	}
 	n, err := b.src.Read(p)
-	if b.n += n; err != nil && err != io.EOF {
+	b.n += n
+	if b.ended = err == io.EOF; !b.ended {
 		b.err = err
 	}
 	return n, err
@@ -234,8 +244,10 @@ var (
 )
 
 // quoteAll lists names for a message, the first few of them.
-func quoteAll(names []string) string {
-	const most = 10
+func quoteAll(names []string) string { return quoteSome(names, 10) }
+
+// quoteSome lists at most so many names for a message.
+func quoteSome(names []string, most int) string {
 	var quoted []string
 	for _, name := range names[:min(most, len(names))] {
 		quoted = append(quoted, fmt.Sprintf("%q", clip(name)))

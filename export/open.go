@@ -2,14 +2,13 @@ package export
 
 import (
 	"bytes"
-	"errors"
 	"io"
 )
 
 // open settles how an export is read, and leaves its decoder before the first row after the header. An archive is opened;
 // what is whole in there is whole, so that no last row waits for a line end.
 func (r *rules) open(src io.Reader) (*Rows, error) {
-	head, whole, err := peek(src)
+	head, whole, err := peek(src, headSize)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +27,7 @@ func (r *rules) open(src io.Reader) (*Rows, error) {
 
 // openPlain is open of what is not packed; packed says that it was.
 func (r *rules) openPlain(src io.Reader, packed bool) (*Rows, error) {
-	head, whole, err := peek(src)
+	head, whole, err := peek(src, headSize)
 	if err != nil {
 		return nil, err
 	}
@@ -56,30 +55,45 @@ func (r *rules) openHead(head []byte, rest io.Reader, whole bool) (*Rows, error)
 	if err != nil {
 		return nil, err
 	}
+	text = &withoutTail{src: text}
 	switch format {
 	case "json", "ndjson":
-		return r.openJSON(&withoutTail{src: text}, set, format)
+		return r.openJSON(text, set, format)
 	case "xml":
-		return r.openXML(&withoutTail{src: text}, set)
+		return r.openXML(text, set)
 	case "fixed":
-		return r.openFixed(&withoutTail{src: text}, set)
+		return r.openFixed(text, set)
 	}
-	return r.openCSV(&withoutTail{src: text}, set)
+	return r.openCSV(text, set)
 }
 
-// peek reads the head of an export; whole says that it is all of it.
-func peek(src io.Reader) (head []byte, whole bool, err error) {
-	head = make([]byte, headSize)
-	n, err := io.ReadFull(src, head)
-	if whole = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); whole {
+// peek reads the first bytes of an export, at most so many; whole says that they are all of it.
+func peek(src io.Reader, most int) (head []byte, whole bool, err error) {
+	head = make([]byte, most)
+	n, err := readFull(src, head)
+	if whole = err == io.EOF; whole {
 		err = nil
 	}
 	return head[:n], whole, err
 }
 
+// readFull fills b. Unlike that of io.ReadFull its error is src's own, io.EOF at the end: a source that fails with
+// io.ErrUnexpectedEOF has not ended.
+func readFull(src io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = src.Read(b[n:])
+		n += more
+	}
+	return n, err
+}
+
+// replay reads head and then what follows it.
+func replay(head []byte, src io.Reader) io.Reader { return io.MultiReader(bytes.NewReader(head), src) }
+
 // openCSV settles how text with delimiters is read.
 func (r *rules) openCSV(text io.Reader, set charset) (*Rows, error) {
-	head, whole, err := peek(text)
+	head, whole, err := peek(text, headSize)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +105,7 @@ func (r *rules) openCSV(text io.Reader, set charset) (*Rows, error) {
 		}
 		return nil, err
 	}
-	rows.csv = newCSV(io.MultiReader(bytes.NewReader(d.head), text), rows.comma, rows.layout.want())
+	rows.csv = newCSV(replay(d.head, text), rows.comma, rows.layout.want())
 	rows.csv.newline, rows.csv.wider = d.newline, d.isWider()
 	rows.source = rows.csv
 	if err := rows.csv.passHeader(d.first, &rows.layout); err != nil {

@@ -215,33 +215,37 @@ func readLines(t *rapid.T, o export.Options, in []byte) []string {
 
 func TestAnExportThatFailsWhileItIsReadEndsInThatError(t *testing.T) {
 	t.Parallel()
-	torn := errors.New("the network share is gone")
 	in := sample(20_000, false)
 	reader, err := export.New(export.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, size := range map[string]int{"in the head": 1000, "in a row": 1 << 20, "in the first byte": 0} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var last error
-			rows, err := reader.Read(io.MultiReader(bytes.NewReader(in[:size]), iotest.ErrReader(torn)))
-			if err != nil {
-				last = err
-			} else {
-				for row, err := range rows.All() {
-					if row.Unterminated {
-						t.Errorf("line %d: got a row that is only there in part", row.Line)
-					}
+		for _, torn := range failures {
+			t.Run(fmt.Sprintf("%s, %v", name, torn), func(t *testing.T) {
+				t.Parallel()
+				var last error
+				rows, err := reader.Read(io.MultiReader(bytes.NewReader(in[:size]), iotest.ErrReader(torn)))
+				if err != nil {
 					last = err
+				} else {
+					for row, err := range rows.All() {
+						if row.Unterminated {
+							t.Errorf("line %d: got a row that is only there in part", row.Line)
+						}
+						last = err
+					}
 				}
-			}
-			if !errors.Is(last, torn) {
-				t.Errorf("got %v, want %v", last, torn)
-			}
-		})
+				if !errors.Is(last, torn) {
+					t.Errorf("got %v, want %v", last, torn)
+				}
+			})
+		}
 	}
 }
+
+// failures are errors that a source may have; the last one is not its end.
+var failures = []error{errors.New("the network share is gone"), io.ErrUnexpectedEOF}
 
 // endless is n bytes of one letter.
 type endless struct{ n int }
@@ -316,16 +320,22 @@ func TestALoopThatStoppedIsGoneOnWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := reader.Read(strings.NewReader("UPC,Store,Qty\n849632048260,3,1\n036000291452,3,2\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for want := int64(1); want <= 2; want++ {
-		for row, err := range rows.All() {
-			if err != nil || row.Figure != want {
-				t.Errorf("got %d, %v; want %d", row.Figure, err, want)
+	const in = "UPC,Store,Qty\n849632048260,3,1\n036000291452,3,2\n"
+	for _, in := range []string{in, string(zipped(t, file{"a.csv", in})), string(zipped(t, file{"a.csv", in[:31]}, file{"b.csv", strings.ReplaceAll(in, ",1", ",2")}))} {
+		rows, err := reader.Read(strings.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want := 1; want <= 2; want++ {
+			for row, err := range rows.All() {
+				if err != nil || row.Figure != int64(want) {
+					t.Errorf("got %d, %v; want %d", row.Figure, err, want)
+				}
+				break
 			}
-			break
+			if got := rows.Summary(); got.Rows != want {
+				t.Errorf("got %+v after %d rows", got, want)
+			}
 		}
 	}
 }

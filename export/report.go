@@ -80,7 +80,7 @@ func (d *detector) openReport(text io.Reader) (*Rows, error) {
 	if refused := r.headingAbove(); refused != nil {
 		return nil, refused
 	}
-	fixed := fixedDecoder{lines: linesFrom(io.MultiReader(bytes.NewReader(d.head), text), d.newline), charset: d.charset}
+	fixed := fixedDecoder{lines: linesFrom(replay(d.head, text), d.newline), charset: d.charset}
 	var refused *Refused
 	if fixed.spans, refused = r.columns(); refused != nil {
 		if r.few = max(min(1, len(r.body)/8), len(r.body)/20); r.few > 0 {

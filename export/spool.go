@@ -2,6 +2,8 @@ package export
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"io"
 )
 
@@ -15,24 +17,29 @@ const spoolBlock = 256 << 10
 
 // spoolAll reads all of src. The error is what tooLarge answers where that is more than most bytes, else src's.
 func spoolAll(src io.Reader, most int64, tooLarge func() error) (*spool, error) {
-	s, counted := &spool{}, &counter{src: src}
+	s := &spool{}
 	for {
 		block := make([]byte, spoolBlock)
-		n, err := io.ReadFull(counted, block)
+		n, err := readFull(src, block)
 		s.blocks, s.size = append(s.blocks, block[:n]), s.size+int64(n)
 		switch {
-		case counted.err != nil:
-			return nil, counted.err
-		case err != nil: // the end
-			return s, nil
+		case err != nil && err != io.EOF:
+			return nil, err
 		case s.size > most:
 			return nil, tooLarge()
+		case err == io.EOF:
+			return s, nil
 		}
 	}
 }
 
-// ReadAt is io.ReaderAt's.
+var errBeforeStart = errors.New("it points before its beginning")
+
+// ReadAt is io.ReaderAt's. A damaged zip file asks for bytes before the first one.
 func (s *spool) ReadAt(b []byte, at int64) (n int, err error) {
+	if at < 0 {
+		return 0, errBeforeStart
+	}
 	for n < len(b) && at+int64(n) < s.size {
 		from := at + int64(n)
 		n += copy(b[n:], s.blocks[from/spoolBlock][from%spoolBlock:])
@@ -43,17 +50,28 @@ func (s *spool) ReadAt(b []byte, at int64) (n int, err error) {
 	return n, err
 }
 
-// entries is how many files the directory of a zip file can list at most, whatever it says: package zip keeps them all.
-func (s *spool) entries() int {
+// maxListed is how many bytes of names and comments the directory of a zip file may have: package zip keeps them twice.
+const maxListed = 4 << 20
+
+// entries is how many files the directory of a zip file can list at most, whatever it says, and how many bytes their names and
+// comments have: package zip keeps them all.
+func (s *spool) entries() (n, size int) {
 	const mark = "PK\x01\x02"
-	n := 0
-	var edge [2 * (len(mark) - 1)]byte
-	for i, block := range s.blocks {
-		n += bytes.Count(block, []byte(mark))
-		if i > 0 && len(block) > 0 {
-			k, _ := s.ReadAt(edge[:], int64(i)*spoolBlock-int64(len(edge)/2))
-			n += bytes.Count(edge[:k], []byte(mark))
+	window := make([]byte, spoolBlock+len(mark)-1)
+	for at := int64(0); at < s.size; at += spoolBlock {
+		k, _ := s.ReadAt(window, at)
+		for from := 0; ; {
+			i := bytes.Index(window[from:k], []byte(mark))
+			if i < 0 {
+				break
+			}
+			var lengths [6]byte // of the name, of the rest, of the comment
+			_, _ = s.ReadAt(lengths[:], at+int64(from+i)+28)
+			for j := 0; j < len(lengths); j += 2 {
+				size += int(binary.LittleEndian.Uint16(lengths[j:]))
+			}
+			n, from = n+1, from+i+len(mark)
 		}
 	}
-	return n
+	return n, size
 }

@@ -40,7 +40,9 @@ func refusePanic(err *error) {
 
 // damagedBook refuses a workbook that is not as it was written, or was never well.
 func damagedBook(format string, args ...any) *Refused {
-	return notRead("the workbook is damaged, so that nothing of it counts: "+format, args...)
+	refused := notRead("the workbook is damaged, so that nothing of it counts: "+format, args...)
+	refused.damaged = true
+	return refused
 }
 
 // notRead refuses a workbook for what it is.
@@ -151,20 +153,16 @@ func (f *firstRecords) next(rec *record) error {
 
 // namesOf names sheets, for a message.
 func namesOf(sheets []sheet) string {
-	const most = 30
 	if len(sheets) == 0 {
 		return "none"
 	}
-	var names []string
-	for _, s := range sheets[:min(most, len(sheets))] {
-		names = append(names, fmt.Sprintf("%q", clip(s.name)))
-	}
-	if more := len(sheets) - most; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
+	names := make([]string, len(sheets))
+	for i, s := range sheets {
+		names[i] = s.name
 	}
 	word := "the sheets "
 	if len(sheets) == 1 {
 		word = "the sheet "
 	}
-	return word + strings.Join(names, ", ")
+	return word + quoteSome(names, 30)
 }

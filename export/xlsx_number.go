@@ -37,7 +37,7 @@ func builtinFormat(id string) numberFormat {
 func newNumberFormat(code string) numberFormat {
 	positive, _, _ := strings.Cut(code, ";")
 	if positive != "" && strings.Trim(positive, "0") == "" {
-		return numberFormat{zeros: len(positive)}
+		return numberFormat{zeros: min(len(positive), maxNumber)} // a longer one is none
 	}
 	return numberFormat{date: dateLayout(formatLetters(code))}
 }
@@ -113,6 +113,12 @@ func appendDate(dst, days []byte, layout string, from1904 bool) []byte {
 	whole := int(n)
 	date := time.Date(1899, 12, 30+whole, 0, 0, int((n-float64(whole))*24*60*60+0.5), 0, time.UTC)
 	return date.AppendFormat(dst, layout)
+}
+
+// isoDate is a date such as 2026-12-10T00:00:00 as appendDate writes one.
+func isoDate(value []byte) []byte {
+	date, _, _ := bytes.Cut(value, []byte("T"))
+	return bytes.ReplaceAll(date, []byte("-"), []byte("/"))
 }
 
 // excelDigits is how many digits a spreadsheet calculates with. What follows in a fraction is an error of its calculation:

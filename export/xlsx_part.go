@@ -21,8 +21,8 @@ const (
 // unzipParts lists the files in a workbook by their names, in lower case, for so they are compared. Of those that are there
 // twice it keeps nil.
 func unzipParts(s *spool) (map[string]*zip.File, error) {
-	if s.entries() > maxParts {
-		return nil, notRead("the workbook has more than %d files in it, which no workbook has", maxParts)
+	if n, size := s.entries(); n > maxParts || size > maxListed {
+		return nil, notRead("the workbook has more than %d files in it, or names of more than %d MiB, which no workbook has", maxParts, maxListed>>20)
 	}
 	z, err := zip.NewReader(s, s.size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // no file is made of those paths

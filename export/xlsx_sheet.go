@@ -204,8 +204,7 @@ func (d *sheetDecoder) shown(kind, style string) (exact bool, err error) {
 			value = []byte("TRUE")
 		}
 	case "d":
-		date, _, _ := bytes.Cut(value, []byte("T"))
-		value = bytes.ReplaceAll(date, []byte("-"), []byte("/")) // as appendDate says
+		value = isoDate(value)
 	case "e":
 	default: // str, inlineStr
 		value = unescape(value)

@@ -17,19 +17,16 @@ const maxXMLToken = MaxRecord
 
 // openXML settles how XML is read: elements that repeat, or the cells of a spreadsheet that was saved as XML.
 func (r *rules) openXML(text io.Reader, set charset) (*Rows, error) {
-	head := make([]byte, maxSample)
-	n, err := io.ReadFull(text, head)
-	whole := err == io.EOF || err == io.ErrUnexpectedEOF
-	if err != nil && !whole {
+	head, whole, err := peek(text, maxSample)
+	if err != nil {
 		return nil, err
 	}
-	head = head[:n]
 	scout := newXMLScout(r, newXMLTokens(bytes.NewReader(head), r, set))
 	err = scout.document()
-	if err != nil && (whole || !isXMLCut(err)) {
+	if err != nil && (whole || !scout.tokens.src.ended) { // at its end the head may be cut anywhere, also in a character
 		return nil, scout.tokens.refuse(err, 0)
 	}
-	tokens := newXMLTokens(io.MultiReader(bytes.NewReader(head), text), r, set)
+	tokens := newXMLTokens(replay(head, text), r, set)
 	if scout.isSpreadsheet() {
 		return r.openSpreadsheet(newXMLTokens(bytes.NewReader(head), r, set), tokens)
 	}
@@ -182,11 +179,14 @@ func checkDirective(text []byte) error {
 	return nil
 }
 
-// isXMLCut says that the document ends before its last element does.
-func isXMLCut(err error) bool {
+// isCut says that the document ends before its last element does, perhaps in a character.
+func (t *xmlTokens) isCut(err error) bool {
 	syntax, ok := errors.AsType[*xml.SyntaxError](err)
-	return ok && syntax.Msg == "unexpected EOF" || err == errNoElement
+	return ok && t.begun && (strings.HasPrefix(syntax.Msg, "unexpected EOF") || t.src.ended && syntax.Msg == notUTF8)
 }
+
+// notUTF8 is what package xml says of it.
+const notUTF8 = "invalid UTF-8"
 
 // refuse says what is wrong with the document, and near which record; an error of the source stays one.
 func (t *xmlTokens) refuse(err error, record int) error {
@@ -206,9 +206,9 @@ func (t *xmlTokens) refuse(err error, record int) error {
 		why = syntax.Msg
 	}
 	switch {
-	case isXMLCut(err) && t.begun:
-		return &Refused{Code: RefusedContent, Reason: "the export is cut: its XML ends " + where + ", so that nothing of it counts; let the POS write it again"}
-	case why == "invalid UTF-8":
+	case t.isCut(err):
+		return &Refused{Code: RefusedContent, Reason: "the export is cut: its XML ends " + where + ", so that nothing of it counts; let the POS write it again", damaged: true}
+	case why == notUTF8:
 		return &Refused{
 			Code:   RefusedEncoding,
 			Reason: "the export's XML is not text in UTF-8 " + where + ", as it should be by what it declares, so that nothing of it counts; where its letters are those of Windows",

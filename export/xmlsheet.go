@@ -2,7 +2,6 @@ package export
 
 import (
 	"bytes"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -212,13 +211,16 @@ func (d *xmlSheet) cell() (text []byte, exact bool, _ error) {
 	}
 }
 
-// typed is a cell's text by its type: a number without its exponent, a yes or no as a word, which is no number.
+// typed is a cell's text by its type, as in a workbook that is no XML: a number in plain notation, a yes or no as a word, which is
+// no number, and a date so that a size which became one is known.
 func typed(text []byte, kind string) ([]byte, bool) {
-	switch number := bytes.TrimSpace(text); {
-	case kind == "Number" && len(number) <= maxNumber && json.Valid(number) && (number[0] == '-' || number[0] >= '0' && number[0] <= '9'):
-		return plainDigits(number)
-	case kind == "Boolean":
-		return []byte(strconv.FormatBool(string(number) != "0")), false
+	switch value := bytes.TrimSpace(text); kind {
+	case "Number":
+		return appendNumber(nil, value)
+	case "Boolean":
+		return []byte(strconv.FormatBool(string(value) != "0")), false
+	case "DateTime":
+		return isoDate(value), false
 	}
 	return text, false
 }
