@@ -32,6 +32,7 @@ type named struct {
 	fields [][]byte
 	set    []int // the columns that the record has
 	twice  []int // those that it has twice, with two values
+	nested []int // those in which it has a list or an object
 	late   []heading
 	fault  fault
 	at     int // the column that has the fault, 1-based
@@ -71,7 +72,7 @@ func (n *named) begin() {
 		n.buf = make([]byte, 0, 2*maxPath)
 	}
 	n.number++
-	n.twice, n.late = n.twice[:0], n.late[:0]
+	n.twice, n.nested, n.late = n.twice[:0], n.nested[:0], n.late[:0]
 	n.set, n.text, n.count, n.fault, n.at = n.set[:0], n.text[:0], 0, noFault, 0
 }
 
@@ -117,6 +118,15 @@ func (n *named) put(path []byte, leaf int, value []byte, exact bool) {
 	n.set = append(n.set, column)
 }
 
+// nest notes that a path which is one value in other records is a list or an object in this one. What is shown there is no
+// number.
+func (n *named) nest(path []byte, leaf int, shown string) {
+	if column, known := n.place[string(path)]; known && column >= 0 {
+		n.put(path, leaf, []byte(shown), false)
+		n.nested = append(n.nested, column)
+	}
+}
+
 // learn settles the column of a name that is new.
 func (n *named) learn(path []byte, leaf int) int {
 	if n.place == nil {
@@ -151,7 +161,8 @@ func (n *named) yield(rec *record) {
 		s := n.spans[column]
 		n.fields[column] = n.text[s.from:s.to]
 	}
-	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, twice: n.twice, late: n.late, fault: n.fault, at: n.at}
+	*rec = record{line: n.number, lines: 1, fields: n.fields, count: len(n.fields), exact: n.exact, twice: n.twice, nested: n.nested, late: n.late,
+		fault: n.fault, at: n.at}
 }
 
 // newPath is the heading of a column that a format names by a path, such as `stock/quantity` or `item/@upc`: what it means is

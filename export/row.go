@@ -124,6 +124,9 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 		read = exactNumber
 	}
 	figure, fraction, v := read(field)
+	if v == isNone && rec.reshaped {
+		return 0, p.fail(rec, RejectNumber, "%s: it is there in another shape than in other records, so that it is not certain which figure is the quantity", p.layout.name(column))
+	}
 	if v == isNone {
 		return 0, isSkipped
 	}

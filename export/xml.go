@@ -375,6 +375,8 @@ func (d *xmlRows) ownText(name string, path, text []byte, leaf, none bool) {
 		d.put([]byte("."), 1, text, false)
 	case len(path) > 0 && (leaf || len(text) > 0):
 		d.put(path, len(name), text, false)
+	case len(path) > 0:
+		d.nest(path, len(name), "<...>")
 	}
 }
 
