@@ -20,6 +20,7 @@ type jsonShape struct {
 	path   string
 	arrays bool            // they are arrays, and names are the headings in the first one
 	single bool            // it is no array but an object, which only the config can take for a row
+	fields int             // how many of them are known for one that a row has, where it can be a row
 	names  []heading       // those of the fields, of any element
 	known  map[string]bool // the same
 }
@@ -181,9 +182,12 @@ func (s *jsonScout) choose() (*jsonShape, error) {
 	}
 	var found []*jsonShape
 	for _, sh := range s.shapes {
-		if m := s.match(sh.names, len(sh.names)); m.isHeader() {
-			found = append(found, sh)
+		m := s.match(sh.names, len(sh.names))
+		if !m.isHeader() {
+			continue
 		}
+		sh.fields = m.fields()
+		found = append(found, sh)
 	}
 	switch {
 	case len(found) == 1:
@@ -195,7 +199,6 @@ func (s *jsonScout) choose() (*jsonShape, error) {
 		return s.shapes[0], nil
 	case len(s.shapes) > 1:
 		refused := s.several("are in it, and none has fields that are known for a quantity and for what names a product")
-		refused.Write = "row: ..."
 		return nil, refused
 	case len(s.empty) > 0:
 		return nil, &Refused{Code: RefusedEmpty, Reason: "the export has no rows: the array at " + quoteAll(s.empty) + " is empty"}
@@ -218,6 +221,9 @@ func (s *jsonScout) stated() (*jsonShape, error) {
 		return &jsonShape{path: path, single: true}, nil
 	}
 	refused := s.several("are there")
+	if len(s.shapes) == 1 {
+		refused.Write = fmt.Sprintf("row: %q", s.paths()[0])
+	}
 	refused.Reason = fmt.Sprintf("the config says that the rows are at %q, where there is no array of objects", s.row)
 	if len(s.shapes) > 0 {
 		refused.Reason += "; the export has those at " + quoteAll(s.paths())
@@ -225,15 +231,23 @@ func (s *jsonScout) stated() (*jsonShape, error) {
 	return nil, refused
 }
 
-// several refuses a document for having more than one array.
+// several refuses a document for having more than one array. Which it is only a person can say, but where each is within the
+// one before it and more of it is known: the variants of products have the codes.
 func (s *jsonScout) several(what string) *Refused {
-	paths := s.paths()
-	refused := &Refused{Code: RefusedRow, Reason: fmt.Sprintf("several arrays %s: those at %s", what, quoteAll(paths)), Write: "row: ..."}
-	if len(paths) > 0 {
-		refused.Write = fmt.Sprintf("row: %q", paths[0])
+	refused := &Refused{Code: RefusedRow, Reason: fmt.Sprintf("several arrays %s: those at %s", what, quoteAll(s.paths())), Write: `row: "..."`}
+	for i, sh := range s.shapes {
+		if i > 0 && (!isWithin(sh.path, s.shapes[i-1].path) || sh.fields <= s.shapes[i-1].fields) {
+			return refused
+		}
+	}
+	if n := len(s.shapes); n > 0 {
+		refused.Write = fmt.Sprintf("row: %q", s.shapes[n-1].path)
 	}
 	return refused
 }
+
+// isWithin says that a path goes on from another.
+func isWithin(path, outer string) bool { return outer == "" || strings.HasPrefix(path, outer+"/") }
 
 // paths are those of the arrays, as the config would give them.
 func (s *jsonScout) paths() (paths []string) {

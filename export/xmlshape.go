@@ -204,7 +204,11 @@ func (s *xmlScout) choose() (*xmlElement, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, s.several([]string{found[0].path(), found[1].path()})
+		refused := s.several([]string{found[0].path(), found[1].path()})
+		if isWithin(found[1].path(), found[0].path()) && found[1].fields > found[0].fields && len(found) == 2 {
+			refused.Write = fmt.Sprintf("row: %q", found[1].path()) // the variants of products, which have the codes
+		}
+		return nil, refused
 	case len(near) > 0: // its fields say what is missing
 		return slices.MinFunc(near, func(a, b *xmlElement) int {
 			return cmp.Or(cmp.Compare(b.familiar, a.familiar), cmp.Compare(b.count, a.count))
@@ -258,11 +262,12 @@ func (s *xmlScout) none(reason string) *Refused {
 	return refused
 }
 
+// several refuses a document for elements of which only a person can say which they are.
 func (s *xmlScout) several(paths []string) *Refused {
 	return &Refused{
 		Code:   RefusedRow,
 		Reason: "several elements of the export's XML could be the rows: " + quoteAll(paths),
-		Write:  fmt.Sprintf("row: %q", paths[0]),
+		Write:  `row: "..."`,
 	}
 }
 
