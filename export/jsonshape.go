@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -261,17 +262,34 @@ func (s *jsonScout) paths() (paths []string) {
 	return paths
 }
 
-// group is what the rows stand in that may be a store: a step of their path, or an array around them whose elements say one.
-func (s *jsonScout) group(row string) string {
-	steps := strings.Split(row, "/")
-	for i := range steps[:len(steps)-1] {
-		path := strings.Join(steps[:i+1], "/")
-		says := slices.ContainsFunc(s.shapes, func(sh *jsonShape) bool {
-			return sh.path == path && slices.ContainsFunc(sh.names, func(h heading) bool { return h.rank(Store) >= 0 || h.mayBe(Store) })
-		})
-		if says || isStoreWord(steps[i]) {
-			return path
+// group is the path of what the rows stand in that may be a store, and what is said of several such: a step of their path, or an
+// array around them whose elements say one, or have fields of their own.
+func (s *jsonScout) group(row string) (path string, several *Refused) {
+	if row == "" {
+		return "", nil
+	}
+	steps := append([]string{""}, strings.Split(row, "/")...) // the document itself can be an array
+	above := func(i int) string { return strings.Join(steps[1:i+1], "/") }
+	for i, name := range steps[:len(steps)-1] {
+		says := slices.ContainsFunc(s.fieldsAt(above(i)), func(h heading) bool { return h.rank(Store) >= 0 || h.mayBe(Store) })
+		if says || isStoreWord(name) {
+			return above(i), refuseGroups(cmp.Or(above(i), "/"))
 		}
 	}
-	return ""
+	for i, name := range steps[:len(steps)-1] {
+		if fields := s.fieldsAt(above(i)); s.row == "" && len(fields) > 0 && !isGoods(name, fields) {
+			return above(i), refuseLists(cmp.Or(above(i), "/"), fields[0].text, row)
+		}
+	}
+	return "", nil
+}
+
+// fieldsAt are the fields of the elements of the array at a path; nil = there is none.
+func (s *jsonScout) fieldsAt(path string) []heading {
+	for _, sh := range s.shapes {
+		if sh.path == path && !sh.arrays {
+			return sh.names
+		}
+	}
+	return nil
 }

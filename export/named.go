@@ -217,6 +217,32 @@ func refuseGroups(group string) *Refused {
 	}
 }
 
+// refuseLists refuses rows that stand in several groups of which nothing says what they are.
+func refuseLists(group, field, row string) *Refused {
+	return &Refused{
+		Code: RefusedRow,
+		Reason: fmt.Sprintf("the rows stand in several groups, %q, which have fields of their own such as %q: each may be a store, or a day, and what stands outside a row is not read; "+
+			"let the POS write the store into each row, or export one group at a time; only where all are of one store, and each product is in one of them", clip(group), clip(field)),
+		Write: fmt.Sprintf("row: %q", row),
+	}
+}
+
+// goodsWords are what a group of rows is called that is a product, of which the rows are the variants, that has but one row, or
+// that is a kind of goods.
+var goodsWords = []string{"product", "produkt", "item", "article", "artikel", "style", "model", "variant", "sku", "record", "row", "entry", "node", "edge", "element", "line",
+	"result", "category", "collection", "brand", "department"}
+
+// isGoods says that a group of rows is a product, or a kind of goods, by its name or by the fields that it has of its own.
+func isGoods(name string, fields []heading) bool {
+	name = fold(name)
+	if plural, ok := strings.CutSuffix(name, "ies"); ok {
+		name = plural + "y"
+	}
+	return slices.Contains(goodsWords, name) || slices.Contains(goodsWords, strings.TrimSuffix(name, "s")) || slices.ContainsFunc(fields, func(h heading) bool {
+		return h.rank(UPC) >= 0 || h.rank(SKU) >= 0 || slices.Contains([]string{"handle", "title", "product", "product id", "product name", "item name"}, h.folded)
+	})
+}
+
 // bounded reads src. Its error is errLongToken where more than limit bytes are read after mark was called last: a decoder that
 // keeps all of what it has begun is stopped there.
 type bounded struct {

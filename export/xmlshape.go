@@ -271,14 +271,35 @@ func (s *xmlScout) several(paths []string) *Refused {
 	}
 }
 
-// group is the path of what may be a store around a row; empty where nothing is.
-func (e *xmlElement) group() string {
+// group is the path of what may be a store around a row, and what is said of several such: an element that says a store, or,
+// where lists is set, one with fields of its own.
+func (e *xmlElement) group(lists bool) (path string, several *Refused) {
 	for up := e.parent; up.parent != nil; up = up.parent {
 		says := isStoreWord(up.name) || slices.ContainsFunc(up.attrs, isStoreWord) ||
 			slices.ContainsFunc(up.children, func(c *xmlElement) bool { return len(c.children) == 0 && isStoreWord(c.name) })
 		if says {
-			return up.path()
+			return up.path(), refuseGroups(up.path())
 		}
 	}
-	return ""
+	for up := e.parent; up.parent != nil && lists; up = up.parent {
+		var fields []heading
+		for _, name := range up.fieldNames() {
+			fields = append(fields, newHeading(name))
+		}
+		if len(fields) > 0 && !isGoods(up.name, fields) {
+			path, several = up.path(), refuseLists(up.path(), fields[0].text, e.path())
+		}
+	}
+	return path, several
+}
+
+// fieldNames are those of the attributes of an element, and of what is in it as a text.
+func (e *xmlElement) fieldNames() []string {
+	names := slices.Clone(e.attrs)
+	for _, c := range e.children {
+		if len(c.children) == 0 && len(c.attrs) == 0 {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
