@@ -205,6 +205,15 @@ func (t *table) isNamed() bool {
 	return ok
 }
 
+// hider is a decoder of a format that can hide columns from people's eyes.
+type hider interface{ hides(column int) bool }
+
+// hides says that nobody sees a column, so that it is not the quantity which the export is for, unless the config says so.
+func (t *table) hides(column int) bool {
+	h, ok := t.decoder.(hider)
+	return ok && h.hides(column)
+}
+
 // named are the columns where the format names them, and whether it does.
 func (t *table) named() ([]heading, bool) {
 	n, ok := t.decoder.(namer)

@@ -198,6 +198,16 @@ func (u *uses) doubtful() *uses {
 	return &d
 }
 
+// hidden are the uses of a heading that nobody sees: its column may be the quantity, and is not taken for it by itself.
+func (u *uses) hidden() *uses {
+	if u == nil || u.best[Quantity] == 0 {
+		return u
+	}
+	h := *u
+	h.best[Quantity], h.maybe[Quantity] = 0, true
+	return &h
+}
+
 // isStoreWord says that a name, or the one thing of which it is the plural, can be a store.
 func isStoreWord(name string) bool {
 	for _, word := range []string{name, strings.TrimSuffix(name, "s"), strings.TrimSuffix(name, "es")} {
