@@ -42,7 +42,7 @@ func builtinFormat(id string) numberFormat {
 func newNumberFormat(code string) numberFormat {
 	positive, _, _ := strings.Cut(code, ";")
 	if positive != "" && strings.Trim(positive, "0") == "" {
-		return numberFormat{zeros: len(positive), code: unlessPlain(code)}
+		return numberFormat{zeros: min(len(positive), maxNumber), code: unlessPlain(code)} // a longer one is none
 	}
 	if date := dateLayout(formatLetters(code)); date != "" {
 		return numberFormat{date: date}
