@@ -137,6 +137,8 @@ func refusedHint(e *export.Refused) string {
 		return text + "; in place of ... comes the store's code at the API; `tillpost preview --store S` tries one without writing it"
 	case e.Code == export.RefusedStore:
 		return text + "; where the POS's words are not the API's codes, `stores: {\"Main Street\": \"3\"}` beside it translates them"
+	case e.Code == export.RefusedRow && strings.Contains(e.Write, "..."):
+		return text + "; in place of ... comes one of the names that it gives, whichever has what is in stock"
 	case strings.Contains(e.Write, "..."):
 		return text + "; in place of ... comes a heading of the export in quotes, or a column's number"
 	}

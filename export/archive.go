@@ -4,10 +4,13 @@ import (
 	"archive/zip"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"path"
 	"slices"
 	"strings"
+
+	"tillpost/inventory"
 )
 
 const (
@@ -15,16 +18,21 @@ const (
 	maxPacked = 32 << 20
 	// maxMembers is how many files an archive may hold.
 	maxMembers = 256
+	// maxCompared is how many keys of an archive are compared between its members, in some 20 MiB. Members that are two
+	// states of one stock, or two stores', contradict each other long before.
+	maxCompared = 500_000
 )
 
 // archive is a zip file: its members are read one after the other, as if the one export of theirs had been written in
-// pieces. Each has its own format and header.
+// pieces. Each has its own format and header. Two that say different figures for one key are no such pieces.
 type archive struct {
 	rules    *rules
-	members  []*zip.File // that are exports
+	members  []*zip.File // that are exports, and not read yet
 	packed   counter     // the file
 	unpacked int64       // bytes, of all members so far: they may be the same ones, many times over
 	done     Summary     // of the members that are read
+	seed     maphash.Seed
+	figures  map[uint64]int64 // by the hash of a key: its figure, and in the lowest byte the member that said it first; nil = they are not compared
 }
 
 // openZip finds out which members of a zip file are exports, and how the first of them is read. What is no table that can
@@ -79,6 +87,9 @@ func (r *rules) openZip(src io.Reader) (*Rows, error) {
 		return nil, why
 	default:
 		return nil, &Refused{Code: RefusedEmpty, Reason: "the zip file holds no files"}
+	}
+	if len(a.members) > 1 && !r.addUp {
+		a.seed, a.figures = maphash.MakeSeed(), make(map[uint64]int64)
 	}
 	rows.detected.LeftOut = append(rows.detected.LeftOut, out...)
 	for _, f := range a.members {
@@ -149,6 +160,9 @@ func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
 				reject.Reason = clip(memberName(f)) + ": " + reject.Reason
 			} else if err != nil && !ok {
 				err = a.about(f, err)
+			} else if refused := a.compare(rows.detected.Members, row); refused != nil {
+				yield(Row{}, refused)
+				return
 			}
 			if !yield(row, err) {
 				return
@@ -156,6 +170,36 @@ func (a *archive) all(rows *Rows, yield func(Row, error) bool) {
 		}
 		a.done = a.done.plus(rows.member.summary)
 		rows.summary, rows.member = a.done, nil
+	}
+}
+
+// compare refuses a row whose figure is another than an earlier member's for the same key: of a stock and the one of last year,
+// of what is there and what was sold, of two stores that the config calls one, nothing says which counts.
+func (a *archive) compare(members []string, row Row) *Refused {
+	if a.figures == nil || row.Key == nil || row.Blank {
+		return nil
+	}
+	hash, member := maphash.Bytes(a.seed, row.Key), len(members)-len(a.members)
+	said, known := a.figures[hash]
+	switch before := int(said & 0xff); {
+	case known && before == member, !known && len(a.figures) < maxCompared:
+		a.figures[hash] = row.Figure<<8 | int64(member)
+	case known && said>>8 != row.Figure:
+		return contradicted(members[before], members[member], row, said>>8)
+	}
+	return nil
+}
+
+func contradicted(before, after string, row Row, figure int64) *Refused {
+	product := "a product"
+	if key, err := inventory.DecodeKey(row.Key); err == nil {
+		product = key.String()
+	}
+	return &Refused{
+		Code: RefusedAmbiguous,
+		Reason: fmt.Sprintf("two files in the zip file contradict each other: of %s, %q says %d and %q says %d, so that nothing of them counts; let the POS pack "+
+			"the one that says what is in stock, or write the store into each row; only where their figures belong together, `duplicates: sum` in the config adds them up",
+			product, before, figure, after, row.Figure),
 	}
 }
 

@@ -97,6 +97,42 @@ func TestTheMembersOfAZipFileAreReadOneAfterTheOther(t *testing.T) {
 	}
 }
 
+func TestMembersOfAZipFileThatContradictEachOtherAreRefused(t *testing.T) {
+	t.Parallel()
+	one := map[export.Field]string{export.Store: "3"}
+	for name, test := range map[string]struct {
+		options export.Options
+		members []file
+		want    string // what the refusal says; empty = there is none
+	}{
+		"last year's beside this year's": {members: []file{{"stock-2026-11-28.csv", "UPC,Store,Qty\n036000291452,3,4\n849632048260,3,1\n"}, {"stock-2025-11-28.csv", "UPC,Store,Qty\n036000291452,3,99\n"}},
+			want: `"stock-2026-11-28.csv" says 4 and "stock-2025-11-28.csv" says 99`},
+		"sales beside the stock": {members: []file{{"stock.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"sales.csv", "UPC,Store,Qty,Price\n036000291452,3,2,9.99\n"}},
+			want: `"stock.csv" says 4 and "sales.csv" says 2`},
+		"two stores that the config calls one": {options: export.Options{Defaults: one}, members: []file{{"main.csv", "UPC,Qty\n036000291452,4\n"}, {"airport.csv", "UPC,Qty\n036000291452,0\n"}},
+			want: `"main.csv" says 4 and "airport.csv" says 0`},
+		"the third one": {members: []file{{"a.csv", stock}, {"b.csv", stock}, {"c.json", `[{"sku": "Z", "size": "8", "width": "D", "store": "3", "qty": 1}, {"upc": "849632048260", "store": "3", "qty": -1}]`}},
+			want: `"a.csv" says 12 and "c.json" says -1`},
+		"the same figures":                   {members: []file{{"a.csv", stock}, {"b.csv", stock}}},
+		"a row that takes the other's place": {members: []file{{"a.csv", "UPC,Store,Qty\n036000291452,3,4\n036000291452,3,5\n"}, {"b.csv", "UPC,Store,Qty\n036000291452,3,5\n"}}},
+		"figures that are added up":          {options: export.Options{AddUp: true}, members: []file{{"floor.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"back.csv", "UPC,Store,Qty\n036000291452,3,9\n"}}},
+		"another store":                      {members: []file{{"a.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"b.csv", "UPC,Store,Qty\n036000291452,4,9\n"}}},
+		"one that contradicts itself":        {members: []file{{"a.csv", "UPC,Store,Qty\n036000291452,3,4\n036000291452,3,5\n"}, {"b.csv", "UPC,Store,Qty\n849632048260,3,1\n"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lines := preview(t, test.options, zipped(t, test.members...))
+			last := lines[len(lines)-1]
+			if last.Summary != nil && len(lines) > 1 {
+				last = lines[len(lines)-2]
+			}
+			if refused := last.Error != ""; refused != (test.want != "") || !strings.Contains(last.Error, test.want) {
+				t.Errorf("got %+v, want a refusal with %q, or none", last, test.want)
+			}
+		})
+	}
+}
+
 func TestAnArchiveThatIsNotWholeOrNoneIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	large := "UPC,Store,Qty\n" + strings.Repeat("849632048260,3,12\n", 100_000)

@@ -22,7 +22,8 @@ type table struct {
 	padded  [][]byte // those of one of kept
 	sampled int      // how many kept were
 	rules   *rules
-	layout  *layout // nil until it is settled
+	layout  *layout           // nil until it is settled
+	kin     [fieldCount][]int // where the format names the columns: those in which a field stands in another shape
 }
 
 // openTable settles how an export of another format than text with delimiters is read.
@@ -61,6 +62,7 @@ func (r *rules) openTable(format string, source decoder) (*Rows, error) {
 		t.left = t.left[1:]
 	}
 	t.layout, t.sampled, t.want = &rows.layout, len(t.kept), rows.layout.want()
+	t.findKin()
 	rows.source = t
 	return rows, nil
 }
@@ -69,7 +71,7 @@ func (t *table) next(rec *record) error {
 	if len(t.left) > 0 {
 		*rec, t.left = *t.whole(&t.left[0]), t.left[1:]
 		t.pad(rec)
-		t.checkTwice(rec)
+		t.checkValues(rec)
 		return nil
 	}
 	t.kept = nil
@@ -80,7 +82,7 @@ func (t *table) next(rec *record) error {
 		return t.err
 	}
 	t.pad(rec)
-	t.checkTwice(rec)
+	t.checkValues(rec)
 	return t.checkLate(rec)
 }
 
@@ -114,11 +116,57 @@ func (t *table) checkLate(rec *record) error {
 	return nil
 }
 
-// checkTwice makes it a fault that a field of use is there twice, with two values. Others may be lists.
-func (t *table) checkTwice(rec *record) {
+// checkValues makes it a fault that a field of use is there twice, with two values, and that a code is a list or an object.
+// Others may be lists. A quantity that is one is no number, and several UPCs are one product's.
+func (t *table) checkValues(rec *record) {
+	fail := func(f fault, column int) {
+		if rec.fault == noFault {
+			rec.fault, rec.at = f, column+1
+		}
+	}
 	for _, column := range rec.twice {
-		if rec.fault == noFault && t.layout.serves(column) {
-			rec.fault, rec.at = twoValues, column+1
+		if t.layout.serves(column) {
+			fail(twoValues, column)
+		}
+	}
+	for _, column := range rec.nested {
+		if t.layout.isCode(column) {
+			fail(otherShape, column)
+		}
+	}
+	for f := range fieldCount {
+		column := t.layout.column[f]
+		if len(t.kin[f]) == 0 || len(clean(cellOf(rec, column))) > 0 || !slices.ContainsFunc(t.kin[f], func(k int) bool { return len(clean(cellOf(rec, k))) > 0 }) {
+			continue
+		}
+		if rec.reshaped = rec.reshaped || f == Quantity; f != Quantity && f != UPC {
+			fail(otherShape, column)
+		}
+	}
+}
+
+// isCode says that a column is a code of which a row has one: the store, the SKU, or what comes with that.
+func (l *layout) isCode(column int) bool {
+	return slices.Contains(l.column[SKU:Quantity], column) ||
+		slices.ContainsFunc(l.variants.pairs, func(p pair) bool { return p.name == column || p.value == column })
+}
+
+// findKin finds the columns that a field's value is in where some records have an object for it and others do not: `qty` beside
+// `qty/on_hand`. An attribute is beside a value also where that is blank.
+func (t *table) findKin() {
+	if !t.isNamed() {
+		return
+	}
+	for f := range fieldCount {
+		column := t.layout.column[f]
+		if column < 0 {
+			continue
+		}
+		is := t.layout.headings[column].text + "/"
+		for i, h := range t.layout.headings {
+			if other := h.text + "/"; i != column && !strings.Contains(h.text, "@") && (strings.HasPrefix(is, other) || strings.HasPrefix(other, is)) {
+				t.kin[f] = append(t.kin[f], i)
+			}
 		}
 	}
 }
@@ -155,6 +203,15 @@ func (r *rules) unseen(names []heading, whole bool) (stated []string) {
 func (t *table) isNamed() bool {
 	_, ok := t.decoder.(namer)
 	return ok
+}
+
+// hider is a decoder of a format that can hide columns from people's eyes.
+type hider interface{ hides(column int) bool }
+
+// hides says that nobody sees a column, so that it is not the quantity which the export is for, unless the config says so.
+func (t *table) hides(column int) bool {
+	h, ok := t.decoder.(hider)
+	return ok && h.hides(column)
 }
 
 // named are the columns where the format names them, and whether it does.

@@ -223,6 +223,9 @@ func (d *detector) row(rec *record) row {
 		}
 		text, _ := d.charset.append(nil, clean(field))
 		r.cells[i] = newHeading(strings.ToValidUTF8(string(text), "\ufffd"))
+		if d.table != nil && d.table.hides(i) {
+			r.cells[i].uses = r.cells[i].uses.hidden()
+		}
 	}
 	return r
 }

@@ -78,7 +78,7 @@ type Reject struct {
 const (
 	RejectTooLong   = "too_long"   // the record, or a field of it, is longer than the bounds
 	RejectRecord    = "record"     // the record is not a valid JSON object
-	RejectTwice     = "twice"      // a field of the record is there twice, with two values
+	RejectTwice     = "twice"      // a field of the record has two values: it is there twice, or a list or an object
 	RejectQuote     = "quote"      // a quoted field does not end, or goes on after its end
 	RejectLineEnd   = "line_end"   // a line end of another kind stands in the row
 	RejectShort     = "short"      // the row ends before a column that it needs

@@ -54,6 +54,7 @@ func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
 		shape = &jsonShape{path: statedPath(r.row)}
 	}
 	walk := &jsonWalk{tokens: newJSONTokens(text), scout: scout, row: shape.path, arrays: shape.arrays}
+	walk.group, walk.several = scout.group(shape.path)
 	scout.tokens = walk.tokens
 	var source decoder = &jsonRows{jsonWalk: walk}
 	if shape.arrays {
@@ -64,13 +65,8 @@ func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
 		return nil, inRow(err, shape.path)
 	}
 	rows.detected.Row = shape.path
-	if !rows.layout.hasStore() {
-		walk.oneGroup = scout.group(shape.path)
-		if walk.groups > 1 && walk.oneGroup != "" {
-			return nil, refuseGroups(walk.oneGroup)
-		}
-	}
-	return rows, nil
+	walk.oneGroup = !rows.layout.hasStore() && walk.several != nil
+	return rows, walk.checkGroups()
 }
 
 // inRow adds to a refusal for the columns which rows it is about.
@@ -205,12 +201,33 @@ type jsonWalk struct {
 	row    string     // the path of the rows
 	arrays bool       // a row is an array
 
-	stack    []jsonLevel
-	path     []byte
-	begun    bool   // the document
-	rows     int    // so far
-	groups   int    // arrays at row so far
-	oneGroup string // there must be no more than one, for they seem to be stores; empty = there may be
+	stack []jsonLevel
+	path  []byte
+	begun bool // the document
+	rows  int  // so far
+	found int  // arrays at row so far
+
+	group    string   // the path of what may be a store around the rows
+	several  *Refused // what is said of several such groups; nil = there is none
+	groups   int      // those with rows, so far
+	listed   bool     // they are the elements of an array
+	entered  bool     // one of those has begun, and no array at row in it
+	oneGroup bool     // there must be no more than one
+}
+
+// begins notes that an array at row begins.
+func (w *jsonWalk) begins() {
+	if w.found++; !w.listed || w.entered {
+		w.groups++
+	}
+	w.entered = false
+}
+
+func (w *jsonWalk) checkGroups() error {
+	if w.oneGroup && w.groups > 1 {
+		return w.several
+	}
+	return nil
 }
 
 // jsonLevel is an object or an array that the walk is in.
@@ -247,8 +264,8 @@ func (w *jsonWalk) advance() ([]byte, error) {
 		if err != nil {
 			return nil, w.tokens.refuse(err, w.rows)
 		}
-		if w.groups > 1 && w.oneGroup != "" {
-			return nil, refuseGroups(w.oneGroup)
+		if err := w.checkGroups(); err != nil {
+			return nil, err
 		}
 		if is {
 			w.rows++
@@ -284,13 +301,15 @@ func (w *jsonWalk) step(token json.Token) (bool, error) {
 	here := string(w.path) == w.row
 	switch {
 	case here && delim == '{' && w.row != "":
-		w.groups++
+		w.begins()
 		return true, nil
 	case delim == '{' && inArray && w.scout.isNew(w.path, w.row):
 		return false, w.scout.element(token, w.path)
 	case delim == '{' || delim == '[':
 		if here && delim == '[' {
-			w.groups++
+			w.begins()
+		} else if inArray && w.several != nil && string(w.path) == w.group {
+			w.listed, w.entered = true, true
 		}
 		w.stack = append(w.stack, jsonLevel{object: delim == '{', key: true, at: len(w.path)})
 	}
@@ -300,7 +319,7 @@ func (w *jsonWalk) step(token json.Token) (bool, error) {
 // end is the end of the document. An array that came after the first ones, and could be the rows as well, leaves in doubt
 // which are.
 func (w *jsonWalk) end() error {
-	if w.scout.row != "" && w.groups > 0 {
+	if w.scout.row != "" && w.found > 0 {
 		return io.EOF
 	}
 	if shape, err := w.scout.choose(); err != nil {

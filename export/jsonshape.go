@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type jsonShape struct {
 	path   string
 	arrays bool            // they are arrays, and names are the headings in the first one
 	single bool            // it is no array but an object, which only the config can take for a row
+	fields int             // how many of them are known for one that a row has, where it can be a row
 	names  []heading       // those of the fields, of any element
 	known  map[string]bool // the same
 }
@@ -181,9 +183,12 @@ func (s *jsonScout) choose() (*jsonShape, error) {
 	}
 	var found []*jsonShape
 	for _, sh := range s.shapes {
-		if m := s.match(sh.names, len(sh.names)); m.isHeader() {
-			found = append(found, sh)
+		m := s.match(sh.names, len(sh.names))
+		if !m.isHeader() {
+			continue
 		}
+		sh.fields = m.fields()
+		found = append(found, sh)
 	}
 	switch {
 	case len(found) == 1:
@@ -195,7 +200,6 @@ func (s *jsonScout) choose() (*jsonShape, error) {
 		return s.shapes[0], nil
 	case len(s.shapes) > 1:
 		refused := s.several("are in it, and none has fields that are known for a quantity and for what names a product")
-		refused.Write = "row: ..."
 		return nil, refused
 	case len(s.empty) > 0:
 		return nil, &Refused{Code: RefusedEmpty, Reason: "the export has no rows: the array at " + quoteAll(s.empty) + " is empty"}
@@ -218,6 +222,9 @@ func (s *jsonScout) stated() (*jsonShape, error) {
 		return &jsonShape{path: path, single: true}, nil
 	}
 	refused := s.several("are there")
+	if len(s.shapes) == 1 {
+		refused.Write = fmt.Sprintf("row: %q", s.paths()[0])
+	}
 	refused.Reason = fmt.Sprintf("the config says that the rows are at %q, where there is no array of objects", s.row)
 	if len(s.shapes) > 0 {
 		refused.Reason += "; the export has those at " + quoteAll(s.paths())
@@ -225,15 +232,23 @@ func (s *jsonScout) stated() (*jsonShape, error) {
 	return nil, refused
 }
 
-// several refuses a document for having more than one array.
+// several refuses a document for having more than one array. Which it is only a person can say, but where each is within the
+// one before it and more of it is known: the variants of products have the codes.
 func (s *jsonScout) several(what string) *Refused {
-	paths := s.paths()
-	refused := &Refused{Code: RefusedRow, Reason: fmt.Sprintf("several arrays %s: those at %s", what, quoteAll(paths)), Write: "row: ..."}
-	if len(paths) > 0 {
-		refused.Write = fmt.Sprintf("row: %q", paths[0])
+	refused := &Refused{Code: RefusedRow, Reason: fmt.Sprintf("several arrays %s: those at %s", what, quoteAll(s.paths())), Write: `row: "..."`}
+	for i, sh := range s.shapes {
+		if i > 0 && (!isWithin(sh.path, s.shapes[i-1].path) || sh.fields <= s.shapes[i-1].fields) {
+			return refused
+		}
+	}
+	if n := len(s.shapes); n > 0 {
+		refused.Write = fmt.Sprintf("row: %q", s.shapes[n-1].path)
 	}
 	return refused
 }
+
+// isWithin says that a path goes on from another.
+func isWithin(path, outer string) bool { return outer == "" || strings.HasPrefix(path, outer+"/") }
 
 // paths are those of the arrays, as the config would give them.
 func (s *jsonScout) paths() (paths []string) {
@@ -247,17 +262,34 @@ func (s *jsonScout) paths() (paths []string) {
 	return paths
 }
 
-// group is what the rows stand in that may be a store: a step of their path, or an array around them whose elements say one.
-func (s *jsonScout) group(row string) string {
-	steps := strings.Split(row, "/")
-	for i := range steps[:len(steps)-1] {
-		path := strings.Join(steps[:i+1], "/")
-		says := slices.ContainsFunc(s.shapes, func(sh *jsonShape) bool {
-			return sh.path == path && slices.ContainsFunc(sh.names, func(h heading) bool { return h.rank(Store) >= 0 || h.mayBe(Store) })
-		})
-		if says || isStoreWord(steps[i]) {
-			return path
+// group is the path of what the rows stand in that may be a store, and what is said of several such: a step of their path, or an
+// array around them whose elements say one, or have fields of their own.
+func (s *jsonScout) group(row string) (path string, several *Refused) {
+	if row == "" {
+		return "", nil
+	}
+	steps := append([]string{""}, strings.Split(row, "/")...) // the document itself can be an array
+	above := func(i int) string { return strings.Join(steps[1:i+1], "/") }
+	for i, name := range steps[:len(steps)-1] {
+		says := slices.ContainsFunc(s.fieldsAt(above(i)), func(h heading) bool { return h.rank(Store) >= 0 || h.mayBe(Store) })
+		if says || isStoreWord(name) {
+			return above(i), refuseGroups(cmp.Or(above(i), "/"))
 		}
 	}
-	return ""
+	for i, name := range steps[:len(steps)-1] {
+		if fields := s.fieldsAt(above(i)); s.row == "" && len(fields) > 0 && !isGoods(name, fields) {
+			return above(i), refuseLists(cmp.Or(above(i), "/"), fields[0].text, row)
+		}
+	}
+	return "", nil
+}
+
+// fieldsAt are the fields of the elements of the array at a path; nil = there is none.
+func (s *jsonScout) fieldsAt(path string) []heading {
+	for _, sh := range s.shapes {
+		if sh.path == path && !sh.arrays {
+			return sh.names
+		}
+	}
+	return nil
 }

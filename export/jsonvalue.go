@@ -148,6 +148,7 @@ func step[S string | []byte](path []byte, key S) []byte {
 func (n *named) member(v *jsonValue, path []byte, leaf int) error {
 	switch {
 	case v.is('{'):
+		n.nest(path, leaf, "{...}")
 		return n.members(v, path)
 	case v.is('['):
 		n.list(v, path, leaf)
@@ -158,35 +159,44 @@ func (n *named) member(v *jsonValue, path []byte, leaf int) error {
 	return nil
 }
 
-// list reads an array within a record. Its values are one field, parted by a comma and a blank, which no number has in it; an
-// array that holds more than values is left out.
+// list reads an array within a record. Its values are one field, parted by a comma and a blank, which no number has in it, and
+// several of them are no code but a UPC; an array that holds more than values is left out.
 func (n *named) list(v *jsonValue, path []byte, leaf int) {
 	var values []byte
+	several := false
 	for i := 0; v.more(']'); i++ {
 		if v.is('{') || v.is('[') {
 			v.skip()
 			for v.more(']') {
 				v.skip()
 			}
+			n.nest(path, leaf, "[...]")
 			return
 		}
 		value, _ := v.scalar()
 		if i > 0 {
 			values = append(values, ", "...)
 		}
-		values = append(values, value...)
+		values, several = append(values, value...), i > 0
 	}
 	n.put(path, leaf, values, false)
+	if several {
+		n.nest(path, leaf, string(values))
+	}
 }
 
 // roundedDigits is how many digits a program leaves of a number that it prints as C does by default: 8.49632e+11.
 const roundedDigits = 6
 
-// plainDigits writes a number without its exponent: 8.4963204826E11 is 849632048260. One that would be longer than any number
-// that is read stays as it is, and is none; so does one that seems to have lost digits, which is then known for that by its sign.
+// plainDigits writes a number without its exponent, and without decimals that are all zeros: 8.4963204826E11 is 849632048260,
+// and 3.0 is 3, as a store or a size is called. One that would be longer than any number that is read stays as it is, and is
+// none; so does one that seems to have lost digits, which is then known for that by its sign.
 func plainDigits(number []byte) (text []byte, exact bool) {
 	e := bytes.IndexAny(number, "eE")
 	if e < 0 {
+		if point := bytes.IndexByte(number, '.'); point >= 0 && len(bytes.Trim(number[point+1:], "0")) == 0 {
+			return number[:point], true
+		}
 		return number, true
 	}
 	exponent, err := strconv.Atoi(string(number[e+1:]))
@@ -209,7 +219,7 @@ func plainDigits(number []byte) (text []byte, exact bool) {
 	if whole = strings.TrimLeft(whole, "0"); whole == "" {
 		whole = "0"
 	}
-	if decimals != "" {
+	if strings.Trim(decimals, "0") != "" {
 		whole += "." + decimals
 	}
 	if negative {

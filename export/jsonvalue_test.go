@@ -13,8 +13,8 @@ func TestANumberIsWrittenWithoutItsExponent(t *testing.T) {
 	t.Parallel()
 	for number, want := range map[string]string{
 		"12": "12", "12.50": "12.50", "-0": "-0", "1e2": "100", "1E+2": "100", "1.5e1": "15", "1.25e1": "12.5", "125e-1": "12.5", "5e-3": "0.005",
-		"-5e-1": "-0.5", "0e5": "0", "0.00e1": "0.0", "8.4963204826E11": "849632048260", "1.234567e64": "1234567" + strings.Repeat("0", 58),
-		"1.2e5": "120000",
+		"-5e-1": "-0.5", "0e5": "0", "0.00e1": "0", "3.0": "3", "-7.00": "-7", "10.50": "10.50", "8.4963204826E11": "849632048260",
+		"1.234567e64": "1234567" + strings.Repeat("0", 58), "1.2e5": "120000",
 	} {
 		if got, exact := plainDigits([]byte(number)); string(got) != want || !exact {
 			t.Errorf("%s: got %s, exact %v; want %s", number, got, exact, want)

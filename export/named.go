@@ -34,6 +34,7 @@ type named struct {
 	fields [][]byte
 	set    []int // the columns that the record has
 	twice  []int // those that it has twice, with two values
+	nested []int // those in which it has a list or an object
 	late   []heading
 	fault  fault
 	at     int // the column that has the fault, 1-based
@@ -73,7 +74,7 @@ func (n *named) begin() {
 		n.buf = make([]byte, 0, 2*maxPath)
 	}
 	n.number++
-	n.twice, n.late = n.twice[:0], n.late[:0]
+	n.twice, n.nested, n.late = n.twice[:0], n.nested[:0], n.late[:0]
 	n.set, n.text, n.count, n.fault, n.at = n.set[:0], n.text[:0], 0, noFault, 0
 }
 
@@ -119,6 +120,15 @@ func (n *named) put(path []byte, leaf int, value []byte, exact bool) {
 	n.set = append(n.set, column)
 }
 
+// nest notes that a path which is one value in other records is a list or an object in this one. What is shown there is no
+// number.
+func (n *named) nest(path []byte, leaf int, shown string) {
+	if column, known := n.place[string(path)]; known && column >= 0 {
+		n.put(path, leaf, []byte(shown), false)
+		n.nested = append(n.nested, column)
+	}
+}
+
 // learn settles the column of a name that is new.
 func (n *named) learn(path []byte, leaf int) int {
 	if n.place == nil {
@@ -156,7 +166,8 @@ func (n *named) yield(rec *record) {
 		n.fields[column] = n.text[s.from:s.to]
 		count = max(count, column+1)
 	}
-	*rec = record{line: n.number, lines: 1, fields: n.fields[:count], count: count, exact: n.exact, twice: n.twice, late: n.late, sparse: true, fault: n.fault, at: n.at}
+	*rec = record{line: n.number, lines: 1, fields: n.fields[:count], count: count, exact: n.exact, twice: n.twice, nested: n.nested, late: n.late,
+		sparse: true, fault: n.fault, at: n.at}
 }
 
 // newPath is the heading of a column that a format names by a path, such as `stock/quantity` or `item/@upc`: what it means is
@@ -192,6 +203,16 @@ func (u *uses) doubtful() *uses {
 	return &d
 }
 
+// hidden are the uses of a heading that nobody sees: its column may be the quantity, and is not taken for it by itself.
+func (u *uses) hidden() *uses {
+	if u == nil || u.best[Quantity] == 0 {
+		return u
+	}
+	h := *u
+	h.best[Quantity], h.maybe[Quantity] = 0, true
+	return &h
+}
+
 // isStoreWord says that a name, or the one thing of which it is the plural, can be a store.
 func isStoreWord(name string) bool {
 	for _, word := range []string{name, strings.TrimSuffix(name, "s"), strings.TrimSuffix(name, "es")} {
@@ -209,6 +230,32 @@ func refuseGroups(group string) *Refused {
 		Reason: fmt.Sprintf("the rows stand in several groups, %q, which may be stores, and what stands outside a row is not read; "+
 			"let the POS write the store into each row, or export one store at a time", clip(group)),
 	}
+}
+
+// refuseLists refuses rows that stand in several groups of which nothing says what they are.
+func refuseLists(group, field, row string) *Refused {
+	return &Refused{
+		Code: RefusedRow,
+		Reason: fmt.Sprintf("the rows stand in several groups, %q, which have fields of their own such as %q: each may be a store, or a day, and what stands outside a row is not read; "+
+			"let the POS write the store into each row, or export one group at a time; only where all are of one store, and each product is in one of them", clip(group), clip(field)),
+		Write: fmt.Sprintf("row: %q", row),
+	}
+}
+
+// goodsWords are what a group of rows is called that is a product, of which the rows are the variants, that has but one row, or
+// that is a kind of goods.
+var goodsWords = []string{"product", "produkt", "item", "article", "artikel", "style", "model", "variant", "sku", "record", "row", "entry", "node", "edge", "element", "line",
+	"result", "category", "collection", "brand", "department"}
+
+// isGoods says that a group of rows is a product, or a kind of goods, by its name or by the fields that it has of its own.
+func isGoods(name string, fields []heading) bool {
+	name = fold(name)
+	if plural, ok := strings.CutSuffix(name, "ies"); ok {
+		name = plural + "y"
+	}
+	return slices.Contains(goodsWords, name) || slices.Contains(goodsWords, strings.TrimSuffix(name, "s")) || slices.ContainsFunc(fields, func(h heading) bool {
+		return h.rank(UPC) >= 0 || h.rank(SKU) >= 0 || slices.Contains([]string{"handle", "title", "product", "product id", "product name", "item name"}, h.folded)
+	})
 }
 
 // bounded reads src. Its error is errLongToken where more than limit bytes are read after mark was called last: a decoder that

@@ -248,13 +248,21 @@ func (p *pipeline) skipped(rec *record) bool {
 			continue
 		}
 		cell := clean(rec.fields[s.column])
-		for _, word := range s.words {
-			if bytes.EqualFold(cell, []byte(word)) {
+		if s.says(cell) {
+			return true
+		}
+		for part := range bytes.SplitSeq(cell, []byte{','}) { // `variable, virtual` is variable too
+			if part = clean(part); len(part) > 0 && s.says(part) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// says that a text is one of the words.
+func (s *skip) says(text []byte) bool {
+	return slices.ContainsFunc(s.words, func(word string) bool { return strings.EqualFold(word, string(text)) })
 }
 
 // fillIn completes options by what the preset says.

@@ -321,7 +321,7 @@ func TestALoopThatStoppedIsGoneOnWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	const in = "UPC,Store,Qty\n849632048260,3,1\n036000291452,3,2\n"
-	for _, in := range []string{in, string(zipped(t, file{"a.csv", in})), string(zipped(t, file{"a.csv", in[:31]}, file{"b.csv", strings.ReplaceAll(in, ",1", ",2")}))} {
+	for _, in := range []string{in, string(zipped(t, file{"a.csv", in})), string(zipped(t, file{"a.csv", in[:31]}, file{"b.csv", "UPC,Store,Qty\n036000291452,3,2\n"}))} {
 		rows, err := reader.Read(strings.NewReader(in))
 		if err != nil {
 			t.Fatal(err)

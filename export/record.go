@@ -33,6 +33,8 @@ type record struct {
 	count        int       // how many fields there are
 	exact        []bool    // by field: the format says that it is a number, which has a point before its decimals; nil = none is
 	twice        []int     // the fields that are there twice, with two values; a fault of those that are of use
+	nested       []int     // the fields that are a list, an object or an element with others in it, where one value belongs
+	reshaped     bool      // of a format that names the fields: the quantity is blank, and stands there in another shape
 	late         []heading // names that came after namer.fix, are not stated, and are known
 	sparse       bool      // blank fields at its end are left out, and what stands behind the last column is no part of the table
 	fault        fault     // why the fields are not to be trusted
@@ -58,6 +60,7 @@ const (
 	textPastQuote        // a quoted field goes on after its end
 	swallowedRow         // a quoted field has swallowed other rows
 	twoValues            // a field is there twice, with two values
+	otherShape           // a field is a list or an object, or what is one in other records is none
 	brokenRecord         // not a valid JSON object
 	shortLine            // of fixed width: it ends before its quantity does
 	crossedColumns       // of a report: a text stands where two columns part
@@ -71,7 +74,8 @@ func (rec *record) isExact(column int) bool { return column < len(rec.exact) && 
 // keep answers a copy that outlives the next record.
 func (rec *record) keep() record {
 	kept := *rec
-	kept.fields, kept.raw, kept.exact, kept.twice = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact), slices.Clone(rec.twice)
+	kept.fields, kept.raw, kept.exact = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact)
+	kept.twice, kept.nested = slices.Clone(rec.twice), slices.Clone(rec.nested)
 	for i, f := range rec.fields {
 		kept.fields[i] = bytes.Clone(f)
 	}

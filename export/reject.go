@@ -25,7 +25,7 @@ func faultCode(f fault) string {
 	switch f {
 	case longRecord, longField, manyFields:
 		return RejectTooLong
-	case twoValues:
+	case twoValues, otherShape:
 		return RejectTwice
 	case brokenRecord:
 		return RejectRecord
@@ -69,6 +69,8 @@ func (p *pipeline) faultText(rec *record) string {
 		return "a line end of another kind than the other rows' stands in it, so that it may be parts of two rows"
 	case twoValues:
 		return fmt.Sprintf("%s: it is there twice in the record, with two values", field)
+	case otherShape:
+		return fmt.Sprintf("%s: it is a list or an object in this record, or in others, so that it is not certain which value is meant", field)
 	case brokenRecord:
 		return "the record is not a valid JSON object"
 	default:

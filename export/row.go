@@ -57,14 +57,14 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 		return 0, p.elsewhere(rec)
 	}
 	l := &p.layout
-	if len(l.variants.pairs) > 0 && rec.fault == noFault {
-		p.seeOptions(rec)
-	}
 	if rec.fault != noFault {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
 	}
 	if rec.count > l.width && !rec.sparse && p.overflows(rec) {
 		return 0, p.fail(rec, RejectShifted, "%s", p.shiftedText(rec))
+	}
+	if len(l.variants.pairs) > 0 {
+		p.seeOptions(rec)
 	}
 	if len(l.skips) > 0 && p.skipped(rec) {
 		return 0, isSkipped
@@ -124,6 +124,9 @@ func (p *pipeline) quantity(rec *record) (int64, result) {
 		read = exactNumber
 	}
 	figure, fraction, v := read(field)
+	if v == isNone && rec.reshaped {
+		return 0, p.fail(rec, RejectNumber, "%s: it is there in another shape than in other records, so that it is not certain which figure is the quantity", p.layout.name(column))
+	}
 	if v == isNone {
 		return 0, isSkipped
 	}
@@ -272,6 +275,8 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.fail(rec, RejectNoProduct, "%s and %s: both are blank, so the row names no product", p.layout.name(upcColumn), p.layout.name(column))
 		case f == SKU:
 			return p.fail(rec, RejectNoProduct, "%s: the SKU is blank, so the row names no product", p.layout.name(column))
+		case p.isUnsettled(rec, f):
+			return p.unsettledOption(rec, f)
 		case p.given[f]:
 			codes[f] = p.defaults[f]
 		case p.skuNeeds[f]:
@@ -322,6 +327,8 @@ func (p *pipeline) bySKU(rec *record, store []byte) {
 		codes[f], fault = p.part(rec, f)
 		switch {
 		case fault == codeOK && !isScientific(codes[f]) && !(f == Size && isDate(codes[f])):
+		case fault == codeBlank && f != SKU && p.isUnsettled(rec, f):
+			return
 		case fault == codeBlank && f != SKU && p.given[f]:
 			codes[f] = p.defaults[f]
 		case fault == codeBlank && f != SKU && !p.skuNeeds[f]:
@@ -347,6 +354,13 @@ func (p *pipeline) incomplete(rec *record, f Field, sku []byte, upcColumn int, u
 		why = fmt.Sprintf("%s: %q %s; and %s", p.layout.name(upcColumn), clip(string(p.shown(rec, upcColumn))), codeFaultText[upcFault], why)
 	}
 	return p.fail(rec, RejectSKU, "%s", why)
+}
+
+// unsettledOption rejects a row whose size or width is in an option that is not certainly it: no default makes up for that.
+func (p *pipeline) unsettledOption(rec *record, f Field) result {
+	column, why := p.unsettled(rec, f)
+	return p.fail(rec, RejectSKU, "%s: %q may be the %s, but %s; the config's `columns` can say which column is the %s",
+		p.layout.name(column), clip(string(p.shown(rec, column))), f, why, f)
 }
 
 // remedy says what gives a SKU its size or width.

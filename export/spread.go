@@ -209,7 +209,7 @@ func (m *match) spreadStores(r *rules, w wide) {
 			s.leftOut = append(s.leftOut, i)
 		}
 	}
-	if r.stores == nil && len(w.stores) == 1 && m.preset.pattern(m.headings) != "" && r.given[Store] { // the one store that the config names
+	if r.stores == nil && len(w.stores) == 1 && (w.bare || m.preset.pattern(m.headings) != "") && r.given[Store] { // the one store that the config names
 		m.column[Quantity], m.twice[Quantity] = w.stores[0], [2]int{-1, -1}
 		return
 	}

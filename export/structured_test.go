@@ -326,6 +326,9 @@ func TestWhatIsWrongLateRefusesTheExportAsAWhole(t *testing.T) {
 		"json that is nested too deep": {"[" + many(jsonRow) + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + "]", export.RefusedContent, "nested more than 64 deep"},
 		"another store's array": {`{"stores": [{"items": [` + many(jsonRowWithoutStore) + `{}]}, {"items": [` + strings.TrimSuffix(jsonRowWithoutStore, ",") + `]}]}`, export.RefusedStore,
 			`the rows stand in several groups, "stores"`},
+		"another group's array": {`{"days": [{"date": "1 May", "items": [` + many(jsonRowWithoutStore) + `{}]}, {"items": [` + strings.TrimSuffix(jsonRowWithoutStore, ",") + `]}]}`, export.RefusedRow,
+			`the rows stand in several groups, "days", which have fields of their own such as "date"`},
+		"another group":               {`<r><g n="1">` + many(`<i upc="849632048260" qty="1"/>`) + "</g><g/></r>", export.RefusedRow, `"r/g"`},
 		"xml that is cut":             {"<r>" + many(xmlRow), export.RefusedContent, "the export is cut: its XML ends in line 1"},
 		"xml that is cut in a text":   {"<r>" + many(xmlRow) + "<i><![CDATA[zoot", export.RefusedContent, "the export is cut: its XML ends in line 1"},
 		"xml cut in a character":      {"<r>" + many(xmlRow) + "<i>zo\xc3", export.RefusedContent, "the export is cut: its XML ends in line 1"},
@@ -344,7 +347,7 @@ func TestWhatIsWrongLateRefusesTheExportAsAWhole(t *testing.T) {
 			t.Parallel()
 			o := export.Options{}
 			switch {
-			case test.code == export.RefusedStore, test.code == export.RefusedColumn:
+			case test.code == export.RefusedStore, test.code == export.RefusedColumn, strings.HasPrefix(name, "another group"):
 				o.Defaults = map[export.Field]string{export.Store: "3"}
 			case strings.HasPrefix(name, "a stated"):
 				o.Row = "zoot"

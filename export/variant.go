@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -75,19 +76,29 @@ func (m *match) findVariants(cells []heading) {
 	}
 }
 
+// What an option is, where it is neither the size nor the width.
+const (
+	otherOption   = fieldCount // such as the colour
+	unnamedOption = fieldCount + 1
+)
+
+// maxGroups is how many products' names of options are remembered, for their rows may be in any order.
+const maxGroups = 1000
+
 // options are what the pairs hold in the rows of one product.
 type options struct {
-	group []byte
-	of    []Field          // by pair; fieldCount = something else
-	at    [fieldCount]int  // the column that holds the size, and the width; -1 = none
-	known map[string]Field // by what an option is called
+	group   []byte
+	of      []Field            // by pair
+	at      [fieldCount]int    // the column that holds the size, and the width; -1 = none
+	known   map[string]Field   // by what an option is called
+	byGroup map[string][]Field // of, of the last products; those whose rows come later than maxGroups others have no names
 }
 
 // meaning is which field an option is that is called so.
 func (o *options) meaning(name string) Field {
 	f, ok := o.known[name]
 	if len(name) > maxHeading {
-		return fieldCount
+		return otherOption
 	}
 	if !ok {
 		f = optionField(newHeading(name))
@@ -101,10 +112,12 @@ func (o *options) meaning(name string) Field {
 	return f
 }
 
-// optionField knows an option by its name: Size, Shoe Size, Width, in the languages of the headings.
+// optionField knows an option by its name: Size, Shoe Size, Width, in the languages of the headings. That of a part, such as
+// Heel Width, is not the product's.
 func optionField(h heading) Field {
-	if h.mayBe(Size) || h.vetoed(Size) || h.mayBe(Width) && !h.is(Width) || h.vetoed(Width) {
-		return fieldCount
+	part := slices.ContainsFunc(strings.Fields(h.folded), func(word string) bool { return slices.Contains(partWords, word) })
+	if part || h.mayBe(Size) || h.vetoed(Size) || h.mayBe(Width) && !h.is(Width) || h.vetoed(Width) {
+		return otherOption
 	}
 	size, width := h.is(Size), h.is(Width)
 	switch {
@@ -113,27 +126,47 @@ func optionField(h heading) Field {
 	case width && !size:
 		return Width
 	}
-	return fieldCount
+	return otherOption
 }
+
+// partWords are words for parts of a product, or of its parcel, that have measures of their own.
+var partWords = []string{"heel", "strap", "calf", "shaft", "toe", "sole", "ankle", "lace", "cuff", "brim", "sleeve", "lens", "bridge", "temple", "stripe",
+	"package", "packaging", "parcel", "box", "shipping", "absatz", "schaft", "riemen", "talon", "tacon", "tacco", "hak"}
 
 // is says that one of the words of a heading is a field's heading.
 func (h heading) is(f Field) bool {
 	return h.rank(f) >= 0 || slices.ContainsFunc(strings.Fields(h.folded), func(word string) bool { return slices.Contains(headings[f].best, word) })
 }
 
+// begin goes on with the options of another product.
+func (o *options) begin(group []byte, pairs int) {
+	o.group = append(o.group[:0], group...)
+	if of, known := o.byGroup[string(group)]; known {
+		o.of = of
+		return
+	}
+	remembered := len(group) > 0 && len(group) <= maxHeading
+	if o.of == nil || len(o.byGroup) > 0 { // else it is nobody's
+		o.of = make([]Field, pairs)
+	}
+	for i := range o.of {
+		o.of[i] = unnamedOption
+	}
+	if !remembered {
+		return
+	}
+	if o.byGroup == nil || len(o.byGroup) >= maxGroups {
+		o.byGroup = make(map[string][]Field)
+	}
+	o.byGroup[string(group)] = o.of
+}
+
 // seeOptions takes the names of the options in that a row has, and finds where its size and its width are. Two options
 // that may both be the size are none.
 func (p *pipeline) seeOptions(rec *record) {
 	v, o := &p.layout.variants, &p.options
-	if o.of == nil {
-		o.of = make([]Field, len(v.pairs))
-	}
-	group := cellOf(rec, v.group)
-	if v.group < 0 || !bytes.Equal(group, o.group) || len(group) == 0 {
-		o.group = append(o.group[:0], group...)
-		for i := range o.of {
-			o.of[i] = fieldCount
-		}
+	if group := cellOf(rec, v.group); o.of == nil || len(group) == 0 || !bytes.Equal(group, o.group) {
+		o.begin(group, len(v.pairs))
 	}
 	for i, pair := range v.pairs {
 		if name := clean(cellOf(rec, pair.name)); len(name) > 0 {
@@ -154,6 +187,33 @@ func (p *pipeline) seeOptions(rec *record) {
 			o.at[f] = -1
 		}
 	}
+}
+
+// unsettled is a column of the row that may hold its size, or its width, which no column holds for certain, and why it is not
+// certain; -1 = there is none.
+func (p *pipeline) unsettled(rec *record, f Field) (column int, why string) {
+	if p.layout.column[f] >= 0 || p.fixed != nil && f == Size && p.layout.spread.by == Size {
+		return -1, ""
+	}
+	for i, pair := range p.layout.variants.pairs {
+		if len(clean(cellOf(rec, pair.value))) == 0 {
+			continue
+		}
+		switch p.options.of[i] {
+		case unnamedOption:
+			return pair.value, fmt.Sprintf("the name of its option is not known, for %s is blank here and in the rows of the product before this one", p.layout.name(pair.name))
+		case f:
+			if p.options.at[f] < 0 {
+				return pair.value, "another option may be it as well"
+			}
+		}
+	}
+	return -1, ""
+}
+
+func (p *pipeline) isUnsettled(rec *record, f Field) bool {
+	column, _ := p.unsettled(rec, f)
+	return column >= 0
 }
 
 func cellOf(rec *record, column int) []byte {

@@ -11,12 +11,17 @@ import (
 type numberFormat struct {
 	zeros int    // it is filled up with leading zeros to so many digits
 	date  string // it is a date, shown in this layout of package time, or a time of day; "" = it is a number
+	code  string // it may show something else than its number; "" = it shows any number as it is
 }
 
 // builtinFormat is one of those that every workbook has, by its number.
 func builtinFormat(id string) numberFormat {
 	n, _ := strconv.Atoi(id)
 	switch {
+	case n >= 5 && n <= 8, n == 42, n == 44:
+		return newNumberFormat("$#,##0.00")
+	case n == 9, n == 10:
+		return newNumberFormat("0%")
 	case n == 14, n == 22:
 		return newNumberFormat("m/d/yyyy")
 	case n == 15:
@@ -37,9 +42,12 @@ func builtinFormat(id string) numberFormat {
 func newNumberFormat(code string) numberFormat {
 	positive, _, _ := strings.Cut(code, ";")
 	if positive != "" && strings.Trim(positive, "0") == "" {
-		return numberFormat{zeros: min(len(positive), maxNumber)} // a longer one is none
+		return numberFormat{zeros: min(len(positive), maxNumber), code: unlessPlain(code)} // a longer one is none
 	}
-	return numberFormat{date: dateLayout(formatLetters(code))}
+	if date := dateLayout(formatLetters(code)); date != "" {
+		return numberFormat{date: date}
+	}
+	return numberFormat{code: unlessPlain(code)}
 }
 
 // formatLetters are the first section of a number format in lower case, without what is shown as it is.

@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"encoding/xml"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,11 +17,13 @@ const noValue = "#FORMULA!"
 const maxSheetRows = 1 << 20
 
 // sheetDecoder reads the cells of a sheet, row by row. A field is what a person sees in its cell, but for numbers: they have
-// all their digits. A row in which no cell has a value is no record.
+// all their digits. A row in which no cell has a value is no record. Rows that are hidden are read: a filter that somebody left
+// on says nothing of the stock.
 type sheetDecoder struct {
 	*bookPart
-	line   int // of the last row
-	column int // of the last cell, 0-based
+	hidden [][2]int // ranges of columns, 1-based
+	line   int      // of the last row
+	column int      // of the last cell, 0-based
 	cells  []sheetCell
 	text   []byte // of the row's cells
 	value  []byte // of a cell, as it is in the XML
@@ -53,6 +56,9 @@ func (d *sheetDecoder) next(rec *record) (err error) {
 			return err
 		}
 		start, ok := token.(xml.StartElement)
+		if ok && start.Name.Local == "col" && len(d.open) == 3 && d.open[1].Local == "cols" {
+			d.hide(start)
+		}
 		if !ok || start.Name.Local != "row" || len(d.open) != 3 || d.open[1].Local != "sheetData" {
 			continue
 		}
@@ -64,6 +70,20 @@ func (d *sheetDecoder) next(rec *record) (err error) {
 			return nil
 		}
 	}
+}
+
+// hide notes columns that are hidden.
+func (d *sheetDecoder) hide(col xml.StartElement) {
+	const most = 1000 // ranges
+	first, bad := strconv.Atoi(attributeOf(col, "min"))
+	last, err := strconv.Atoi(attributeOf(col, "max"))
+	if bad == nil && err == nil && isOn(attributeOf(col, "hidden")) && len(d.hidden) < most {
+		d.hidden = append(d.hidden, [2]int{first, last})
+	}
+}
+
+func (d *sheetDecoder) hides(column int) bool {
+	return slices.ContainsFunc(d.hidden, func(r [2]int) bool { return r[0] <= column+1 && column+1 <= r[1] })
 }
 
 // row reads the row that was begun.
@@ -224,7 +244,10 @@ func (d *sheetDecoder) number(value []byte, style string) (exact bool, err error
 		d.text = appendDate(d.text, value, format.date, d.book.from1904)
 		return false, nil
 	}
-	if d.text, exact = appendNumber(d.text, value); exact && format.zeros > 0 {
+	if d.text, exact = appendNumber(d.text, value); exact && format.code != "" {
+		d.text, exact = format.show(d.text[:from], slices.Clone(d.text[from:]))
+	}
+	if exact && format.zeros > 0 {
 		d.text = appendPadded(d.text[:from], d.text[from:], format.zeros)
 	}
 	return exact, nil

@@ -51,14 +51,17 @@ const (
 	asTwelveDigits
 )
 
-var bookStyles = xmlHead + `<styleSheet ` + mainSpace + `><numFmts count="9">` +
+var bookStyles = xmlHead + `<styleSheet ` + mainSpace + `><numFmts count="13">` +
 	`<numFmt numFmtId="164" formatCode="000000"/><numFmt numFmtId="165" formatCode="yyyy\-mm\-dd"/>` +
 	`<numFmt numFmtId="166" formatCode="0&quot; pairs, sized&quot;"/><numFmt numFmtId="167" formatCode="#,##0.00\ [$€-407]"/>` +
 	`<numFmt numFmtId="168" formatCode="[$-409]mmmm\ yyyy;@"/><numFmt numFmtId="169" formatCode="dd\.mm\.yyyy"/>` +
 	`<numFmt numFmtId="170" formatCode="General;[Red]\-General"/><numFmt numFmtId="171" formatCode="000000000000"/>` +
-	`<numFmt numFmtId="172" formatCode="[h]:mm"/></numFmts><cellStyleXfs count="1"><xf numFmtId="14"/></cellStyleXfs><cellXfs count="12">` +
+	`<numFmt numFmtId="172" formatCode="[h]:mm"/><numFmt numFmtId="173" formatCode="0.0%"/><numFmt numFmtId="174" formatCode="0,"/>` +
+	`<numFmt numFmtId="175" formatCode="_(* #,##0_);_(* \(#,##0\);_(* &quot;-&quot;??_);_(@_)"/><numFmt numFmtId="176" formatCode="0;\-0;&quot;n/a&quot;"/>` +
+	`</numFmts><cellStyleXfs count="1"><xf numFmtId="14"/></cellStyleXfs><cellXfs count="18">` +
 	`<xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="16"/><xf numFmtId="14"/><xf numFmtId="165"/><xf numFmtId="172"/>` +
-	`<xf numFmtId="166"/><xf numFmtId="167"/><xf numFmtId="168"/><xf numFmtId="169"/><xf numFmtId="170"/><xf numFmtId="171"/></cellXfs></styleSheet>`
+	`<xf numFmtId="166"/><xf numFmtId="167"/><xf numFmtId="168"/><xf numFmtId="169"/><xf numFmtId="170"/><xf numFmtId="171"/>` +
+	`<xf numFmtId="173"/><xf numFmtId="9"/><xf numFmtId="174"/><xf numFmtId="175"/><xf numFmtId="176"/><xf numFmtId="44"/></cellXfs></styleSheet>`
 
 // newBook is a workbook with sheets called Sheet1 and so on, of the XML of their rows.
 func newBook(sheets ...string) book {
@@ -181,7 +184,7 @@ func TestACellIsReadAsAPersonSeesIt(t *testing.T) {
 		"zeros before it, below zero":       {styled(asSixDigits, "-1234"), "-001234"},
 		"more digits than zeros":            {styled(asSixDigits, "1234567"), "1234567"},
 		"no zeros before a fraction":        {styled(asSixDigits, "12.5"), "12.5"},
-		"money":                             {styled(asMoney, "1234.5"), "1234.5"},
+		"money":                             {styled(asMoney, "1234.5"), "1234.5 €"},
 		"words in its format":               {styled(asQuoted, "12"), "12"},
 		"a colour in its format":            {styled(asColoured, "-3"), "-3"},
 		"a size that became a date":         {styled(asDayMonth, "46001"), "10-Dec"},
@@ -322,6 +325,13 @@ func TestAQuantityOfAWorkbookIsItsOwnOrNone(t *testing.T) {
 		"no cell":                               {``, "", nil},
 		"a styled one that is blank":            {`<c s="1"/>`, "", nil},
 		"a number with zeros before it":         {`<c s="1"><v>12</v></c>`, "", 12},
+		"an amount of money":                    {`<c s="7"><v>12</v></c>`, "", export.RejectNumber},
+		"a share":                               {`<c s="12"><v>0.5</v></c>`, "", export.RejectNumber},
+		"a share of a built-in format":          {`<c s="13"><v>0.5</v></c>`, "", export.RejectNumber},
+		"thousands of it":                       {`<c s="14"><v>12000</v></c>`, "", export.RejectNumber},
+		"a zero that shows as a dash":           {`<c s="15"><v>0</v></c>`, "", 0},
+		"a zero that shows as a word":           {`<c s="16"><v>0</v></c>`, "", nil},
+		"money of a built-in format":            {`<c s="17"><v>12</v></c>`, "", export.RejectNumber},
 		"a number that is too large":            {`<c><v>1E7</v></c>`, "", export.RejectTooLarge},
 		"a number that has lost its digits":     {`<c><v>1E+20</v></c>`, "", export.RejectNumber},
 		"a note beyond the last column":         {`<c><v>12</v></c><c/><c t="str"><v>count again</v></c>`, "", 12},
@@ -345,6 +355,35 @@ func TestAQuantityOfAWorkbookIsItsOwnOrNone(t *testing.T) {
 			}
 			if got != test.want || len(lines) < 2 {
 				t.Errorf("got %v, want %v:\n%.500s", got, test.want, ndjson(t, lines))
+			}
+		})
+	}
+}
+
+// TestAQuantityThatNobodySeesIsNotChosen: somebody has hidden its column, for another one is what the export is for.
+func TestAQuantityThatNobodySeesIsNotChosen(t *testing.T) {
+	t.Parallel()
+	const last = `"quantity":7}}`
+	hidden := func(cols, rows string) book {
+		return newBook(rows).with("xl/worksheets/sheet1.xml", "<sheetData>", "<cols>"+cols+"</cols><sheetData>")
+	}
+	rows := texts("UPC", "Store", "On Hand", "Qty") + `<row hidden="1"><c t="str"><v>849632048260</v></c><c><v>3</v></c><c><v>5</v></c><c><v>7</v></c></row>`
+	for name, test := range map[string]struct {
+		options    export.Options
+		cols, want string
+	}{
+		"beside one that is seen":  {cols: `<col min="3" max="3" hidden="1"/>`, want: last},
+		"within a range":           {cols: `<col min="1" max="1" width="9"/><col min="2" max="3" hidden="true"/>`, want: last},
+		"none is hidden":           {cols: `<col min="3" max="3" hidden="0"/>`, want: `"quantity":5}}`},
+		"the config names it":      {options: export.Options{Columns: map[export.Field]export.Column{export.Quantity: {Heading: "On Hand"}}}, cols: `<col min="3" max="3" hidden="1"/>`, want: `"quantity":5}}`},
+		"all of them":              {cols: `<col min="3" max="16384" hidden="1"/>`, want: "write `columns: {quantity: \\\"On Hand\\\"}`"},
+		"the codes are hidden too": {cols: `<col min="1" max="2" hidden="1"/>`, want: `"quantity":5}}`},
+		"what is no range":         {cols: `<col min="x" hidden="1"/><col hidden="1" max="3"/>`, want: `"quantity":5}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := ndjson(t, preview(t, test.options, hidden(test.cols, rows).bytes(t))); !strings.Contains(got, test.want) {
+				t.Errorf("got %s, want %s in it", got, test.want)
 			}
 		})
 	}

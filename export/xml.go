@@ -38,7 +38,7 @@ func (r *rules) openXML(text io.Reader, set charset) (*Rows, error) {
 	walk.scout.known = scout.rows()
 	path := statedPath(r.row)
 	if row != nil {
-		walk.group = row.group()
+		walk.group, walk.several = row.group(r.row == "")
 		if r.row == "" {
 			path, walk.rooted = row.path(), true
 			walk.steps = strings.Split(path, "/")
@@ -49,10 +49,8 @@ func (r *rules) openXML(text io.Reader, set charset) (*Rows, error) {
 		return nil, inRow(err, path)
 	}
 	rows.detected.Row, rows.detected.Encoding = path, tokens.encoding
-	if walk.oneGroup = !rows.layout.hasStore(); walk.oneGroup && walk.groups > 1 {
-		return nil, refuseGroups(walk.group)
-	}
-	return rows, nil
+	walk.oneGroup = !rows.layout.hasStore() && walk.several != nil
+	return rows, walk.checkGroups()
 }
 
 var errNoElement = errors.New("no element is in it")
@@ -240,9 +238,17 @@ type xmlRows struct {
 
 	path     []string // to the element that the walk is in
 	chars    []byte   // the texts of the elements that a record is in
-	group    string   // the path of what may be a store around the rows; empty = there is none
+	group    string   // the path of what may be a store around the rows
+	several  *Refused // what is said of several such groups; nil = there is none
 	groups   int      // so far
 	oneGroup bool     // there must be no more than one
+}
+
+func (d *xmlRows) checkGroups() error {
+	if d.oneGroup && d.groups > 1 {
+		return d.several
+	}
+	return nil
 }
 
 func (d *xmlRows) next(rec *record) error {
@@ -280,9 +286,10 @@ func (d *xmlRows) advance() (xml.StartElement, error) {
 				return v, nil
 			}
 			d.scout.start(v)
-			if d.group != "" && strings.Join(d.path, "/") == d.group {
-				if d.groups++; d.groups > 1 && d.oneGroup {
-					return v, refuseGroups(d.group)
+			if d.several != nil && strings.Join(d.path, "/") == d.group {
+				d.groups++
+				if err := d.checkGroups(); err != nil {
+					return v, err
 				}
 			}
 		case xml.EndElement:
@@ -375,6 +382,8 @@ func (d *xmlRows) ownText(name string, path, text []byte, leaf, none bool) {
 		d.put([]byte("."), 1, text, false)
 	case len(path) > 0 && (leaf || len(text) > 0):
 		d.put(path, len(name), text, false)
+	case len(path) > 0:
+		d.nest(path, len(name), "<...>")
 	}
 }
 

@@ -204,7 +204,11 @@ func (s *xmlScout) choose() (*xmlElement, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return nil, s.several([]string{found[0].path(), found[1].path()})
+		refused := s.several([]string{found[0].path(), found[1].path()})
+		if isWithin(found[1].path(), found[0].path()) && found[1].fields > found[0].fields && len(found) == 2 {
+			refused.Write = fmt.Sprintf("row: %q", found[1].path()) // the variants of products, which have the codes
+		}
+		return nil, refused
 	case len(near) > 0: // its fields say what is missing
 		return slices.MinFunc(near, func(a, b *xmlElement) int {
 			return cmp.Or(cmp.Compare(b.familiar, a.familiar), cmp.Compare(b.count, a.count))
@@ -258,22 +262,44 @@ func (s *xmlScout) none(reason string) *Refused {
 	return refused
 }
 
+// several refuses a document for elements of which only a person can say which they are.
 func (s *xmlScout) several(paths []string) *Refused {
 	return &Refused{
 		Code:   RefusedRow,
 		Reason: "several elements of the export's XML could be the rows: " + quoteAll(paths),
-		Write:  fmt.Sprintf("row: %q", paths[0]),
+		Write:  `row: "..."`,
 	}
 }
 
-// group is the path of what may be a store around a row; empty where nothing is.
-func (e *xmlElement) group() string {
+// group is the path of what may be a store around a row, and what is said of several such: an element that says a store, or,
+// where lists is set, one with fields of its own.
+func (e *xmlElement) group(lists bool) (path string, several *Refused) {
 	for up := e.parent; up.parent != nil; up = up.parent {
 		says := isStoreWord(up.name) || slices.ContainsFunc(up.attrs, isStoreWord) ||
 			slices.ContainsFunc(up.children, func(c *xmlElement) bool { return len(c.children) == 0 && isStoreWord(c.name) })
 		if says {
-			return up.path()
+			return up.path(), refuseGroups(up.path())
 		}
 	}
-	return ""
+	for up := e.parent; up.parent != nil && lists; up = up.parent {
+		var fields []heading
+		for _, name := range up.fieldNames() {
+			fields = append(fields, newHeading(name))
+		}
+		if len(fields) > 0 && !isGoods(up.name, fields) {
+			path, several = up.path(), refuseLists(up.path(), fields[0].text, e.path())
+		}
+	}
+	return path, several
+}
+
+// fieldNames are those of the attributes of an element, and of what is in it as a text.
+func (e *xmlElement) fieldNames() []string {
+	names := slices.Clone(e.attrs)
+	for _, c := range e.children {
+		if len(c.children) == 0 && len(c.attrs) == 0 {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
