@@ -352,7 +352,9 @@ func (p *pipeline) incomplete(rec *record, f Field, sku []byte, upcColumn int, u
 // remedy says what gives a SKU its size or width.
 func (p *pipeline) remedy(rec *record, f Field) string {
 	l := &p.layout
-	maybe := func(f Field) int { return slices.IndexFunc(l.headings, func(h heading) bool { return h.mayBe(f) }) }
+	maybe := func(f Field) int {
+		return slices.IndexFunc(l.headings, func(h heading) bool { return h.mayBe(f) || f == Width && h.rank(f) >= 0 && parcelMeasures(l.headings) == 1 })
+	}
 	if sku := p.shown(rec, l.column[SKU]); l.column[UPC] < 0 && p.wants(UPC) && plainUPC(sku) {
 		return fmt.Sprintf("but it is a valid UPC, which needs none: `columns: {upc: %q}` in the config", l.label(l.column[SKU]))
 	}
