@@ -493,7 +493,40 @@ func (d *detector) pipeline(g guess) pipeline {
 		p.layout.headings = d.table.labels()
 	}
 	p.decimals = decimals{convention: d.convention(&p), stated: d.decimal != 0}
+	p.trailing = d.trailing(&p)
 	return p
+}
+
+// trailing is how many blank fields after the last column are nothing but trailing delimiters: as many as most rows have,
+// at least two of them. Any number are, where no column before those of use is one of texts: a delimiter that is not in
+// quotes stands in those.
+func (d *detector) trailing(p *pipeline) int {
+	l := &p.layout
+	texts := false
+	for column := range l.want() {
+		texts = texts || !l.serves(column)
+	}
+	if !texts || d.table != nil {
+		return MaxColumns
+	}
+	rows, surplus := 0, map[int]int{}
+	d.headRecords(p.comma, 1, func(rec *record) bool {
+		if rec.line > l.line && rec.fault == noFault && !rec.isBlank() {
+			rows++
+			surplus[max(0, rec.count-l.width)]++
+		}
+		return rows < sampleRows
+	})
+	most, n := 0, 0
+	for fields, count := range surplus {
+		if fields > 0 && count > n {
+			most, n = fields, count
+		}
+	}
+	if n < 2 || n*2 <= rows {
+		return 0
+	}
+	return most
 }
 
 // convention settles what points and commas in the quantities mean. Where decimal commas are as likely, as they are but

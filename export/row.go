@@ -28,6 +28,7 @@ type pipeline struct {
 	decimals decimals
 	comma    byte // of CSV
 	named    bool // the format names the columns, and writes nothing but rows
+	trailing int  // how many blank fields may stand after the last column
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
 
@@ -457,8 +458,12 @@ func (p *pipeline) shiftedText(rec *record) string {
 	return text
 }
 
-// overflows says that there is something in the fields after the last column.
+// overflows says that there is something in the fields after the last column, or more of them than trailing delimiters
+// account for: then a text may have been parted in two, and the last columns were blank.
 func (p *pipeline) overflows(rec *record) bool {
+	if rec.count > p.layout.width+p.trailing {
+		return !rec.isBlank() && !p.isRepeat(rec)
+	}
 	for _, field := range rec.all()[p.layout.width:] {
 		if len(clean(field)) > 0 {
 			return true
