@@ -43,6 +43,7 @@ type pipeline struct {
 
 	record  record
 	key     []byte // of the last update
+	before  []byte // the SKU of the last row that had one
 	others  bool   // other is wanted
 	other   []byte // the other key of the last update; empty = it has none
 	reject  *Reject
@@ -181,6 +182,8 @@ func (p *pipeline) store(rec *record) ([]byte, result) {
 		return nil, p.badCode(rec, column, cell, fault)
 	case p.stores == nil && isScientific(cell):
 		return nil, p.badCode(rec, column, cell, codeScientific)
+	case p.stores == nil && isTotal(cell):
+		return nil, p.fail(rec, RejectStore, "%s: %q is a total and no store; where it is one, `stores` in the config must name it", p.layout.name(column), cell)
 	case p.stores == nil:
 		return cell, isUpdate
 	}
@@ -279,9 +282,10 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
 		}
 	}
-	if (upcFault == codeBlank || upcFault == upcPlaceholder) && !sized && isTotal(codes[SKU]) {
+	if (upcFault == codeBlank || upcFault == upcPlaceholder) && !sized && (isTotal(codes[SKU]) || isTotalOf(codes[SKU], p.before)) {
 		return p.fail(rec, RejectNoProduct, "%s: %q is a total and no product", p.layout.name(p.layout.column[SKU]), codes[SKU])
 	}
+	p.before = append(p.before[:0], codes[SKU]...)
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
 	return isUpdate
 }

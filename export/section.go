@@ -76,9 +76,22 @@ func (p *pipeline) refuseSections() result {
 	return isRefused
 }
 
-// isTotal says that what should be a SKU is what stands before a sum.
+// isTotalOf says that a SKU is what stands before the sum over another one: `ZOOT Total` behind rows of ZOOT, or `Totals for ZOOT`.
+func isTotalOf(sku, before []byte) bool {
+	if len(before) > 0 && len(sku) > len(before)+1 && sku[len(before)] == ' ' && bytes.EqualFold(sku[:len(before)], before) {
+		return isTotalWord(fold(string(sku[len(before):])))
+	}
+	first, rest, _ := bytes.Cut(sku, []byte(" "))
+	if len(rest) == 0 || !isTotalWord(fold(string(first))) {
+		return false
+	}
+	second, rest, _ := bytes.Cut(rest, []byte(" "))
+	return len(rest) > 0 && slices.Contains([]string{"for", "of", "store", "shop", "page", "department", "dept", "category"}, fold(string(second)))
+}
+
+// isTotal says that what should be a SKU, or a store, is what stands before a sum.
 func isTotal(sku []byte) bool {
-	if len(sku) > len("subtotals: grand total") || bytes.ContainsAny(sku, "0123456789") {
+	if len(sku) > len("subtotals: grand total") || bytes.ContainsAny(sku, "0123456789") || !mayTotal(sku) {
 		return false
 	}
 	words := strings.Fields(fold(strings.TrimRight(string(sku), ": ")))
@@ -92,6 +105,17 @@ func isTotal(sku []byte) bool {
 	return false
 }
 
+// mayTotal says, quickly, that one of the words for a total can be in a text.
+func mayTotal(text []byte) bool {
+	for i := range len(text) - 2 {
+		switch [3]byte{text[i] | 0x20, text[i+1] | 0x20, text[i+2] | 0x20} {
+		case [3]byte{'t', 'o', 't'}, [3]byte{'s', 'u', 'm'}, [3]byte{'s', 'a', 'm'}:
+			return true
+		}
+	}
+	return false
+}
+
 func isTotalWord(word string) bool {
-	return slices.Contains([]string{"total", "totals", "subtotal", "subtotals", "sum", "summe", "gesamt", "gesamtsumme", "zwischensumme", "totale", "totaal", "eindtotaal", "subtotaal"}, word)
+	return slices.Contains([]string{"total", "totals", "subtotal", "subtotals", "sum", "summe", "gesamt", "gesamtsumme", "zwischensumme", "totale", "totaal", "eindtotaal", "subtotaal"}, word) // see mayTotal
 }
