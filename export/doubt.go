@@ -9,38 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// movements refuses an export whose quantities may be what was sold or ordered: their heading does not say that it is the
-// stock, and another one is of a list of sales or orders.
-func (r *rules) movements(m *match) *Refused {
-	_, stated := r.columns[Quantity]
-	q := m.column[Quantity]
-	if stated || q >= len(m.headings) || len(m.spread.each) == 0 && !slices.Contains([]string{"qty", "quantity", "quantite", "qte", "quantita", "qtd"}, m.headings[q].bare) {
-		return nil
-	}
-	write := m.headings[q].text
-	if len(m.spread.each) > 0 {
-		write = m.spread.pattern
-	}
-	for i, h := range m.headings {
-		if slices.Contains(movementHeadings, h.folded) {
-			return &Refused{
-				Code: RefusedAmbiguous,
-				Reason: fmt.Sprintf("%s may be what was sold or ordered, for there is a %s: the export must be a list of what is in stock; only where it is",
-					m.name(q), m.name(i)),
-				Write: fmt.Sprintf("columns: {quantity: %q}", write),
-			}
-		}
-	}
-	return nil
-}
-
-var movementHeadings = []string{"invoice", "invoice no", "invoice number", "receipt", "receipt no", "receipt number", "transaction", "transaction no", "transaction id",
-	"transaction number", "transaction date", "ticket", "ticket no", "ticket number", "sale id", "sale no", "sale date", "date sold", "order no", "order number", "order id",
-	"order date", "customer", "customer no", "customer id", "customer name", "cashier", "po no", "po number"}
-
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}

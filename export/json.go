@@ -63,6 +63,9 @@ func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
 	if err != nil {
 		return nil, inRow(err, shape.path)
 	}
+	if refused := rows.otherRows(shape.path); refused != nil {
+		return nil, refused
+	}
 	rows.detected.Row = shape.path
 	if !rows.layout.hasStore() {
 		walk.oneGroup = scout.group(shape.path)
