@@ -40,6 +40,7 @@ type pipeline struct {
 
 	section string // what a line such as `Store: 2` says, under which the rows are; "" = none was seen
 	begun   int    // the line where another one begins, so that no row can follow; 0 = none
+	begins  string // what that line says, where it is no store but another quantity
 
 	record  record
 	key     []byte // of the last update
@@ -358,7 +359,9 @@ func (p *pipeline) incomplete(rec *record, f Field, sku []byte, upcColumn int, u
 func (p *pipeline) remedy(rec *record, f Field) string {
 	l := &p.layout
 	maybe := func(f Field) int {
-		return slices.IndexFunc(l.headings, func(h heading) bool { return h.mayBe(f) || f == Width && h.rank(f) >= 0 && parcelMeasures(l.headings) == 1 })
+		return slices.IndexFunc(l.headings, func(h heading) bool {
+			return h.mayBe(f) || f == Width && h.rank(f) >= 0 && parcelMeasures(l.headings) == 1
+		})
 	}
 	if sku := p.shown(rec, l.column[SKU]); l.column[UPC] < 0 && p.wants(UPC) && plainUPC(sku) {
 		return fmt.Sprintf("but it is a valid UPC, which needs none: `columns: {upc: %q}` in the config", l.label(l.column[SKU]))
