@@ -11,7 +11,8 @@ import (
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.measures, d.yesOrNo, d.ohio,
+		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}

@@ -106,7 +106,7 @@ func (d *detector) titleAbove(p *pipeline) (refused *Refused) {
 			return false
 		}
 		cells := p.cells(rec)
-		if rec.fault != noFault || len(cells) > 2 && rec.comma != 0 {
+		if rec.fault != noFault || len(cells) > 2 && (rec.comma != 0 || rec.raw == nil) {
 			return true
 		}
 		if line := strings.Join(cells, " "); isOtherTitle(line) {
