@@ -497,9 +497,9 @@ func (d *detector) pipeline(g guess) pipeline {
 	return p
 }
 
-// trailing is how many blank fields after the last column are nothing but trailing delimiters: as many as most rows have,
-// at least two of them. Any number are, where no column before those of use is one of texts: a delimiter that is not in
-// quotes stands in those.
+// trailing is how many blank fields after the last column are nothing but trailing delimiters: as many as most rows have, at
+// least two of them, or one where the quantity is the last column. Any number are, where no column of texts stands before
+// those of use: a delimiter that is not in quotes is in a text.
 func (d *detector) trailing(p *pipeline) int {
 	l := &p.layout
 	texts := false
@@ -523,7 +523,7 @@ func (d *detector) trailing(p *pipeline) int {
 			most, n = fields, count
 		}
 	}
-	if n < 2 || n*2 <= rows {
+	if n*2 <= rows || n == 1 && l.column[Quantity] < l.width-1 {
 		return 0
 	}
 	return most

@@ -57,20 +57,20 @@ func (r *rules) movements(m *match) *Refused {
 	}
 	ordering := slices.ContainsFunc(m.headings, func(h heading) bool { return slices.Contains(orderingHeadings, h.folded) })
 	for i, h := range m.headings {
-		if isMovement(h.folded) && !(ordering && slices.Contains(orderedHeadings, h.folded)) {
+		if h.isMovement() && !(ordering && slices.Contains(orderedHeadings, h.folded)) {
 			return r.anotherList(&m.layout, "there is a "+m.name(i))
 		}
 	}
 	return nil
 }
 
-// isMovement says that a folded heading is one of such a list.
-func isMovement(heading string) bool {
-	if slices.Contains(movementHeadings, heading) {
-		return true
+// isMovement says that a heading is one of such a list. `Commandé` is what is on order, `Commande` an order.
+func (h heading) isMovement() bool {
+	if slices.Contains(movementHeadings, h.folded) {
+		return !strings.HasSuffix(h.text, "mandé")
 	}
-	i := strings.LastIndexByte(heading, ' ')
-	return i > 0 && slices.Contains(movementNumbers, heading[i+1:]) && slices.Contains(movementDocuments, heading[:i])
+	i := strings.LastIndexByte(h.folded, ' ')
+	return i > 0 && slices.Contains(movementNumbers, h.folded[i+1:]) && slices.Contains(movementDocuments, h.folded[:i])
 }
 
 // The headings of lists of sales, orders, receipts and transfers, folded: those that stand alone, and documents with what is

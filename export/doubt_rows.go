@@ -37,8 +37,8 @@ func (d *detector) measures(p *pipeline) *Refused {
 				l.name(column), clip(one), clip(other)),
 		}
 		if len(l.spread.each) == 0 {
-			refused.Reason += "; only where each of them is what is in stock"
-			refused.Write = fmt.Sprintf("columns: {quantity: %q}", l.label(l.column[Quantity]))
+			refused.Reason += fmt.Sprintf("; only where each of them is what is in stock, the config may state %s", l.name(l.column[Quantity]))
+			refused.Write = "columns: {quantity: ...}"
 		}
 		return refused
 	}

@@ -14,7 +14,7 @@ import (
 // findSection notes that a record is such a line: a word for a store, what it is called, and nothing else; or a store's word
 // alone, where the config has it; or the heading of another quantity.
 func (p *pipeline) findSection(rec *record) {
-	if rec.fault != noFault || !rec.isShort() {
+	if rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns || !rec.isShort() {
 		return
 	}
 	cells := p.cells(rec)
@@ -93,9 +93,9 @@ func (p *pipeline) refuseSections() result {
 	if p.begins != "" {
 		p.refused = &Refused{
 			Code: RefusedAmbiguous,
-			Reason: fmt.Sprintf("line %d says %q, so that the rows below it are not what is in stock; let the POS export what is on hand alone; only where they are what is in stock too",
-				p.begun, clip(p.begins)),
-			Write: fmt.Sprintf("columns: {quantity: %q}", p.layout.label(p.layout.column[Quantity])),
+			Reason: fmt.Sprintf("line %d says %q, so that the rows below it are not what is in stock; let the POS export what is on hand alone; only where they are, the config may state %s",
+				p.begun, clip(p.begins), p.layout.name(p.layout.column[Quantity])),
+			Write: "columns: {quantity: ...}",
 		}
 		return isRefused
 	}
