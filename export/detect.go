@@ -13,6 +13,7 @@ const (
 	headSize   = 256 << 10 // bytes of an export that decide how it is read
 	headerRows = 30        // rows among which the header is looked for
 	sampleRows = 4000      // rows that can show what points and commas mean
+	firstRows  = 500       // rows that show what most rows, or the cells of a column, are like
 )
 
 // delimiters are those that are tried, the likeliest first.
@@ -515,7 +516,7 @@ func (d *detector) trailing(p *pipeline) int {
 			rows++
 			surplus[max(0, rec.count-l.width)]++
 		}
-		return rows < sampleRows
+		return rows < firstRows
 	})
 	most, n := 0, 0
 	for fields, count := range surplus {

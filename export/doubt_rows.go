@@ -88,7 +88,7 @@ func (d *detector) measureColumns(p *pipeline) (columns []int) {
 			}
 		}
 		rows++
-		return left > 0 && rows < sampleRows
+		return left > 0 && rows < firstRows
 	})
 	for column, c := range seen {
 		if c.others <= few && len(c.measures) > 1 {

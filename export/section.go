@@ -121,7 +121,7 @@ func isTotalOf(sku, before []byte) bool {
 
 // isTotal says that what should be a SKU, or a store, is what stands before a sum.
 func isTotal(sku []byte) bool {
-	if len(sku) > len("subtotals: grand total") || bytes.ContainsAny(sku, "0123456789") || !mayTotal(sku) {
+	if len(sku) > len("subtotals: grand total") || !mayTotal(sku) || bytes.ContainsAny(sku, "0123456789") {
 		return false
 	}
 	words := strings.Fields(fold(strings.TrimRight(string(sku), ": ")))
