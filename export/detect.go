@@ -13,6 +13,7 @@ const (
 	headSize   = 256 << 10 // bytes of an export that decide how it is read
 	headerRows = 30        // rows among which the header is looked for
 	sampleRows = 4000      // rows that can show what points and commas mean
+	firstRows  = 500       // rows that show what most rows, or the cells of a column, are like
 )
 
 // delimiters are those that are tried, the likeliest first.
@@ -496,7 +497,40 @@ func (d *detector) pipeline(g guess) pipeline {
 		p.layout.headings = d.table.labels()
 	}
 	p.decimals = decimals{convention: d.convention(&p), stated: d.decimal != 0}
+	p.trailing = d.trailing(&p)
 	return p
+}
+
+// trailing is how many blank fields after the last column are nothing but trailing delimiters: as many as most rows have, at
+// least two of them, or one where the quantity is the last column. Any number are, where no column of texts stands before
+// those of use: a delimiter that is not in quotes is in a text.
+func (d *detector) trailing(p *pipeline) int {
+	l := &p.layout
+	texts := false
+	for column := range l.want() {
+		texts = texts || !l.serves(column)
+	}
+	if !texts || d.table != nil {
+		return MaxColumns
+	}
+	rows, surplus := 0, map[int]int{}
+	d.headRecords(p.comma, 1, func(rec *record) bool {
+		if rec.line > l.line && rec.fault == noFault && !rec.isBlank() {
+			rows++
+			surplus[max(0, rec.count-l.width)]++
+		}
+		return rows < firstRows
+	})
+	most, n := 0, 0
+	for fields, count := range surplus {
+		if fields > 0 && count > n {
+			most, n = fields, count
+		}
+	}
+	if n*2 <= rows || n == 1 && l.column[Quantity] < l.width-1 {
+		return 0
+	}
+	return most
 }
 
 // convention settles what points and commas in the quantities mean. Where decimal commas are as likely, as they are but

@@ -9,38 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// movements refuses an export whose quantities may be what was sold or ordered: their heading does not say that it is the
-// stock, and another one is of a list of sales or orders.
-func (r *rules) movements(m *match) *Refused {
-	_, stated := r.columns[Quantity]
-	q := m.column[Quantity]
-	if stated || q >= len(m.headings) || len(m.spread.each) == 0 && !slices.Contains([]string{"qty", "quantity", "quantite", "qte", "quantita", "qtd"}, m.headings[q].bare) {
-		return nil
-	}
-	write := m.headings[q].text
-	if len(m.spread.each) > 0 {
-		write = m.spread.pattern
-	}
-	for i, h := range m.headings {
-		if slices.Contains(movementHeadings, h.folded) {
-			return &Refused{
-				Code: RefusedAmbiguous,
-				Reason: fmt.Sprintf("%s may be what was sold or ordered, for there is a %s: the export must be a list of what is in stock; only where it is",
-					m.name(q), m.name(i)),
-				Write: fmt.Sprintf("columns: {quantity: %q}", write),
-			}
-		}
-	}
-	return nil
-}
-
-var movementHeadings = []string{"invoice", "invoice no", "invoice number", "receipt", "receipt no", "receipt number", "transaction", "transaction no", "transaction id",
-	"transaction number", "transaction date", "ticket", "ticket no", "ticket number", "sale id", "sale no", "sale date", "date sold", "order no", "order number", "order id",
-	"order date", "customer", "customer no", "customer id", "customer name", "cashier", "po no", "po number"}
-
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.looksLikeMoney, d.severalStores} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.measures, d.yesOrNo, d.ohio,
+		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -48,8 +20,8 @@ func (d *detector) doubt(p *pipeline) *Refused {
 	return nil
 }
 
-// secondHeader refuses a header of two rows, of which the second says what a heading over several columns is parted by:
-// mostly the stores.
+// secondHeader refuses a header of two rows, of which the second says what a heading over several columns is parted by, mostly
+// the stores, or what a heading alone does not say: that it is what was sold.
 func (d *detector) secondHeader(p *pipeline) (refused *Refused) {
 	l, first := &p.layout, true
 	if _, stated := d.columns[Quantity]; stated || l.line == 0 || len(l.spread.each) > 0 {
@@ -80,10 +52,39 @@ func (d *detector) secondHeader(p *pipeline) (refused *Refused) {
 					"or let a source of its own for each store read that store's column", rec.line, l.name(quantity), clip(word(quantity)), clip(word(next))),
 				Write: fmt.Sprintf("columns: {quantity: %d}", quantity+1),
 			}
+			return
 		}
+		refused = l.notStockBelow(rec.line, word)
 	})
 	return refused
 }
+
+// notStockBelow refuses a quantity for the word that stands below its heading; nil where that says nothing against it.
+func (l *layout) notStockBelow(line int, word func(column int) string) *Refused {
+	quantity := l.column[Quantity]
+	both := func(column int) heading { return newHeading(l.headings[column].text + " " + word(column)) }
+	below := newHeading(word(quantity))
+	if below.text == "" || !below.vetoed(Quantity) && !both(quantity).vetoed(Quantity) && !slices.Contains(figures, below.folded) {
+		return nil
+	}
+	refused := &Refused{
+		Code:   RefusedAmbiguous,
+		Reason: fmt.Sprintf("line %d says %q below %s, so that it is not what is in stock; only where it is", line, clip(below.text), l.name(quantity)),
+		Write:  fmt.Sprintf("columns: {quantity: %q}", l.headings[quantity].text),
+	}
+	for column := range l.headings {
+		if word(column) != "" && both(column).rank(Quantity) >= 0 {
+			refused.Reason = fmt.Sprintf("line %d says %q below %s, so that it is not what is in stock, but %q below %s, which may be it",
+				line, clip(below.text), l.name(quantity), clip(word(column)), l.name(column))
+			refused.Write = fmt.Sprintf("columns: {quantity: %d}", column+1)
+			break
+		}
+	}
+	return refused
+}
+
+// figures are words, folded, for what else than a stock a quantity's column may have, where one stands below its heading.
+var figures = []string{"cost", "price", "value", "retail", "amount", "sales", "order", "orders", "returned", "returns", "adjusted", "transferred", "shipped", "min", "max"}
 
 // headingAbove refuses a header whose quantity is something else by what stands in the row above it, such as `On Order`.
 func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
@@ -148,6 +149,36 @@ func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
 		Code:   RefusedCheck,
 		Reason: fmt.Sprintf("%s: of the first %d UPCs %d have a wrong check digit, such as %q: the POS seems to leave it out, or they are no UPCs", p.layout.name(column), seen, wrong, shown),
 		Write:  "upc_check_digit: missing",
+	}
+}
+
+// hasCheckDigits refuses UPCs that the config says to lack their check digit, where four in five of them end in one.
+func (d *detector) hasCheckDigits(p *pipeline) *Refused {
+	column := p.layout.column[UPC]
+	if column < 0 || !d.checkDigitMissing {
+		return nil
+	}
+	codes, valid, shown := 0, 0, ""
+	d.sample(p, func(rec *record) {
+		cell := clean(cellOf(rec, column))
+		if !isDigits(cell) || isPlaceholder(cell) {
+			return
+		}
+		codes++
+		if n := len(cell); n != 8 && n != 12 && n != 13 && n != 14 {
+			return
+		}
+		if _, fault := checkUPC(nil, cell, false); fault == codeOK {
+			valid, shown = valid+1, string(cell)
+		}
+	})
+	if valid < fewUPCs || valid*5 < codes*4 {
+		return nil
+	}
+	return &Refused{
+		Code:   RefusedCheck,
+		Reason: fmt.Sprintf("%s: the config says that the check digits are missing, but of the first %d UPCs %d end in the right one, such as %q", p.layout.name(column), codes, valid, shown),
+		Write:  "upc_check_digit: present",
 	}
 }
 

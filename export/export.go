@@ -341,7 +341,7 @@ func (rows *Rows) spreadOut(rec *record, yield func(Row, error) bool) bool {
 			result = rows.settle(rec, result)
 			alone = alone || result != before
 		}
-		if rows.begun > 0 && result == isUpdate && !rows.layout.hasStore() {
+		if rows.begun > 0 && result == isUpdate {
 			result = rows.refuseSections()
 		}
 		if !rows.yield(rec, figure, result, yield) {

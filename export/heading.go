@@ -71,9 +71,29 @@ func newHeading(cell string) heading {
 			h.bare, h.unit = fold(h.text[:i]), true
 		}
 	}
-	h.uses = headingUses[h.bare]
+	if h.uses = headingUses[h.bare]; h.uses == nil && h.isValue() {
+		h.uses = valueUses
+	}
 	return h
 }
+
+// isValue says that a quantity's heading has a sign in it by which it is what that is worth, or a share of it: `Stock ($)`,
+// `Inventory @ cost`, `Stock %`. What follows an @ may be a store.
+func (h heading) isValue() bool {
+	i := strings.IndexAny(h.text, "$€£¥%@")
+	if i < 0 || h.text[i] == '@' && isStoreName(fold(h.text[i+1:])) {
+		return false
+	}
+	without := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("$€£¥%", r) {
+			return ' '
+		}
+		return r
+	}, h.text)
+	return isQuantity(fold(without)) || isQuantity(fold(h.text[:i]))
+}
+
+var valueUses = &uses{veto: [fieldCount]bool{Quantity: true}}
 
 // known is what is known of a field's headings, folded, the best first; those of English systems before others. From
 // FORMATS part 3.
@@ -123,12 +143,12 @@ var headings = [fieldCount]known{
 		veto:  []string{"bin name", "bin location"},
 	},
 	Quantity: {
-		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
+		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "oh", "o h", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
 			"on hand quantity", "onhand", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
 			"variant inventory qty", "inventory on hand", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
 			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
 			"in stock"}, // after all others: beside one of them it is a yes or no
-		maybe: []string{"available", "available not editable", "available to sell", "ats", "qty available", "qty avail", "quantity available", "total qty on hand", "total quantity on hand", "count", "units",
+		maybe: []string{"available", "available not editable", "available to sell", "ats", "avl", "avail", "qty available", "qty avail", "quantity available", "total qty on hand", "total quantity on hand", "count", "units",
 			"menge", "cantidad", "aantal"},
 		veto: []string{"on order", "qty on order", "quantity on order", "qty on po", "on po", "qty on bo", "on backorder", "qty commit", "committed", "committed not editable", "qty committed", "quantitycommitted",
 			"quantity committed", "unavailable", "unavailable not editable", "incoming", "incoming not editable", "reserved", "qty reserved", "on hand new", "new quantity",
@@ -136,6 +156,9 @@ var headings = [fieldCount]known{
 			"min stock", "max stock", "minimum stock", "maximum stock", "qty sold", "quantity sold", "units sold", "sold", "quantity of included item", "min order quantity", "min order qty",
 			"pack qty", "case qty", "composite quantity", "in stock?", "stock value", "value of stock", "cost of stock", "price of stock", "inventory value", "track stock",
 			"track inventory", "variant inventory tracker", "variant inventory policy",
+			"oo", "o o", "ordered", "qty ordered", "quantity ordered", "bo", "b o", "back order", "backorder", "backordered", "qty backordered", "rsv", "rsvd", "alloc",
+			"allocated", "qty allocated", "quantity allocated", "transit", "in transit", "qty in transit", "sold qty", "sold quantity", "sold ytd", "sold mtd", "ytd sold", "mtd sold",
+			"received", "qty received", "quantity received", "damaged", "qty damaged", "damaged goods", "defective",
 			"mindestbestand", "meldebestand", "bestellt", "reserviert", "verkauft", "stock minimal", "stock mini", "stock maxi", "vendu", "commande", "stock minimo", "stock maximo",
 			"vendido", "scorta minima", "soglia", "da ordinare", "venduto", "verkocht"},
 	},

@@ -64,6 +64,9 @@ func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
 	if err != nil {
 		return nil, inRow(err, shape.path)
 	}
+	if refused := rows.otherRows(shape.path); refused != nil {
+		return nil, refused
+	}
 	rows.detected.Row = shape.path
 	walk.oneGroup = !rows.layout.hasStore() && walk.several != nil
 	return rows, walk.checkGroups()

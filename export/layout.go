@@ -209,10 +209,16 @@ func (m *match) recognise(f Field, cells []heading, taken []bool) {
 }
 
 // isParcel says that headings are those of a parcel's measures, so that its width is not the product's.
-func isParcel(cells []heading) bool {
-	return slices.ContainsFunc(cells, func(h heading) bool {
-		return slices.Contains([]string{"length", "height", "longueur", "hauteur", "depth"}, h.bare)
-	})
+func isParcel(cells []heading) bool { return parcelMeasures(cells) > 0 }
+
+// parcelMeasures counts the measures of a parcel that are not its width. With one alone the width may be the product's.
+func parcelMeasures(cells []heading) (n int) {
+	for _, h := range cells {
+		if slices.Contains([]string{"length", "height", "longueur", "hauteur", "depth"}, h.bare) {
+			n++
+		}
+	}
+	return n
 }
 
 // better is the second column of bar codes, where f has one.
@@ -419,7 +425,7 @@ func (r *rules) passedOver(l *layout) []string {
 		if slices.Contains(l.column[:], i) || slices.Contains(l.quantities(), i) || slices.Contains(l.spread.leftOut, i) || slices.Contains(names, clip(h.text)) {
 			continue
 		}
-		over := h.mayBe(Quantity) || h.rank(Quantity) >= 0
+		over := h.mayBe(Quantity) || h.rank(Quantity) >= 0 || h.rank(Width) >= 0 && isParcel(l.headings)
 		for f := range fieldCount {
 			over = over || h.vetoed(f)
 		}

@@ -28,6 +28,7 @@ type pipeline struct {
 	decimals decimals
 	comma    byte // of CSV
 	named    bool // the format names the columns, and writes nothing but rows
+	trailing int  // how many blank fields may stand after the last column
 
 	table int // the line of the other table's header that rows are under; 0 = under the first header
 
@@ -39,9 +40,11 @@ type pipeline struct {
 
 	section string // what a line such as `Store: 2` says, under which the rows are; "" = none was seen
 	begun   int    // the line where another one begins, so that no row can follow; 0 = none
+	begins  string // what that line says, where it is no store but another quantity
 
 	record  record
 	key     []byte // of the last update
+	before  []byte // the SKU of the last row that had one
 	others  bool   // other is wanted
 	other   []byte // the other key of the last update; empty = it has none
 	reject  *Reject
@@ -183,6 +186,8 @@ func (p *pipeline) store(rec *record) ([]byte, result) {
 		return nil, p.badCode(rec, column, cell, fault)
 	case p.stores == nil && isScientific(cell):
 		return nil, p.badCode(rec, column, cell, codeScientific)
+	case p.stores == nil && isTotal(cell):
+		return nil, p.fail(rec, RejectStore, "%s: %q is a total and no store; where it is one, `stores` in the config must name it", p.layout.name(column), cell)
 	case p.stores == nil:
 		return cell, isUpdate
 	}
@@ -283,9 +288,10 @@ func (p *pipeline) sku(rec *record, store []byte, upcColumn int, upcFault codeFa
 			return p.incomplete(rec, f, codes[SKU], upcColumn, upcFault)
 		}
 	}
-	if (upcFault == codeBlank || upcFault == upcPlaceholder) && !sized && isTotal(codes[SKU]) {
+	if (upcFault == codeBlank || upcFault == upcPlaceholder) && !sized && (isTotal(codes[SKU]) || isTotalOf(codes[SKU], p.before)) {
 		return p.fail(rec, RejectNoProduct, "%s: %q is a total and no product", p.layout.name(p.layout.column[SKU]), codes[SKU])
 	}
+	p.before = append(p.before[:0], codes[SKU]...)
 	p.key = inventory.AppendSKU(p.key[:0], store, codes[SKU], codes[Size], codes[Width])
 	return isUpdate
 }
@@ -366,7 +372,11 @@ func (p *pipeline) unsettledOption(rec *record, f Field) result {
 // remedy says what gives a SKU its size or width.
 func (p *pipeline) remedy(rec *record, f Field) string {
 	l := &p.layout
-	maybe := func(f Field) int { return slices.IndexFunc(l.headings, func(h heading) bool { return h.mayBe(f) }) }
+	maybe := func(f Field) int {
+		return slices.IndexFunc(l.headings, func(h heading) bool {
+			return h.mayBe(f) || f == Width && h.rank(f) >= 0 && parcelMeasures(l.headings) == 1
+		})
+	}
 	if sku := p.shown(rec, l.column[SKU]); l.column[UPC] < 0 && p.wants(UPC) && plainUPC(sku) {
 		return fmt.Sprintf("but it is a valid UPC, which needs none: `columns: {upc: %q}` in the config", l.label(l.column[SKU]))
 	}
@@ -469,8 +479,12 @@ func (p *pipeline) shiftedText(rec *record) string {
 	return text
 }
 
-// overflows says that there is something in the fields after the last column.
+// overflows says that there is something in the fields after the last column, or more of them than trailing delimiters
+// account for: then a text may have been parted in two, and the last columns were blank.
 func (p *pipeline) overflows(rec *record) bool {
+	if rec.count > p.layout.width+p.trailing {
+		return !rec.isBlank() && !p.isRepeat(rec)
+	}
 	for _, field := range rec.all()[p.layout.width:] {
 		if len(clean(field)) > 0 {
 			return true

@@ -5,7 +5,7 @@ import "slices"
 // settle looks once more at what evaluate found to be no update. It may head another table, which ends the first: the
 // columns are others, and nothing is read by those of the first until its header comes again. Or it is a report's furniture.
 func (p *pipeline) settle(rec *record, res result) result {
-	if !p.named && !p.layout.hasStore() && res != isRefused {
+	if !p.named && res != isRefused {
 		p.findSection(rec)
 	}
 	if p.table == 0 && (res == isReject || res == isSkipped && rec.isWords()) && p.heads(rec) {

@@ -48,6 +48,9 @@ func (r *rules) openXML(text io.Reader, set charset) (*Rows, error) {
 	if err != nil {
 		return nil, inRow(err, path)
 	}
+	if refused := rows.otherRows(path); refused != nil {
+		return nil, refused
+	}
 	rows.detected.Row, rows.detected.Encoding = path, tokens.encoding
 	walk.oneGroup = !rows.layout.hasStore() && walk.several != nil
 	return rows, walk.checkGroups()
