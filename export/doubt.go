@@ -272,10 +272,13 @@ func (d *detector) severalStores(p *pipeline) *Refused {
 	if p.layout.hasStore() || d.addUp {
 		return nil
 	}
+	const most = 8 // columns: each of them reads the head once
+	looked := 0
 	for column, h := range p.layout.headings {
-		if !h.mayBe(Store) {
+		if !h.mayBe(Store) || looked == most {
 			continue
 		}
+		looked++
 		trial, places := *p, map[string]string{}
 		var one, other string
 		d.sample(p, func(rec *record) {

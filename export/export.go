@@ -331,7 +331,11 @@ func (rows *Rows) spreadOut(rec *record, yield func(Row, error) bool) bool {
 		return rows.yield(rec, 0, rows.elsewhere(rec), yield)
 	}
 	each := rows.layout.spread.each
-	defer func() { rows.use(&each[0]) }()
+	rows.spreadRejects, rows.fits = 0, rec.count <= rows.layout.width || rec.sparse || !rows.overflows(rec)
+	defer func() {
+		rows.use(&each[0])
+		rows.fits = false
+	}()
 	for i := range each {
 		rows.use(&each[i])
 		figure, result := rows.evaluate(rec)

@@ -421,8 +421,12 @@ func familiar(cells []heading) int {
 // that might be one.
 func (r *rules) passedOver(l *layout) []string {
 	var names []string
+	read := map[int]bool{}
+	for _, i := range slices.Concat(l.column[:], l.quantities(), l.spread.leftOut) {
+		read[i] = true
+	}
 	for i, h := range l.headings {
-		if slices.Contains(l.column[:], i) || slices.Contains(l.quantities(), i) || slices.Contains(l.spread.leftOut, i) || slices.Contains(names, clip(h.text)) {
+		if read[i] || slices.Contains(names, clip(h.text)) {
 			continue
 		}
 		over := h.mayBe(Quantity) || h.rank(Quantity) >= 0 || h.rank(Width) >= 0 && isParcel(l.headings)

@@ -14,11 +14,23 @@ func (p *pipeline) fail(rec *record, code, format string, args ...any) result {
 		Line:         rec.line,
 		Code:         code,
 		Reason:       fmt.Sprintf(format, args...),
-		Record:       p.kept(rec),
 		Unterminated: rec.unterminated,
 	}
+	switch {
+	case p.fixed == nil:
+		p.reject.Record = p.kept(rec)
+	case p.spreadRejects == 0:
+		p.spreadRecord = p.kept(rec)
+		fallthrough
+	case p.spreadRejects < maxShown:
+		p.reject.Record = p.spreadRecord
+	}
+	p.spreadRejects++
 	return isReject
 }
+
+// maxShown is how many rejects of one row, which may have thousands of columns, keep its fields.
+const maxShown = 16
 
 // faultCode is the class of a record's fault.
 func faultCode(f fault) string {

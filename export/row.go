@@ -36,6 +36,11 @@ type pipeline struct {
 	widthInSize []byte // of the row, that `split_size` has found; nil = none
 	fixed       *each  // the column of the spread that is evaluated; nil = there is none
 
+	// Of the row of a spread that is read:
+	fits          bool     // it has no field too many
+	spreadRejects int      // so far
+	spreadRecord  []string // its fields, as they keep them
+
 	above map[string]bool // the titles above the header, which come again on each page
 
 	section string // what a line such as `Store: 2` says, under which the rows are; "" = none was seen
@@ -63,7 +68,7 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 	if rec.fault != noFault {
 		return 0, p.fail(rec, faultCode(rec.fault), "%s", p.faultText(rec))
 	}
-	if rec.count > l.width && !rec.sparse && p.overflows(rec) {
+	if rec.count > l.width && !rec.sparse && !p.fits && p.overflows(rec) {
 		return 0, p.fail(rec, RejectShifted, "%s", p.shiftedText(rec))
 	}
 	if len(l.variants.pairs) > 0 {
@@ -485,7 +490,8 @@ func (p *pipeline) overflows(rec *record) bool {
 	if rec.count > p.layout.width+p.trailing {
 		return !rec.isBlank() && !p.isRepeat(rec)
 	}
-	for _, field := range rec.all()[p.layout.width:] {
+	fields := rec.all()
+	for _, field := range fields[min(p.layout.width, len(fields)):] {
 		if len(clean(field)) > 0 {
 			return true
 		}
