@@ -36,6 +36,24 @@ func zipped(t testing.TB, files ...file) []byte {
 	return b.Bytes()
 }
 
+// storedIn is a zip file with a member that is not packed.
+func storedIn(t testing.TB, name string, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 func gzipped(t testing.TB, text string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -69,12 +87,14 @@ func linesOf(t testing.TB, in []byte) []string {
 func TestWhatIsPackedIsReadAsIfItWereNot(t *testing.T) {
 	t.Parallel()
 	plain := linesOf(t, []byte(stock+"\n")) // in an archive a last row needs no line end
+	workbook := newBook(texts("UPC", "Store", "Qty") + texts("849632048260", "3", "12") + texts("036000291452", "3", "0")).bytes(t)
 	for name, in := range map[string][]byte{
-		"gzip":                      gzipped(t, stock),
-		"zip":                       zipped(t, file{"stock.csv", stock}),
-		"zip with litter":           zipped(t, file{"__MACOSX/._stock.csv", "x"}, file{"a/", ""}, file{"a/.hidden", stock}, file{"a/stock.csv", stock}),
-		"zip beside no export":      zipped(t, file{"README.txt", "Have a nice day.\n"}, file{"stock.csv", stock}, file{"logo.png", "\x89PNG\r\n"}),
-		"zip with a name to escape": zipped(t, file{"../../etc/\x1b[31mstock.csv", stock}),
+		"zip with a workbook as it is": storedIn(t, "stock.xlsx", workbook),
+		"gzip":                         gzipped(t, stock),
+		"zip":                          zipped(t, file{"stock.csv", stock}),
+		"zip with litter":              zipped(t, file{"__MACOSX/._stock.csv", "x"}, file{"a/", ""}, file{"a/.hidden", stock}, file{"a/stock.csv", stock}),
+		"zip beside no export":         zipped(t, file{"README.txt", "Have a nice day.\n"}, file{"stock.csv", stock}, file{"logo.png", "\x89PNG\r\n"}),
+		"zip with a name to escape":    zipped(t, file{"../../etc/\x1b[31mstock.csv", stock}),
 	} {
 		if got := linesOf(t, in); !slices.Equal(got, plain) {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(plain, "\n"))

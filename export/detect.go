@@ -571,8 +571,25 @@ func (d *detector) convention(p *pipeline) convention {
 		return point
 	case p.comma != ',' && commas > 0:
 		return comma
-	case p.comma != ',' || commas > 0:
+	case p.comma != ',' || commas > 0 || d.hasDecimalCommas(p):
 		return unsure
 	}
 	return assumePoint
+}
+
+// hasDecimalCommas says that other columns than the quantity show decimal commas, such as prices: then so may the quantity.
+func (d *detector) hasDecimalCommas(p *pipeline) (found bool) {
+	rows := 0
+	d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
+		if rec.line > p.layout.line && rec.fault == noFault && bytes.IndexByte(rec.raw, '"') >= 0 { // else no comma is in a field
+			for _, field := range rec.fields {
+				amount := bytes.Trim(field, " \x80€")
+				decimals := len(amount) - 1 - bytes.IndexByte(amount, ',')
+				found = found || len(amount) < 12 && decimals <= 2 && evidence(amount) == -1
+			}
+		}
+		rows++
+		return !found && rows < headerRows
+	})
+	return found
 }

@@ -12,7 +12,7 @@ import (
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
 	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.measures, d.yesOrNo, d.ohio,
-		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
+		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.productsUnderTitles, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -236,6 +236,45 @@ func (d *detector) sizesWithoutTheirSum(p *pipeline) *Refused {
 		refused.Write = "columns: {quantity: ...}"
 	}
 	return refused
+}
+
+// productsUnderTitles refuses an export in which products come again under another line that is a title, such as the name of a
+// second store: where the config says one store for all rows, its figures would be taken for the first one's.
+func (d *detector) productsUnderTitles(p *pipeline) *Refused {
+	if p.layout.hasStore() || d.addUp || p.named {
+		return nil
+	}
+	const few = 2 // products that come again
+	trial, section, title, again := *p, 0, "", 0
+	under := map[string]int{}
+	var line int
+	var name string
+	d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
+		if rec.line <= p.layout.line || rec.fault != noFault {
+			return true
+		}
+		if cells := trial.cells(rec); len(cells) == 1 {
+			if t := titleOf(cells); t != "" && !isFooter(cells[0]) && !trial.above[t] && !trial.isSum(rec, cells) && t != title {
+				section, title, line, name = section+1, t, rec.line, cells[0]
+			}
+			return true
+		}
+		if _, res := trial.evaluate(rec); res == isUpdate {
+			if before, known := under[string(trial.key)]; known && before != section {
+				again++
+			}
+			under[string(trial.key)] = section
+		}
+		return again < few && len(under) < sampleRows
+	})
+	if again < few {
+		return nil
+	}
+	return &Refused{
+		Code: RefusedStore,
+		Reason: fmt.Sprintf("the config says one store for all rows, but below line %d (%q) products come again that were above it: let the POS export one store at a time, or a column with the store; only where all of it is one store's, `duplicates: sum` adds it up",
+			line, clip(name)),
+	}
 }
 
 // placesWithoutCodes asks for the codes of stores that the POS names as people do: the API knows them by others.

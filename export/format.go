@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // asCSV is what a person can do about a file that is a table, but in a format that is not available yet.
@@ -126,9 +127,18 @@ func isZip(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")
 // isArchive says that a file holds other files, and is not one by itself.
 func isArchive(head []byte) bool { return isZip(head) && !isWorkbook(head) && !isOpenDocument(head) }
 
-// isWorkbook tells a workbook from other zip files, by the names of its first parts.
+// isWorkbook tells a workbook from other zip files, by the name of its first part: a zip file may hold a workbook that is not
+// packed once more.
 func isWorkbook(head []byte) bool {
-	return bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")) || bytes.Contains(head, []byte("_rels/"))
+	const fixed = 30 // bytes of the head of a part before its name, whose length stands in the 27th and 28th
+	if len(head) < fixed {
+		return false
+	}
+	name := strings.ToLower(string(head[fixed:min(len(head), fixed+int(head[26])+int(head[27])<<8)]))
+	if slices.ContainsFunc([]string{"[content_types].xml", "_rels/", "xl/", "docprops/", "customxml/", "mimetype"}, func(part string) bool { return strings.HasPrefix(name, part) }) {
+		return bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")) || bytes.Contains(head, []byte("_rels/"))
+	}
+	return false
 }
 
 // isOpenDocument knows the files of LibreOffice: their first part says what they are, and is not packed.

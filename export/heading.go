@@ -106,8 +106,9 @@ type known struct {
 
 var headings = [fieldCount]known{
 	UPC: {
-		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "ean",
-			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "jan", "isbn",
+		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "ean upc", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "ean",
+			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "barcode no", "barcode nr", "item barcode", "product barcode", "main barcode", "upc barcode", "barcode ean", "item upc", "itemupc", "primary upc", "local upc", "universal product code",
+			"gtin 12", "gtin 13", "gtin 14", "gtin upc", "code ean", "code ean13", "ean nr", "ean nummer", "cod barras", "codes barres", "codice ean", "jan", "isbn",
 			"strichcode", "code barres", "code barre", "code a barres", "gencode", "gencod", "codigo de barras", "codigo ean", "codice a barre", "streepjescode"},
 		maybe: []string{"product code", "itemid", "item id", "id", "itemlookupcode", "item lookup code", "lookup code", "alternate lookup", "scan code", "alias",
 			"interne ean", "codigo", "codice", "cod"},
@@ -115,21 +116,21 @@ var headings = [fieldCount]known{
 	},
 	SKU: {
 		best: []string{"sku", "custom sku", "variant sku", "item number", "item no", "itemno", "stock code", "item code", "itemcode", "article no", "article number",
-			"part no", "part number", "style", "style no", "style number", "alu", "material code",
+			"part no", "part number", "sku no", "sku number", "item sku", "style code", "stock no", "stock number", "code article", "artikelcode", "style", "style no", "style number", "alu", "material code",
 			"artikelnummer", "art nr", "artikel nr", "artikelnr", "reference", "ref", "ref codeart", "codeart", "referencia", "articolo", "codice articolo"},
 		maybe: []string{"product code", "manufact sku", "manufacturer sku", "vendor id", "vendor sku", "supplier code", "mpn", "handle", "id", "item lookup code", "itemlookupcode",
 			"artikel", "codigo", "codice"},
 		veto: []string{"composite sku", "sku of included item", "system id", "clover id", "token"},
 	},
 	Size: {
-		best: []string{"size", "siz",
+		best: []string{"size", "siz", "sz", "shoe size", "us size", "size us", "item size",
 			"große", "grosse", "groesse", "taille", "pointure", "talla", "taglia", "maat", "tamanho"},
 		maybe: []string{"option1 value", "option 1 value", "variant option one value", "variation name", "package size", "pack size", "subdescription", "subdescription1",
 			"dim 1", "dim 1 upr", "gr"},
 		noUnit: true,
 	},
 	Width: {
-		best: []string{"width", "wid",
+		best: []string{"width", "wid", "wd", "shoe width",
 			"weite", "horma", "calzata", "wijdte"},
 		maybe:  []string{"option2 value", "option 2 value", "variant option two value", "attr", "attribute", "row", "dim 2", "dim 2 upr", "largeur", "ancho", "larghezza", "breedte"},
 		veto:   []string{"shipping width", "package width", "parcel width"},
@@ -137,17 +138,20 @@ var headings = [fieldCount]known{
 	},
 	Store: {
 		best: []string{"store", "store no", "store number", "store code", "storecode", "store id", "storeid", "shop", "outlet", "branch", "site", "plant", "loc id",
-			"location id", "locationid", "location code", "location name",
+			"location id", "locationid", "location code", "location name", "store nbr", "store num", "store branch", "branch name", "branch no", "branch code", "branch id", "outlet name", "outlet id", "outlet no", "shop name", "shop id", "shop no", "site id",
+			"filial", "filialnr", "filial nr", "verkaufsstelle", "code magasin", "point de vente", "punto vendita", "punto de venta", "vestiging", "winkelnaam", "loja",
 			"filiale", "filialnummer", "magasin", "tienda", "sucursal", "negozio", "winkel", "filiaal"},
 		maybe: []string{"location", "location no", "warehouse", "depot", "store name", "standort", "lager", "almacen", "magazzino"},
 		veto:  []string{"bin name", "bin location"},
 	},
 	Quantity: {
 		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "oh", "o h", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
-			"on hand quantity", "onhand", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
+			"on hand quantity", "onhand", "qty onhand", "qty in stock", "quantity in stock", "on hand units", "units on hand", "oh qty", "oh units", "current on hand", "current inventory on hand",
+			"aktueller bestand", "ist bestand", "quantite en stock", "qte en stock", "stock actuel", "stock reel", "stock actual", "cantidad en stock", "giacenza attuale",
+			"actuele voorraad", "huidige voorraad", "estoque atual", "closing stock", "ending qty", "physical qty", "stock level", "inventory level", "stock units", "current inventory", "current qty", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
 			"variant inventory qty", "inventory on hand", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
-			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
-			"in stock"}, // after all others: beside one of them it is a yes or no
+			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "existencia", "esistenza", "op voorraad", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
+			"in stock", "instock"}, // after all others: beside one of them it is a yes or no
 		maybe: []string{"available", "available not editable", "available to sell", "ats", "avl", "avail", "qty available", "qty avail", "quantity available", "total qty on hand", "total quantity on hand", "count", "units",
 			"menge", "cantidad", "aantal"},
 		veto: []string{"on order", "qty on order", "quantity on order", "qty on po", "on po", "qty on bo", "on backorder", "qty commit", "committed", "committed not editable", "qty committed", "quantitycommitted",

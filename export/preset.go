@@ -15,6 +15,7 @@ type preset struct {
 	system  string
 	grade   byte                // of FORMATS: S = from a real sample, D = from the vendor's documentation
 	needs   []string            // headings, folded, all of which an export has that it is recognised by; nil = by its name alone
+	orElse  []string            // other headings that it is recognised by as well
 	columns map[Field][]string  // headings, the best first; with a pattern for a column for each store
 	skip    map[string][]string // by heading: what it says in rows that say nothing of the stock; "" = it is blank
 	options Options             // what the config may leave out; of it the words and the columns
@@ -115,7 +116,8 @@ var presets = []preset{
 	},
 	{
 		name: "google-local", system: "Google and Microsoft local inventory feeds", grade: 'D',
-		needs:   []string{"store code", "quantity", "price", "availability"},
+		needs:   []string{"store code", "itemid", "quantity"},
+		orElse:  []string{"store code", "id", "quantity"},
 		columns: map[Field][]string{UPC: {"itemid", "id"}, SKU: {"itemid", "id"}, Store: {"store code", "store_code"}, Quantity: {"quantity"}},
 		says:    "its quantity may be a placeholder, such as 10 for `in stock`",
 	},
@@ -169,15 +171,12 @@ func (r *rules) presetOf(cells []heading) *preset {
 }
 
 func (p *preset) fits(cells []heading) bool {
-	if len(p.needs) == 0 {
-		return false
+	all := func(needs []string) bool {
+		return len(needs) > 0 && !slices.ContainsFunc(needs, func(needed string) bool {
+			return !slices.ContainsFunc(cells, func(h heading) bool { return h.folded == needed })
+		})
 	}
-	for _, needed := range p.needs {
-		if !slices.ContainsFunc(cells, func(h heading) bool { return h.folded == needed }) {
-			return false
-		}
-	}
-	return true
+	return all(p.needs) || all(p.orElse)
 }
 
 // find is the column that the preset has for a field; -1 = none.

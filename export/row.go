@@ -374,6 +374,12 @@ func (p *pipeline) unsettledOption(rec *record, f Field) result {
 		p.layout.name(column), clip(string(p.shown(rec, column))), f, why, f)
 }
 
+// isBarCode says that a SKU is a valid UPC or EAN as it stands.
+func isBarCode(sku []byte) bool {
+	_, fault := checkUPC(nil, sku, false)
+	return fault == codeOK && isDigits(sku) && len(sku) >= 12
+}
+
 // remedy says what gives a SKU its size or width.
 func (p *pipeline) remedy(rec *record, f Field) string {
 	l := &p.layout
@@ -382,7 +388,7 @@ func (p *pipeline) remedy(rec *record, f Field) string {
 			return h.mayBe(f) || f == Width && h.rank(f) >= 0 && parcelMeasures(l.headings) == 1
 		})
 	}
-	if sku := p.shown(rec, l.column[SKU]); l.column[UPC] < 0 && p.wants(UPC) && plainUPC(sku) {
+	if sku := p.shown(rec, l.column[SKU]); l.column[UPC] < 0 && p.wants(UPC) && isBarCode(sku) {
 		return fmt.Sprintf("but it is a valid UPC, which needs none: `columns: {upc: %q}` in the config", l.label(l.column[SKU]))
 	}
 	if c := p.place(Size); f == Width && !p.splitSize && c >= 0 && isFused(p.shown(rec, c)) {

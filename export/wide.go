@@ -201,7 +201,7 @@ var noStoreNames = strings.Fields("value cost price retail amount sold sale sale
 	"received returned purchased damaged display weight variance change day days week month year ytd mtd average avg turn turns turnover account asset item items po bo hand hnd book " +
 	"physical planned expected forecast future is has name discount break limit adjusting composite included bin shelf manage managed " +
 	"qty quantity management group category department dept class description desc title brand supplier vendor season colour color size width style image url link " +
-	"threshold eur usd gbp cad aud chf wholesale source ref reference flag enabled mode ts timestamp time age margin reserve hold layaway layby lead due sku target opening closing percent")
+	"threshold eur usd gbp cad aud chf wholesale source ref reference flag enabled mode ts timestamp time age margin reserve hold layaway layby lead due sku target opening closing percent beginning ending avl oo oh physique disponible reel gesamt bestellt reserviert verfugbar disponibile reservado difference")
 
 // townWords are words that say which quantity a heading means, and are in names: New York, Old Town, Point Loma, Back Bay.
 var townWords = strings.Fields("new old point first last free max box all back room change")
