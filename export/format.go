@@ -127,18 +127,17 @@ func isZip(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")
 // isArchive says that a file holds other files, and is not one by itself.
 func isArchive(head []byte) bool { return isZip(head) && !isWorkbook(head) && !isOpenDocument(head) }
 
-// isWorkbook tells a workbook from other zip files, by the name of its first part: a zip file may hold a workbook that is not
-// packed once more.
+// isWorkbook tells a workbook from other zip files, by the names of its first parts. The first name of a zip file that holds a
+// workbook as it is, is that workbook's.
 func isWorkbook(head []byte) bool {
 	const fixed = 30 // bytes of the head of a part before its name, whose length stands in the 27th and 28th
-	if len(head) < fixed {
-		return false
+	if len(head) > fixed {
+		name := head[fixed:min(len(head), fixed+int(head[26])+int(head[27])<<8)]
+		if dot := bytes.LastIndexByte(name, '.'); dot > 0 && slices.Contains([]string{".xlsx", ".xlsm", ".csv", ".txt", ".json"}, strings.ToLower(string(name[dot:]))) {
+			return false
+		}
 	}
-	name := strings.ToLower(string(head[fixed:min(len(head), fixed+int(head[26])+int(head[27])<<8)]))
-	if slices.ContainsFunc([]string{"[content_types].xml", "_rels/", "xl/", "docprops/", "customxml/", "mimetype"}, func(part string) bool { return strings.HasPrefix(name, part) }) {
-		return bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")) || bytes.Contains(head, []byte("_rels/"))
-	}
-	return false
+	return bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")) || bytes.Contains(head, []byte("_rels/"))
 }
 
 // isOpenDocument knows the files of LibreOffice: their first part says what they are, and is not packed.
