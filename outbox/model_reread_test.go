@@ -43,7 +43,7 @@ func (w *world) drawAgain() (list []modelExport) {
 			continue
 		}
 		x := old.modelExport
-		x.rows, x.Rereads, x.Rank = nil, new(old.record), old.rank
+		x.rows, x.unnamed, x.Rereads, x.Rank = nil, 0, new(old.record), old.rank
 		add := func(r modelRow) {
 			if !slices.Contains(keysOf(x.rows), r.key) {
 				x.rows = append(x.rows, r)
