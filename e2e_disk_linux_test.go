@@ -160,15 +160,18 @@ func TestNothingIsSentWhoseAcknowledgementCannotBeStored(t *testing.T) { // D4, 
 	s.eventually("nothing is in flight", func() bool { return s.status()["in_flight"] == 0.0 })
 	// Now and then it is tried again, and pages that came free may do for some.
 	over := func() int { return strings.Count(s.log.String(), "acknowledgements can be stored again") }
+	var times int
+	var full string
+	var before uint64
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		times := over()
-		full, _ := state() // once it is full, and nothing says that this is over, it is full to the end of the look
-		before := s.requests()
-		time.Sleep(5 * time.Millisecond)
-		now := s.requests()
-		if after, _ := state(); full == "disk full" && after == full && times == over() && now != before {
+		// Once it is full, and nothing says that this is over, it is full to the next look.
+		now, still := s.requests(), full == "disk full" && times == over()
+		if after, _ := state(); still && after == full && times == over() && now != before {
 			t.Errorf("%d requests were sent whose acknowledgement cannot be stored", now-before)
 		}
+		times = over()
+		full, _ = state()
+		before = s.requests()
 	}
 	s.makeRoom()
 	s.ends(allAt(products, 5))

@@ -1,6 +1,0 @@
-//go:build !race
-
-package export_test
-
-// detectsRaces is false: see race_test.go.
-const detectsRaces = false
