@@ -123,7 +123,7 @@ func (a *archive) open(f *zip.File) (*Rows, error) {
 	if err != nil {
 		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("it is packed in a way that is not known, or damaged: %v", err), damaged: true})
 	}
-	rows, err := a.rules.openPlain(&unpacked{src: src, packed: &a.packed, n: &a.unpacked}, true)
+	rows, err := a.rules.openPacked(&unpacked{src: src, packed: &a.packed, n: &a.unpacked})
 	if err != nil {
 		return nil, a.about(f, err)
 	}

@@ -506,9 +506,9 @@ func (d *detector) pipeline(g guess) pipeline {
 // those of use: a delimiter that is not in quotes is in a text.
 func (d *detector) trailing(p *pipeline) int {
 	l := &p.layout
-	texts := false
+	texts, used := false, l.used()
 	for column := range l.want() {
-		texts = texts || !l.serves(column)
+		texts = texts || !slices.Contains(used, column)
 	}
 	if !texts || d.table != nil {
 		return MaxColumns
@@ -583,7 +583,7 @@ func (d *detector) hasDecimalCommas(p *pipeline) (found bool) {
 	d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
 		if rec.line > p.layout.line && rec.fault == noFault && bytes.IndexByte(rec.raw, '"') >= 0 { // else no comma is in a field
 			for _, field := range rec.fields {
-				amount := bytes.Trim(field, " \x80€")
+				amount := bytes.Trim(field, " \x80€") // of windows-1252, where the euro is 0x80, or of UTF-8
 				decimals := len(amount) - 1 - bytes.IndexByte(amount, ',')
 				found = found || len(amount) < 12 && decimals <= 2 && evidence(amount) == -1
 			}

@@ -254,7 +254,7 @@ func (d *detector) productsUnderTitles(p *pipeline) *Refused {
 			return true
 		}
 		if cells := trial.cells(rec); len(cells) == 1 {
-			if t := titleOf(cells); t != "" && !isFooter(cells[0]) && !trial.above[t] && !trial.isSum(rec, cells) && t != title {
+			if t := titleOf(cells); t != "" && !isFooter(cells[0]) && !trial.isSum(rec, cells) && t != title {
 				section, title, line, name = section+1, t, rec.line, cells[0]
 			}
 			return true

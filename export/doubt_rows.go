@@ -58,9 +58,9 @@ func (d *detector) measureColumns(p *pipeline) (columns []int) {
 		measures []string
 	}
 	seen := make([]cells, p.layout.width)
-	left := 0
+	left, used := 0, p.layout.used()
 	for column := range seen {
-		if seen[column].others = few + 1; !p.layout.serves(column) {
+		if seen[column].others = few + 1; !slices.Contains(used, column) {
 			seen[column].others = 0
 			left++
 		}

@@ -7,14 +7,10 @@ import (
 	"strings"
 )
 
-// asCSV is what a person can do about a file that is a table, but in a format that is not available yet.
-const asCSV = "; that is not available yet: let the POS export CSV, or save it as CSV in a spreadsheet, with its codes formatted as text"
-
 // contents are files that people export by mistake, by their first bytes, in lower case.
 var contents = []struct{ start, what string }{
 	{"pk\x05\x06", "an empty zip file, not text"},
-	{"\x1f\x8b", "packed more than once; let the POS export files that are packed once, or not at all"},
-	{"\xd0\xcf\x11\xe0", "an old Excel workbook (xls), not text" + asCSV},
+	{"\xd0\xcf\x11\xe0", "an old Excel workbook (xls), not text" + asOther},
 	{"%pdf-", "a PDF document, not a table; let the POS export CSV"},
 	{"{\\rtf", "an RTF document, not a table; let the POS export CSV"},
 	{"\xff\xd8\xff", "a picture, not text"},
@@ -25,7 +21,7 @@ var contents = []struct{ start, what string }{
 	{"!invitem", "a QuickBooks IIF file, which has several tables in one; let it export CSV"},
 	{"<!doctype html", "a web page, not an export; the POS or a proxy may have answered with an error or a login page"},
 	{"<html", "a web page, not an export; the POS or a proxy may have answered with an error or a login page"},
-	{"<table", "an HTML table, not text" + asCSV},
+	{"<table", "an HTML table, not text" + asOther},
 }
 
 // formatNames are those of the config, but for auto.
@@ -99,7 +95,7 @@ func refuseContent(start []byte) error {
 			continue
 		}
 		if c.start == "<html" && bytes.Contains(start, []byte(":office:")) {
-			c.what = "an HTML table that passes for an Excel workbook, not text" + asCSV
+			c.what = "an HTML table that passes for an Excel workbook, not text" + asOther
 		}
 		return &Refused{Code: RefusedContent, Reason: "the export is " + c.what}
 	}

@@ -206,7 +206,7 @@ func (p *pipeline) joined(rec *record) bool {
 	if slices.ContainsFunc(rec.fields, hasCR) || bytes.Count(rec.raw, []byte{'\r'}) > MaxRecordLines {
 		return true
 	}
-	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma}
+	trial := p.trial()
 	for i, part := range bytes.Split(rec.raw, []byte{'\r'}) {
 		if i == 0 {
 			continue

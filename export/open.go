@@ -18,27 +18,27 @@ func (r *rules) open(src io.Reader) (*Rows, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.openPlain(plain, true)
+		return r.openPacked(plain)
 	case isArchive(head):
 		return r.openZip(replay(head, src))
 	}
 	return r.openHead(head, src, whole)
 }
 
-// openPlain is open of what is not packed; packed says that it was.
-func (r *rules) openPlain(src io.Reader, packed bool) (*Rows, error) {
+// openPacked is open of what was packed, and is not packed once more.
+func (r *rules) openPacked(src io.Reader) (*Rows, error) {
 	head, whole, err := peek(src, headSize)
 	if err != nil {
 		return nil, err
 	}
-	if packed && (isGzip(head) || isArchive(head)) {
+	if isGzip(head) || isArchive(head) {
 		return nil, nested()
 	}
 	rows, err := r.openHead(head, src, whole)
 	if err != nil {
 		return nil, err
 	}
-	rows.packed = packed
+	rows.packed = true
 	return rows, nil
 }
 

@@ -512,9 +512,14 @@ func (p *pipeline) swallowed(rec *record) bool {
 	return p.swallowedBy(rec, byNewline) || rec.ends && p.swallowedBy(rec, cutLine)
 }
 
+// trial reads lines that are perhaps rows, and leaves the pipeline as it is.
+func (p *pipeline) trial() pipeline {
+	return pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma, fixed: p.fixed}
+}
+
 // swallowedBy is swallowed, where a function cuts lines off.
 func (p *pipeline) swallowedBy(rec *record, cut func([]byte) (line, after []byte, found bool)) bool {
-	trial := pipeline{rules: p.rules, layout: p.layout, charset: p.charset, decimals: p.decimals, comma: p.comma, fixed: p.fixed}
+	trial := p.trial()
 	isRow := func(line []byte) bool {
 		fields := bytes.Split(chomp(line), []byte{p.comma})
 		if c := trial.layout.column[UPC]; c >= 0 && c < len(fields) && plainUPC(bytes.Trim(fields[c], `"`)) {
