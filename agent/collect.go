@@ -462,7 +462,7 @@ func readerOptions(c config.Source) export.Options {
 	o := export.Options{Preset: c.Preset, Sheet: c.Sheet, Row: c.Row, SplitSize: c.SplitSize, Format: c.Format, Encoding: c.Encoding, Delimiter: c.Delimiter, Decimal: c.Decimal,
 		Columns: map[export.Field]export.Column{}, Defaults: map[export.Field]string{}, Stores: c.Stores,
 		IdentifyBy: c.IdentifyBy, UPC: c.UPC, CheckDigitMissing: c.UPCCheckDigit == "missing", SKUNeeds: []export.Field{},
-		RejectNegative: c.Negative == "reject", RejectFractions: c.Fractions == "reject", AddUp: c.Duplicates == "sum"}
+		RejectNegative: c.Negative == "reject", RejectFractions: c.Fractions == "reject", Duplicates: c.Duplicates}
 	switch {
 	case c.Header.None:
 		o.Header = export.HeaderNone

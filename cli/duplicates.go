@@ -24,7 +24,7 @@ type duplicates struct {
 
 // entry is one row.
 type entry struct {
-	hash   uint64 // of its key; once settled, where the row is rejected, the line of the other row that is to blame
+	hash   uint64 // of its key; once settled, where the row is lost or rejected, the line of the other row that is to blame
 	figure int64  // units; once settled the sum, or one of the marks below
 	row    uint32 // its number among the updates, from 0; of a void one, that of the next update
 	line   uint32
@@ -45,7 +45,7 @@ type fate struct {
 	figure   int64 // what counts: its own, or the sum
 	lost     bool
 	rejected string // the class of the reject that it is; "" = it is none
-	other    int    // and the line of the row for the same key that is to blame
+	other    int    // of a lost or rejected one: the line of the row for the same key that is to blame
 }
 
 func newDuplicates(rule inventory.Duplicates) *duplicates { return &duplicates{rule: rule} }
@@ -120,7 +120,7 @@ func (d *duplicates) decide(group []entry) []entry {
 		}
 	}
 	for i := range group[:last] {
-		group[i].figure = lost
+		group[i].hash, group[i].figure = uint64(group[last].line), lost
 	}
 	return group
 }
@@ -136,7 +136,11 @@ func (d *duplicates) next(row export.Row) fate {
 	d.at++
 	switch {
 	case e.figure != rejected:
-		return fate{figure: e.figure, lost: e.figure == lost}
+		f := fate{figure: e.figure, lost: e.figure == lost}
+		if f.lost {
+			f.other = int(e.hash)
+		}
+		return f
 	case d.rule == inventory.DuplicatesSum:
 		return fate{rejected: export.RejectSum, other: int(e.hash)}
 	}

@@ -159,7 +159,9 @@ func (x *examination) judge(ctx context.Context, row export.Row, f fate) error {
 	}
 	switch {
 	case f.lost:
-		x.sum.lost++
+		if x.sum.duplicates++; len(x.sum.lost) < shownLost {
+			x.sum.lost = append(x.sum.lost, [2]int{row.Line, f.other})
+		}
 		x.sum.Skipped++
 		x.sum.Rows++
 		return nil

@@ -171,7 +171,9 @@ type previewSum struct {
 	Unchanged *int             `json:"unchanged,omitempty"` // nil = there is no ledger
 	Reasons   map[string]int64 `json:"reasons,omitempty"`   // the rejects by their class
 
-	lost int // of the skipped: another row for the same key counts in their place
+	duplicates int // of the skipped: another row for the same key counts in their place, or their sum
+
+	lost [][2]int // the first of those: their lines, and those of the rows that count
 }
 
 // rejected counts a reject of a class.
@@ -226,6 +228,7 @@ func (p *preview) doubt(name string, x *examination) {
 }
 
 const (
+	shownLost = 3       // rows that lost to another one
 	manyRows  = 50      // from which on an export without a zero is worth a warning
 	largeFile = 4 << 20 // bytes from which on a progress bar is worth it
 )

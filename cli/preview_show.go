@@ -151,8 +151,12 @@ func (t *table) summary(s previewSum) {
 		parts[0] += fmt.Sprintf(" (%s new, %s changed, %s unchanged)", number(t.new), number(t.changed), number(*s.Unchanged))
 	}
 	parts = append(parts, plural(s.Rejects, "reject"), number(s.Skipped)+" skipped")
-	if s.lost > 0 {
-		parts[2] += fmt.Sprintf(" (%s for the same product and store as a later row)", number(s.lost))
+	if s.duplicates > 0 {
+		var lines []string
+		for _, l := range s.lost {
+			lines = append(lines, fmt.Sprintf("line %d and line %d", l[0], l[1]))
+		}
+		parts[2] += fmt.Sprintf(" (%s for the same product and store as a later row, such as %s)", number(s.duplicates), strings.Join(lines, "; "))
 	}
 	t.con.printf("%s: %s\n", plural(s.Rows, "row"), strings.Join(parts, ", "))
 }

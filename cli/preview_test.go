@@ -198,7 +198,7 @@ func settled(rule inventory.Duplicates, keys []int, figures []int64) []fate {
 			}
 			fates[i] = fate{rejected: export.RejectDuplicate, other: other + 2}
 		case !isLast:
-			fates[i] = fate{figure: lost, lost: true}
+			fates[i] = fate{figure: lost, lost: true, other: same[len(same)-1] + 2}
 		case rule == inventory.DuplicatesSum:
 			sum := int64(0)
 			for _, j := range same {

@@ -115,7 +115,7 @@ type Source struct {
 	UPCCheckDigit string            // present, missing
 	SKUNeeds      []string          // of size and width
 	SplitSize     bool
-	Duplicates    string // last, sum, reject
+	Duplicates    string // last, sum, reject; empty = not stated, which is last
 	Negative      string // zero, keep, reject
 	Fractions     string // floor, reject
 	Reserve       int64  // units, 0 or more

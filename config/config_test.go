@@ -77,7 +77,7 @@ func byDefault(name, folder, dataDir string) Source {
 		Format:  "auto", Encoding: "auto", Delimiter: "auto", Decimal: "auto",
 		Columns: map[string]Column{}, Defaults: map[string]string{}, Stores: map[string]string{},
 		IdentifyBy: "auto", UPC: "checked", UPCCheckDigit: "present", SKUNeeds: []string{"size", "width"},
-		Duplicates: "last", Negative: "zero", Fractions: "floor", Missing: "keep", MissingAfter: 2,
+		Negative: "zero", Fractions: "floor", Missing: "keep", MissingAfter: 2,
 	}
 }
 

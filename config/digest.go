@@ -25,7 +25,7 @@ func (s Source) ReadingDigest() string {
 	say(said, "upc", s.UPC, "checked")
 	say(said, "upc_check_digit", s.UPCCheckDigit, "present")
 	say(said, "split_size", s.SplitSize, false)
-	say(said, "duplicates", s.Duplicates, "last")
+	say(said, "duplicates", s.Duplicates, "")
 	say(said, "negative", s.Negative, "zero")
 	say(said, "fractions", s.Fractions, "floor")
 	say(said, "reserve", s.Reserve, 0)

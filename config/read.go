@@ -51,6 +51,15 @@ func oneOf(into func(target) *string) reader {
 	}
 }
 
+// stated makes the reader of a value that is kept only where a config says it.
+func stated(read reader) reader {
+	return func(w *walker, f field, t target) {
+		if !w.defaults {
+			read(w, f, t)
+		}
+	}
+}
+
 // pathOf makes the reader of a path, which is made absolute.
 func pathOf(into func(target) *string) reader {
 	return func(w *walker, f field, t target) {

@@ -88,7 +88,7 @@ func (r *rules) openZip(src io.Reader) (*Rows, error) {
 	default:
 		return nil, &Refused{Code: RefusedEmpty, Reason: "the zip file holds no files"}
 	}
-	if len(a.members) > 1 && !r.addUp {
+	if len(a.members) > 1 && !r.addUp() {
 		a.seed, a.figures = maphash.MakeSeed(), make(map[uint64]int64)
 	}
 	rows.detected.LeftOut = append(rows.detected.LeftOut, out...)

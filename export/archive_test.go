@@ -135,7 +135,7 @@ func TestMembersOfAZipFileThatContradictEachOtherAreRefused(t *testing.T) {
 			want: `"a.csv" says 12 and "c.json" says -1`},
 		"the same figures":                   {members: []file{{"a.csv", stock}, {"b.csv", stock}}},
 		"a row that takes the other's place": {members: []file{{"a.csv", "UPC,Store,Qty\n036000291452,3,4\n036000291452,3,5\n"}, {"b.csv", "UPC,Store,Qty\n036000291452,3,5\n"}}},
-		"figures that are added up":          {options: export.Options{AddUp: true}, members: []file{{"floor.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"back.csv", "UPC,Store,Qty\n036000291452,3,9\n"}}},
+		"figures that are added up":          {options: export.Options{Duplicates: "sum"}, members: []file{{"floor.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"back.csv", "UPC,Store,Qty\n036000291452,3,9\n"}}},
 		"another store":                      {members: []file{{"a.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"b.csv", "UPC,Store,Qty\n036000291452,4,9\n"}}},
 		"one that contradicts itself":        {members: []file{{"a.csv", "UPC,Store,Qty\n036000291452,3,4\n036000291452,3,5\n"}, {"b.csv", "UPC,Store,Qty\n849632048260,3,1\n"}}},
 	} {

@@ -73,6 +73,7 @@ func (d *detector) rows() (*Rows, error) {
 	}
 	d.sectionBefore(&rows.pipeline)
 	d.titlesAbove(&rows.pipeline)
+	rows.apart = rows.apartOf()
 	l := &rows.layout
 	rows.detected = Detected{
 		Format:     d.format,

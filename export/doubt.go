@@ -12,7 +12,7 @@ import (
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
 	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.measures, d.yesOrNo, d.ohio,
-		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.productsUnderTitles, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney, d.severalStores} {
+		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.productsUnderTitles, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -241,7 +241,7 @@ func (d *detector) sizesWithoutTheirSum(p *pipeline) *Refused {
 // productsUnderTitles refuses an export in which products come again under another line that is a title, such as the name of a
 // second store: where the config says one store for all rows, its figures would be taken for the first one's.
 func (d *detector) productsUnderTitles(p *pipeline) *Refused {
-	if p.layout.hasStore() || d.addUp || p.named {
+	if p.layout.hasStore() || d.addUp() || p.named {
 		return nil
 	}
 	const few = 2 // products that come again
@@ -303,48 +303,6 @@ func (d *detector) placesWithoutCodes(p *pipeline) *Refused {
 		Reason: fmt.Sprintf("%s names the stores as people do; the config must give each one's code at the API, and may leave out stores that the API does not have", p.layout.name(column)),
 		Write:  "stores: {" + strings.Join(write, ", ") + "}",
 	}
-}
-
-// severalStores refuses an export that is to be one store's, and in which the rows for one product differ in a column that
-// may be the store. Where rows are added up they may be a store's bins.
-func (d *detector) severalStores(p *pipeline) *Refused {
-	if p.layout.hasStore() || d.addUp {
-		return nil
-	}
-	const most = 8 // columns: each of them reads the head once
-	looked := 0
-	for column, h := range p.layout.headings {
-		if !h.mayBe(Store) || looked == most {
-			continue
-		}
-		looked++
-		trial, places := *p, map[string]string{}
-		var one, other string
-		d.sample(p, func(rec *record) {
-			if _, res := trial.evaluate(rec); res != isUpdate || one != "" {
-				return
-			}
-			fields := rec.all()
-			if column >= len(fields) || len(clean(fields[column])) == 0 {
-				return
-			}
-			text, _ := trial.decode(fields[column])
-			place, product := string(clean(text)), string(trial.key)
-			if before, known := places[product]; known && before != place {
-				one, other = before, place
-			}
-			places[product] = place
-		})
-		if one != "" {
-			return &Refused{
-				Code: RefusedStore,
-				Reason: fmt.Sprintf("the config says one store for all rows, but there are several rows for one product, with %q and %q in %s: it is the store, or `duplicates: sum` must add them up",
-					clip(one), clip(other), p.layout.name(column)),
-				Write: fmt.Sprintf("columns: {store: %q}", h.text),
-			}
-		}
-	}
-	return nil
 }
 
 // sample yields the rows of the head, after the header.

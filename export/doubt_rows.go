@@ -11,7 +11,7 @@ import (
 func (d *detector) measures(p *pipeline) *Refused {
 	l := &p.layout
 	c, stated := d.columns[Quantity]
-	if stated && (!c.isPattern() || d.addUp) {
+	if stated && (!c.isPattern() || d.addUp()) {
 		return nil
 	}
 	for _, column := range d.measureColumns(p) {

@@ -118,19 +118,20 @@ type Refused struct {
 
 // The classes of refusals. They are stable.
 const (
-	RefusedEmpty     = "empty"     // no bytes, or nothing but blanks
-	RefusedContent   = "content"   // not text, or another format
-	RefusedEncoding  = "encoding"  // text in an encoding that cannot be read
-	RefusedHeader    = "header"    // no recognised header
-	RefusedRow       = "row"       // nothing says which of its records are the rows
-	RefusedColumn    = "column"    // a stated column is not there
-	RefusedAmbiguous = "ambiguous" // two columns with the same heading
-	RefusedStore     = "store"     // nothing says which store it is, or what says it is not all
-	RefusedDelimiter = "delimiter" // no delimiter makes columns of it
-	RefusedDecimal   = "decimal"   // the quantities contradict themselves
-	RefusedWide      = "wide"      // a column for each store, or for each size
-	RefusedCheck     = "check"     // the UPCs seem to lack their check digits
-	RefusedSheet     = "sheet"     // the stated sheet of a workbook is not there
+	RefusedEmpty      = "empty"      // no bytes, or nothing but blanks
+	RefusedContent    = "content"    // not text, or another format
+	RefusedEncoding   = "encoding"   // text in an encoding that cannot be read
+	RefusedHeader     = "header"     // no recognised header
+	RefusedRow        = "row"        // nothing says which of its records are the rows
+	RefusedColumn     = "column"     // a stated column is not there
+	RefusedAmbiguous  = "ambiguous"  // two columns with the same heading
+	RefusedStore      = "store"      // nothing says which store it is, or what says it is not all
+	RefusedDelimiter  = "delimiter"  // no delimiter makes columns of it
+	RefusedDecimal    = "decimal"    // the quantities contradict themselves
+	RefusedWide       = "wide"       // a column for each store, or for each size
+	RefusedDuplicates = "duplicates" // rows for one product and store have several quantities, and a column tells them apart
+	RefusedCheck      = "check"      // the UPCs seem to lack their check digits
+	RefusedSheet      = "sheet"      // the stated sheet of a workbook is not there
 )
 
 func (r *Refused) Error() string {
@@ -224,6 +225,7 @@ type Rows struct {
 	Whole bool
 
 	pipeline
+	apart    *apart // nil = rows for one key are not looked at
 	source   decoder
 	csv      *csvDecoder // that is source, where it is CSV
 	packed   bool        // it was in an archive, which is whole
@@ -258,6 +260,10 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 					yield(Row{}, refused)
 				case err != io.EOF:
 					yield(Row{}, fmt.Errorf("read the export: %w", err))
+				case rows.apart != nil:
+					if refused := rows.apart.refused(&rows.pipeline); refused != nil {
+						yield(Row{}, refused)
+					}
 				}
 				return
 			}
@@ -304,6 +310,9 @@ func (rows *Rows) yield(rec *record, figure int64, result result, yield func(Row
 	switch result {
 	case isUpdate:
 		rows.summary.Updates++
+		if rows.apart != nil {
+			rows.apart.see(&rows.pipeline, rec, figure)
+		}
 		return yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Figure: figure, Unterminated: rec.unterminated}, nil)
 	case isSkipped:
 		rows.summary.Skipped++

@@ -263,7 +263,7 @@ func (r *rules) check(m *match) error {
 	if !m.isHeader() {
 		return r.unrecognised(m)
 	}
-	if t, twice := m.spread.sameTwice(r.addUp); twice {
+	if t, twice := m.spread.sameTwice(r.addUp()); twice {
 		return &Refused{
 			Code: RefusedAmbiguous,
 			Reason: fmt.Sprintf("%s (column %d) and %s (column %d) are both of one %s: they may be two measures, or have another heading above them",

@@ -110,9 +110,10 @@ type Options struct {
 	RejectNegative  bool
 	RejectFractions bool
 
-	// AddUp says that several rows for one product and store will be added up, so that a column of places that is not the
-	// store's may hold bins.
-	AddUp bool
+	// Duplicates is how several rows for one product and store will be settled, last, sum or reject; empty = the config does
+	// not say. Where they are added up, a column of places that is not the store's may hold bins. Where the config does not
+	// say that the last counts, there must not be a column that tells them apart.
+	Duplicates string
 }
 
 // identity is how products are named.
@@ -147,8 +148,11 @@ type rules struct {
 	splitSize         bool
 	rejectNegative    bool
 	rejectFractions   bool
-	addUp             bool
+	duplicates        string
 }
+
+// addUp says that several rows for one product and store will be added up.
+func (r *rules) addUp() bool { return r.duplicates == "sum" }
 
 // wants says that the field's column is of use.
 func (r *rules) wants(f Field) bool {
@@ -178,7 +182,6 @@ func compile(o Options) (rules, error) {
 		checkDigitMissing: o.CheckDigitMissing,
 		rejectNegative:    o.RejectNegative,
 		rejectFractions:   o.RejectFractions,
-		addUp:             o.AddUp,
 		sheet:             o.Sheet,
 		row:               o.Row,
 		splitSize:         o.SplitSize,
@@ -218,6 +221,9 @@ func (r *rules) setWords(o Options) error {
 			errs = append(errs, fmt.Errorf("%s: %q is not one of %s", key, value, strings.Join(allowed, ", ")))
 		}
 		return i
+	}
+	if word("duplicates", o.Duplicates, "", "last", "sum", "reject") > 0 {
+		r.duplicates = o.Duplicates
 	}
 	if word("format", o.Format, append([]string{"auto"}, formatNames...)...) > 0 {
 		r.format = o.Format
