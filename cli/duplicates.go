@@ -17,9 +17,11 @@ import (
 // chance of 1 to 300,000. The outbox compares the keys themselves.
 type duplicates struct {
 	rule    inventory.Duplicates
-	entries []entry // of all rows; once settled, of those whose fate is not their own figure
-	row     uint32  // updates counted: by add, then by next
-	at      int     // in entries: where next is
+	parts   [256][]entry // of all rows, by the first byte of the hash, so that none of them grows large; nil once settled
+	count   int          // of those
+	entries []entry      // once settled, of the rows whose fate is not their own figure
+	row     uint32       // updates counted: by add, then by next
+	at      int          // in entries: where next is
 }
 
 // entry is one row.
@@ -67,30 +69,34 @@ func (d *duplicates) void(reject *export.Reject) error {
 }
 
 func (d *duplicates) push(key []byte, line int, figure int64) error {
-	if len(d.entries) == maxCompared {
+	if d.count == maxCompared {
 		return fmt.Errorf("the export has more than %s rows, which preview cannot compare", number(maxCompared))
 	}
-	d.entries = append(d.entries, entry{hash: xxhash.Sum64(key), figure: figure, row: d.row, line: uint32(min(line, math.MaxUint32))})
+	e := entry{hash: xxhash.Sum64(key), figure: figure, row: d.row, line: uint32(min(line, math.MaxUint32))}
+	part := &d.parts[e.hash>>56]
+	*part = append(*part, e)
+	d.count++
 	return nil
 }
 
 // settle decides, once all rows are added. What is left are the rows whose fate is not their own figure.
 func (d *duplicates) settle() {
-	slices.SortFunc(d.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.row, b.row), cmp.Compare(a.line, b.line))
-	})
-	left := 0
-	for from := 0; from < len(d.entries); {
-		to := from + 1
-		for to < len(d.entries) && d.entries[to].hash == d.entries[from].hash {
-			to++
+	for i, part := range d.parts {
+		d.parts[i] = nil
+		slices.SortFunc(part, func(a, b entry) int {
+			return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.row, b.row), cmp.Compare(a.line, b.line))
+		})
+		for from := 0; from < len(part); {
+			to := from + 1
+			for to < len(part) && part[to].hash == part[from].hash {
+				to++
+			}
+			if group := part[from:to]; len(group) > 1 {
+				d.entries = append(d.entries, d.decide(group)...)
+			}
+			from = to
 		}
-		if group := d.entries[from:to]; len(group) > 1 {
-			left += copy(d.entries[left:], d.decide(group))
-		}
-		from = to
 	}
-	d.entries = d.entries[:left]
 	slices.SortFunc(d.entries, func(a, b entry) int { return cmp.Compare(a.row, b.row) })
 	d.row = 0
 }

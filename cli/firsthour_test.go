@@ -229,6 +229,7 @@ func unsteady(text string) string {
 		{`process id is \d+`, `process id is N`},
 		{`pid=\d+`, `pid=N`},
 		{`( is full): [^")]*`, `$1: …`},
+		{`\b\d+ failures\b`, `N failures`},
 		{`\b\d+ s\b`, `N s`},
 		{`since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d`, `since TIME`},
 		{`clock says [0-9: -]+ UTC`, `clock says TIME UTC`},

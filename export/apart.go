@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,26 +12,35 @@ import (
 )
 
 const (
-	maxSampled  = 512 // keys that are looked at
-	maxTogether = 4   // rows of each
-	maxTellers  = 40  // columns
-	fewTogether = 2   // keys with several figures, from which on a column of words tells their rows apart; one more for one of numbers
+	maxSampled  = 256     // keys that are looked at
+	maxTogether = 4       // rows of each
+	maxTellers  = 40      // columns
+	maxKeptRow  = 4 << 10 // bytes of a row that is kept as it is
+	fewTogether = 2       // keys with several figures, from which on a column of words tells their rows apart; one more for one of numbers
 )
 
 // apart looks, over the whole export, at the rows that are for one key: where a column that is not read differs between them,
-// such as a warehouse whose heading is not known, or a colour, the last of them is not what is in stock. It knows a sample of
-// the keys, all rows of each: those with the least hashes, whatever the order of the rows, in a megabyte or two.
+// such as a warehouse whose heading is not known, or a colour, the last of them is not what is in stock; nor where they stand
+// below different titles. It knows a sample of the keys, all rows of each: those with the least hashes, whatever the order of
+// the rows, in a megabyte or two.
 type apart struct {
-	columns []int // that may tell rows apart
+	columns []int  // that may tell rows apart; titled, the last of them, stands for the title above
+	title   string // that was seen last
 	most    uint64
 	keys    map[uint64][]together
 }
+
+// titled is no column: the title above a row.
+const titled = -1
 
 // together is one row of a key.
 type together struct {
 	line   int
 	figure int64
-	cells  []string // of the columns, clipped
+	title  string   // above it
+	cells  []string // see apart.cells; of a key's only row of CSV they are made later, from
+	raw    []byte   // its bytes, of
+	count  int      // so many fields
 }
 
 // apartOf finds the columns that may tell rows apart. A column that is another quantity is none of them.
@@ -51,7 +61,19 @@ func (p *pipeline) apartOf() *apart {
 			a.columns = append(a.columns, column)
 		}
 	}
+	a.columns = append(a.columns, titled)
 	return a
+}
+
+// pass takes a record that is no update: it may be a title.
+func (a *apart) pass(p *pipeline, rec *record) {
+	if rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns || p.named || !rec.isBrief() {
+		return
+	}
+	cells := p.cells(rec)
+	if title := titleOf(cells); title != "" && !p.above[title] && !p.isRepeat(rec) && !(len(cells) == 1 && isFooter(cells[0])) {
+		a.title = clip(strings.Join(cells, " "))
+	}
 }
 
 // see takes an update.
@@ -60,24 +82,19 @@ func (a *apart) see(p *pipeline, rec *record, figure int64) {
 	if hash > a.most {
 		return
 	}
+	row := together{line: rec.line, figure: figure, title: a.title}
 	rows := a.keys[hash]
-	if len(rows) == maxTogether {
+	switch {
+	case len(rows) == 0 && rec.comma != 0 && len(rec.raw) <= maxKeptRow: // almost every key has one row, whose cells are not needed
+		row.raw, row.count = bytes.Clone(rec.raw), rec.count
+	case len(rows) == maxTogether:
 		return
-	}
-	fields, of := rec.all(), p.keyColumns()
-	row := together{line: rec.line, figure: figure, cells: make([]string, len(a.columns))}
-	var all strings.Builder
-	ends := make([]int, len(a.columns))
-	for i, column := range a.columns {
-		if column < len(fields) && !slices.Contains(of, column) {
-			text, _ := p.decode(fields[column])
-			all.WriteString(clip(strings.ToValidUTF8(string(clean(text)), "\ufffd")))
-		}
-		ends[i] = all.Len()
-	}
-	from := 0
-	for i, end := range ends {
-		row.cells[i], from = all.String()[from:end], end
+	case len(rows) > 0 && rows[0].raw != nil:
+		rows[0].cells = a.cells(p, &record{raw: rows[0].raw, comma: rec.comma, count: rows[0].count}, rows[0].title)
+		rows[0].raw = nil
+		fallthrough
+	default:
+		row.cells = a.cells(p, rec, row.title)
 	}
 	a.keys[hash] = append(rows, row)
 	for len(a.keys) > maxSampled {
@@ -88,6 +105,28 @@ func (a *apart) see(p *pipeline, rec *record, figure int64) {
 			}
 		}
 	}
+}
+
+// cells are those of a row in the columns, clipped; of those that the last update's key is from they are blank.
+func (a *apart) cells(p *pipeline, rec *record, title string) []string {
+	fields, of := rec.all(), p.keyColumns()
+	var all strings.Builder
+	ends := make([]int, len(a.columns))
+	for i, column := range a.columns {
+		if column == titled {
+			all.WriteString(title)
+		} else if column < len(fields) && !slices.Contains(of, column) {
+			text, _ := p.decode(fields[column])
+			all.WriteString(clip(strings.ToValidUTF8(string(clean(text)), "\ufffd")))
+		}
+		ends[i] = all.Len()
+	}
+	cells := make([]string, len(a.columns))
+	from := 0
+	for i, end := range ends {
+		cells[i], from = all.String()[from:end], end
+	}
+	return cells
 }
 
 // keyColumns are the columns that the last update's key is from: what they differ in makes two keys, or says the same.
@@ -138,49 +177,43 @@ func (a *apart) tell(i int, keys [][]together) teller {
 
 // refused is why the export does not count, once all of it was seen; nil where nothing tells the rows of a key apart.
 func (a *apart) refused(p *pipeline) *Refused {
-	var several, contrary [][]together // keys with several rows, and with several figures
+	var contrary [][]together // keys with several figures
 	for _, rows := range a.keys {
-		if len(rows) < 2 {
-			continue
-		}
-		several = append(several, rows)
 		if slices.ContainsFunc(rows, func(r together) bool { return r.figure != rows[0].figure }) {
 			contrary = append(contrary, rows)
 		}
 	}
-	byLine := func(x, y []together) int { return x[1].line - y[1].line } // so that the same is said of the same export
-	slices.SortFunc(several, byLine)
-	slices.SortFunc(contrary, byLine)
+	slices.SortFunc(contrary, func(x, y []together) int { return x[1].line - y[1].line }) // so that the same is said of the same export
 	l := &p.layout
 	if !l.hasStore() {
 		for i, column := range a.columns {
-			if column >= len(l.headings) || !l.headings[column].mayBe(Store) {
+			if column == titled || column >= len(l.headings) || !l.headings[column].mayBe(Store) {
 				continue
 			}
-			if t := a.tell(i, several); t.keys > 0 && t.one != "" && t.other != "" {
+			if t := a.tell(i, contrary); p.duplicates != "reject" && t.keys > 0 && t.one != "" && t.other != "" {
 				return p.severalStores(t)
 			}
 		}
 	}
-	if p.duplicates != "" || len(contrary) < fewTogether || len(contrary)*50 < len(a.keys) {
+	if p.duplicates != "" || len(contrary) < fewTogether {
 		return nil
 	}
-	best := teller{column: -1}
+	best, found := teller{}, false
 	rows := 0
 	for _, r := range contrary {
 		rows += len(r)
 	}
 	for i, column := range a.columns {
 		t := a.tell(i, contrary)
-		switch names := l.serves(column); {
-		case t.keys*10 < len(contrary)*9:
+		switch names := column != titled && l.serves(column); {
+		case t.keys*10 < len(contrary)*9 || len(contrary)*50 < len(a.keys):
 		case names && len(contrary)*5 < len(a.keys): // two products have the same code, as happens
 		case !names && (t.words*2 > rows || t.amount || t.number && len(contrary) <= fewTogether): // each of the rows has its own, or a price
-		case best.column < 0 || t.words < best.words:
-			best = t
+		case !found || t.words < best.words:
+			best, found = t, true
 		}
 	}
-	if best.column < 0 {
+	if !found {
 		return nil
 	}
 	return p.toldApart(best, len(contrary))
@@ -200,6 +233,14 @@ func (p *pipeline) severalStores(t teller) *Refused {
 // toldApart refuses an export in which rows for one product and store have different figures, and differ in a column.
 func (p *pipeline) toldApart(t teller, keys int) *Refused {
 	l, store := &p.layout, ""
+	if t.column == titled {
+		return &Refused{
+			Code: RefusedDuplicates,
+			Reason: fmt.Sprintf("products come again with other quantities below another line: they stand below %q, and in line %d below %q; let the POS export one store at a time, or a column with the store, "+
+				"and nothing but what is on hand; only where they are parts of one stock, `duplicates: sum` adds them up; only where the last row is what is in stock, `duplicates: last`", t.one, t.line, t.other),
+			Write: "duplicates: ...",
+		}
+	}
 	if !l.hasStore() {
 		store = fmt.Sprintf("where that is the store, it needs `columns: {store: %q}`; ", l.label(t.column))
 	}

@@ -72,7 +72,7 @@ func (r *rules) openZip(src io.Reader) (*Rows, error) {
 				rows.detected = member.detected
 			}
 			a.members = append(a.members, f)
-		case ok && !refused.damaged && slices.Contains([]string{RefusedHeader, RefusedContent, RefusedEmpty}, refused.Code):
+		case ok && !refused.damaged && (refused.other || slices.Contains([]string{RefusedHeader, RefusedContent, RefusedEmpty}, refused.Code)):
 			out = append(out, clip(memberName(f)))
 			if why == nil {
 				why = err
@@ -124,6 +124,10 @@ func (a *archive) open(f *zip.File) (*Rows, error) {
 		return nil, a.about(f, &Refused{Code: RefusedContent, Reason: fmt.Sprintf("it is packed in a way that is not known, or damaged: %v", err), damaged: true})
 	}
 	rows, err := a.rules.openPacked(&unpacked{src: src, packed: &a.packed, n: &a.unpacked})
+	if err == nil {
+		name := memberName(f)
+		err = rows.namedAs("file", strings.TrimSuffix(path.Base(name), path.Ext(name)))
+	}
 	if err != nil {
 		return nil, a.about(f, err)
 	}

@@ -117,6 +117,18 @@ func TestTheMembersOfAZipFileAreReadOneAfterTheOther(t *testing.T) {
 	}
 }
 
+func TestAMemberOfAZipFileWithTheNameOfAnotherListIsLeftOut(t *testing.T) {
+	t.Parallel()
+	lines := preview(t, export.Options{}, zipped(t, file{"stock.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, file{"2026/Sales.csv", "UPC,Store,Qty\n849632048260,3,2\n"}))
+	if left := lines[0].Detected.LeftOut; len(lines) != 3 || len(left) != 1 || left[0] != "2026/Sales.csv" {
+		t.Errorf("got %s, want the sales left out", ndjson(t, lines))
+	}
+	lines = preview(t, export.Options{}, zipped(t, file{"sales.csv", "UPC,Store,Qty\n849632048260,3,2\n"}))
+	if len(lines) != 1 || !strings.Contains(lines[0].Error, `the file is called "sales"`) {
+		t.Errorf("got %s, want a refusal", ndjson(t, lines))
+	}
+}
+
 func TestMembersOfAZipFileThatContradictEachOtherAreRefused(t *testing.T) {
 	t.Parallel()
 	one := map[export.Field]string{export.Store: "3"}
@@ -127,8 +139,8 @@ func TestMembersOfAZipFileThatContradictEachOtherAreRefused(t *testing.T) {
 	}{
 		"last year's beside this year's": {members: []file{{"stock-2026-11-28.csv", "UPC,Store,Qty\n036000291452,3,4\n849632048260,3,1\n"}, {"stock-2025-11-28.csv", "UPC,Store,Qty\n036000291452,3,99\n"}},
 			want: `"stock-2026-11-28.csv" says 4 and "stock-2025-11-28.csv" says 99`},
-		"sales beside the stock": {members: []file{{"stock.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"sales.csv", "UPC,Store,Qty,Price\n036000291452,3,2,9.99\n"}},
-			want: `"stock.csv" says 4 and "sales.csv" says 2`},
+		"another list beside the stock": {members: []file{{"stock.csv", "UPC,Store,Qty\n036000291452,3,4\n"}, {"other.csv", "UPC,Store,Qty,Price\n036000291452,3,2,9.99\n"}},
+			want: `"stock.csv" says 4 and "other.csv" says 2`},
 		"two stores that the config calls one": {options: export.Options{Defaults: one}, members: []file{{"main.csv", "UPC,Qty\n036000291452,4\n"}, {"airport.csv", "UPC,Qty\n036000291452,0\n"}},
 			want: `"main.csv" says 4 and "airport.csv" says 0`},
 		"the third one": {members: []file{{"a.csv", stock}, {"b.csv", stock}, {"c.json", `[{"sku": "Z", "size": "8", "width": "D", "store": "3", "qty": 1}, {"upc": "849632048260", "store": "3", "qty": -1}]`}},

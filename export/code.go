@@ -54,6 +54,7 @@ const (
 	codeMixed      // text in two encodings
 	codeScientific // 8.49632E+11
 	codeDate       // a size that became 10-Dec
+	codeFormat     // a number whose format shows something else
 	codeError      // an error of a spreadsheet: #REF!
 	codeTwoWidths  // a width beside a size that has another one in it
 	upcNotDigits
@@ -71,6 +72,7 @@ var codeFaultText = [...]string{
 	codeMixed:      "is text both in Windows-1252, like other rows, and in UTF-8; the export mixes them, unless the config's `encoding` says which it is",
 	codeScientific: "is a code that a spreadsheet has destroyed: its last digits are lost; export it as text",
 	codeDate:       "is a size that a spreadsheet has made a date of; export it as text",
+	codeFormat:     "is a number whose format in the spreadsheet shows something else; export it as text",
 	codeError:      "is an error of the spreadsheet that the export comes from, and no code",
 	codeTwoWidths:  "is another width than the one that the size has in it",
 	upcNotDigits:   "is not a UPC: it has more than digits in it",
@@ -169,42 +171,56 @@ func isNoSKU(b []byte) bool {
 	return len(b) <= len("null") && slices.ContainsFunc([]string{"-", "--", "–", "—", "n/a", "null"}, func(word string) bool { return strings.EqualFold(word, string(b)) })
 }
 
-// isDate knows what spreadsheets make of sizes such as 10-12: 10-Dec, Dec-10, and with a year.
+// isDate knows what spreadsheets make of sizes such as 10-12: 10-Dec, Dec-10, `09. Mai`, 12.10., and with a year or a time.
 func isDate(b []byte) bool {
-	if len(b) < 5 || len(b) > 11 {
+	if i := bytes.IndexAny(b, " T"); i >= len("1/1/24") && bytes.IndexByte(b[i:], ':') > 0 { // 2024-12-10 00:00:00
+		b = b[:i]
+	}
+	if len(b) < 5 || len(b) > 12 {
 		return false
 	}
-	parts := bytes.FieldsFunc(b, func(r rune) bool { return r == '-' || r == '/' || r == '.' })
 	month, numbers, year := 0, 0, 0
-	for _, p := range parts {
+	for p := range bytes.FieldsFuncSeq(b, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' }) {
 		switch {
-		case isMonth(p):
-			month++
 		case len(p) == 4 && isDigits(p):
 			year++
 		case len(p) <= 2 && isDigits(p):
 			numbers++
+		case len(p) >= 3 && isMonth(p):
+			month++
 		default:
 			return false
 		}
 	}
-	if month == 1 {
-		return bytes.IndexByte(b, '-') > 0 && numbers+year >= 1 && numbers+year <= 2
+	switch {
+	case month == 1:
+		return numbers+year >= 1 && numbers+year <= 2
+	case month > 1 || bytes.IndexByte(b, ' ') >= 0:
+		return false
 	}
-	return month == 0 && numbers == 2 && year == 1
+	return numbers == 2 && (year == 1 || b[len(b)-1] == '.' && bytes.Count(b, []byte{'.'}) == 2) || numbers == 3 && year == 0
 }
 
 func isMonth(b []byte) bool {
-	if len(b) != 3 {
+	var lower [4]byte
+	if len(b) > len(lower)+1 {
 		return false
 	}
-	const months = "jan feb mar apr may jun jul aug sep oct nov dec"
-	var lower [3]byte
 	for i, c := range b {
+		if c >= 0x80 {
+			return slices.Contains(months, fold(string(b)))
+		}
+		if i == len(lower) {
+			return false
+		}
 		lower[i] = c | 0x20
 	}
-	return bytes.Contains([]byte(months), lower[:]) && !bytes.ContainsRune(lower[:], ' ')
+	return slices.ContainsFunc(months, func(month string) bool { return month == string(lower[:len(b)]) })
 }
+
+// months are what spreadsheets call the months where they show a day and a month, folded.
+var months = strings.Fields("jan feb mar apr may jun jul aug sep oct nov dec sept mrz marz mai juni juli okt dez " +
+	"janv fevr mars avr juin juil aout ene abr ago dic gen mag giu lug ott mrt mei fev set out")
 
 func isDigits(b []byte) bool {
 	for _, c := range b {

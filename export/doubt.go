@@ -11,8 +11,8 @@ import (
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.measures, d.yesOrNo, d.ohio,
-		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.productsUnderTitles, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney} {
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.movementRows, d.attributesOfQuantity, d.storeFlags, d.measures, d.yesOrNo, d.ohio,
+		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.otherFigures, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney} {
 		if refused := look(p); refused != nil {
 			return refused
 		}
@@ -64,7 +64,7 @@ func (l *layout) notStockBelow(line int, word func(column int) string) *Refused 
 	quantity := l.column[Quantity]
 	both := func(column int) heading { return newHeading(l.headings[column].text + " " + word(column)) }
 	below := newHeading(word(quantity))
-	if below.text == "" || !below.vetoed(Quantity) && !both(quantity).vetoed(Quantity) && !slices.Contains(figures, below.folded) {
+	if below.text == "" || !below.vetoed(Quantity) && !both(quantity).vetoed(Quantity) && !slices.Contains(otherFigures, below.folded) {
 		return nil
 	}
 	refused := &Refused{
@@ -83,8 +83,8 @@ func (l *layout) notStockBelow(line int, word func(column int) string) *Refused 
 	return refused
 }
 
-// figures are words, folded, for what else than a stock a quantity's column may have, where one stands below its heading.
-var figures = []string{"cost", "price", "value", "retail", "amount", "sales", "order", "orders", "returned", "returns", "adjusted", "transferred", "shipped", "min", "max"}
+// otherFigures are words, folded, for what else than a stock a quantity's column may have, where one stands below its heading.
+var otherFigures = []string{"ly", "ty", "last year", "this year", "net", "cost", "price", "value", "retail", "amount", "sales", "order", "orders", "returned", "returns", "adjusted", "transferred", "shipped", "min", "max"}
 
 // headingAbove refuses a header whose quantity is something else by what stands in the row above it, such as `On Order`.
 func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
@@ -96,8 +96,11 @@ func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
 	d.headRecords(p.comma, quantity+1, func(rec *record) bool {
 		if rec.line < l.line && !rec.isBlank() {
 			above = heading{}
-			if quantity < len(rec.fields) && rec.fault == noFault {
-				above = newHeading(p.strings([][]byte{clean(rec.fields[quantity])})[0])
+			cells := p.strings(rec.all())
+			for i := min(quantity, len(cells)-1); i >= 0 && rec.fault == noFault && above.text == ""; i-- { // a heading over several columns stands above the first
+				if text := string(clean([]byte(cells[i]))); text != "" && (i == quantity || d.isGeneric(l) && len(p.cells(rec)) > 1) {
+					above = newHeading(text)
+				}
 			}
 		}
 		return rec.line < l.line
@@ -108,7 +111,10 @@ func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
 // notStock refuses a quantity for the heading that stands above its own; nil where that says nothing against it.
 func (l *layout) notStock(above heading) *Refused {
 	quantity := l.column[Quantity]
-	if !above.vetoed(Quantity) && !newHeading(above.text+" "+l.headings[quantity].text).vetoed(Quantity) {
+	if above.text == "" {
+		return nil
+	}
+	if !above.vetoed(Quantity) && !slices.Contains(otherFigures, above.folded) && !newHeading(above.text+" "+l.headings[quantity].text).vetoed(Quantity) {
 		return nil
 	}
 	return &Refused{
@@ -118,17 +124,24 @@ func (l *layout) notStock(above heading) *Refused {
 	}
 }
 
-// fewUPCs is how many UPCs must be seen to judge by.
-const fewUPCs = 5
+// How many UPCs must be seen to judge by, alone and beside a SKU, which counts where the UPC is not valid.
+const (
+	fewUPCs       = 5
+	fewUPCsBeside = 20
+)
 
-// lacksCheckDigits refuses UPCs of which one in ten holds: as many as do by chance where the check digit is left out. With
-// a SKU beside them they may be numbers of the house.
+// lacksCheckDigits refuses UPCs of which one in ten holds: as many as do by chance where the check digit is left out, or in
+// numbers of the house. Codes that end in zeros are what a spreadsheet leaves of them.
 func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
 	column := p.layout.column[UPC]
-	if column < 0 || p.layout.column[SKU] >= 0 || d.upcAsIs || d.checkDigitMissing {
+	few := fewUPCs
+	if p.layout.column[SKU] >= 0 {
+		few = fewUPCsBeside
+	}
+	if column < 0 || d.upcAsIs || d.checkDigitMissing {
 		return nil
 	}
-	seen, wrong, shown := 0, 0, ""
+	seen, wrong, rounded, shown := 0, 0, 0, ""
 	d.sample(p, func(rec *record) {
 		if column >= len(rec.fields) {
 			return
@@ -138,12 +151,35 @@ func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
 			return
 		}
 		seen++
+		if bytes.HasSuffix(cell, []byte("00000")) && len(cell) >= 11 {
+			rounded++
+		}
+		if plainUPC(cell) {
+			return
+		}
 		if _, fault := checkUPC(nil, cell, false); fault != codeOK {
 			wrong, shown = wrong+1, string(cell)
 		}
 	})
-	if seen < fewUPCs || wrong*5 < seen*4 {
+	if rounded >= fewUPCs && rounded*2 > seen {
+		return &Refused{
+			Code: RefusedCheck,
+			Reason: fmt.Sprintf("%s: of the first %d UPCs %d end in five zeros or more: a spreadsheet has destroyed their last digits; export the bar code as text, and do not save the file in a spreadsheet",
+				p.layout.name(column), seen, rounded),
+		}
+	}
+	switch {
+	case seen < few || wrong*5 < seen*4:
 		return nil
+	case few == fewUPCsBeside && wrong == seen:
+		return nil
+	case few == fewUPCsBeside:
+		return &Refused{
+			Code: RefusedCheck,
+			Reason: fmt.Sprintf("%s: of the first %d UPCs %d have a wrong check digit, such as %q, so that the others may be right by chance: where the POS leaves it out, `upc_check_digit: missing`; where they are no UPCs",
+				p.layout.name(column), seen, wrong, shown),
+			Write: "identify_by: sku",
+		}
 	}
 	return &Refused{
 		Code:   RefusedCheck,
@@ -217,7 +253,7 @@ func (d *detector) sizesWithoutTheirSum(p *pipeline) *Refused {
 		}
 		return sums+others < sampleRows
 	})
-	if others == 0 && sums > 0 {
+	if others*10 <= sums && sums > 0 {
 		return nil
 	}
 	var columns []int
@@ -231,50 +267,11 @@ func (d *detector) sizesWithoutTheirSum(p *pipeline) *Refused {
 		Write:  fmt.Sprintf("columns: {quantity: %q}", sizeMark),
 	}
 	if others > 0 {
-		refused.Reason = fmt.Sprintf("%s may be sizes with a quantity each, but in line %d their sum is not %s: where they are sizes, say so; where that column is the quantity, write its heading",
+		refused.Reason = fmt.Sprintf("%s may be sizes with a quantity each, but in line %d their sum is not %s: only where they are sizes, the quantity is \"{size}\" in the config; where that column is it, its heading",
 			m.quoted(columns), line, p.layout.name(s.total))
 		refused.Write = "columns: {quantity: ...}"
 	}
 	return refused
-}
-
-// productsUnderTitles refuses an export in which products come again under another line that is a title, such as the name of a
-// second store: where the config says one store for all rows, its figures would be taken for the first one's.
-func (d *detector) productsUnderTitles(p *pipeline) *Refused {
-	if p.layout.hasStore() || d.addUp() || p.named {
-		return nil
-	}
-	const few = 2 // products that come again
-	trial, section, title, again := *p, 0, "", 0
-	under := map[string]int{}
-	var line int
-	var name string
-	d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
-		if rec.line <= p.layout.line || rec.fault != noFault {
-			return true
-		}
-		if cells := trial.cells(rec); len(cells) == 1 {
-			if t := titleOf(cells); t != "" && !isFooter(cells[0]) && !trial.isSum(rec, cells) && t != title {
-				section, title, line, name = section+1, t, rec.line, cells[0]
-			}
-			return true
-		}
-		if _, res := trial.evaluate(rec); res == isUpdate {
-			if before, known := under[string(trial.key)]; known && before != section {
-				again++
-			}
-			under[string(trial.key)] = section
-		}
-		return again < few && len(under) < sampleRows
-	})
-	if again < few {
-		return nil
-	}
-	return &Refused{
-		Code: RefusedStore,
-		Reason: fmt.Sprintf("the config says one store for all rows, but below line %d (%q) products come again that were above it: let the POS export one store at a time, or a column with the store; only where all of it is one store's, `duplicates: sum` adds it up",
-			line, clip(name)),
-	}
 }
 
 // placesWithoutCodes asks for the codes of stores that the POS names as people do: the API knows them by others.

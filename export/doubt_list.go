@@ -56,6 +56,9 @@ func (r *rules) movements(m *match) *Refused {
 		return nil
 	}
 	ordering := slices.ContainsFunc(m.headings, func(h heading) bool { return slices.Contains(orderingHeadings, h.folded) })
+	if at := receiptOf(m.headings); at >= 0 {
+		return r.anotherList(&m.layout, fmt.Sprintf("there is a %s with a time and a total", m.name(at)))
+	}
 	for i, h := range m.headings {
 		if h.isMovement() && !(ordering && slices.Contains(orderedHeadings, h.folded)) {
 			return r.anotherList(&m.layout, "there is a "+m.name(i))
@@ -64,26 +67,52 @@ func (r *rules) movements(m *match) *Refused {
 	return nil
 }
 
+// receiptOf is the column of dates where a time and a total stand beside it, as on a receipt; -1 = there is none.
+func receiptOf(cells []heading) int {
+	at := func(words ...string) int {
+		return slices.IndexFunc(cells, func(h heading) bool { return slices.Contains(words, h.folded) })
+	}
+	if date := at("date"); date >= 0 && at("time") >= 0 && at("total", "subtotal", "unit price", "tax") >= 0 {
+		return date
+	}
+	return -1
+}
+
+func setOf(words string) map[string]bool {
+	set := map[string]bool{}
+	for _, word := range strings.Fields(words) {
+		set[word] = true
+	}
+	return set
+}
+
 // isMovement says that a heading is one of such a list. `Commandé` is what is on order, `Commande` an order.
 func (h heading) isMovement() bool {
 	if slices.Contains(movementHeadings, h.folded) {
 		return !strings.HasSuffix(h.text, "mandé")
 	}
-	i := strings.LastIndexByte(h.folded, ' ')
-	return i > 0 && slices.Contains(movementNumbers, h.folded[i+1:]) && slices.Contains(movementDocuments, h.folded[:i])
+	words := strings.ReplaceAll(h.folded, " ", "") // a POS writes InvoiceNo too
+	for _, number := range movementNumbers {
+		if document, ok := strings.CutSuffix(words, number); ok && movementDocuments[document] {
+			return true
+		}
+	}
+	return false
 }
 
 // The headings of lists of sales, orders, receipts and transfers, folded: those that stand alone, and documents with what is
 // told of them. `Last Sold`, `On Order`, `Vendor` or `Sale Price` are not among them: lists of the stock have those.
 var (
 	movementHeadings = []string{"invoice", "receipt", "transaction", "ticket", "date sold", "sold date", "sold on", "sales", "net sales", "gross sales", "total sales", "sales amount",
-		"sales total", "amount", "amount sold", "line total", "line amount", "extended price", "tender", "tender type", "payment method", "payment type", "discount", "discount amount", "register",
+		"sales total", "amount", "amount sold", "line total", "line amount", "extended price", "tender", "tender type", "payment method", "payment type", "discount", "discounts", "discount amount", "revenue", "subtotal", "order total", "register",
 		"register no", "till", "cashier", "cashier name", "clerk", "clerk name", "salesperson", "sales person", "sales rep", "associate", "customer", "customer name", "customer email",
 		"order", "ordered", "qty ordered", "quantity ordered", "order status", "po", "p o", "purchase order", "sales order", "ship date", "shipped date", "date shipped", "delivery date",
 		"due date", "eta", "expected date", "received", "qty received", "quantity received", "received date", "date received", "vendor invoice", "supplier invoice", "bill to", "ship to",
 		"from store", "to store", "from location", "to location", "from shop", "to shop", "reason", "reason code", "adj reason", "adjustment reason", "adjustment type", "trans type",
 		"transaction type", "return", "returns", "return reason",
 		"kunde", "kunden nr", "kundennummer", "kassierer", "belegnummer", "beleg nr", "belegnr", "belegdatum", "rechnungsnr", "rechnungs nr", "rechnungsnummer", "rechnungsdatum", "verkaufsdatum",
+		"umsatz", "nettoumsatz", "bruttoumsatz", "lieferschein", "lieferschein nr", "montant", "montant ttc", "montant ht", "ca ttc", "ca ht", "cogs", "gross profit", "sales $", "net $", "sold by", "ext price", "ext prc", "extended amount", "unit sold", "importo",
+		"importe", "valor total", "omzet", "carton", "carton no", "ship window", "from", "to",
 		"client", "caissier", "facture", "no facture", "numero facture", "date facture", "commande", "no commande", "numero commande", "date commande", "date de vente",
 		"cliente", "factura", "no factura", "fecha venta", "fattura", "numero fattura", "data vendita", "klant", "factuur", "factuurnummer", "bonnummer"}
 	// Beside one of the first, those of the second are about what comes to the stock.
@@ -91,9 +120,10 @@ var (
 		"min", "max", "min qty", "max qty", "min stock", "max stock"}
 	orderedHeadings = []string{"ordered", "qty ordered", "quantity ordered", "eta", "due date", "expected date", "delivery date"}
 
-	movementDocuments = []string{"invoice", "receipt", "transaction", "trans", "ticket", "order", "sales order", "purchase order", "po", "p o", "sale", "sales", "customer", "transfer",
-		"return", "document", "doc", "shipment", "rma", "adjustment", "adj", "receiving"}
-	movementNumbers = []string{"no", "number", "num", "id", "date"}
+	// Without blanks.
+	movementDocuments = setOf("invoice receipt transaction trans ticket tkt order salesorder purchaseorder po sale sales customer cust transfer xfer return document doc shipment rma rtv " +
+		"adjustment adj receiving rcvd bill voucher vou")
+	movementNumbers = strings.Fields("no number num nbr id date ref name")
 )
 
 // titleAbove refuses a generic quantity below a title such as `Sales by item` or `Purchase orders`.
@@ -117,6 +147,16 @@ func (d *detector) titleAbove(p *pipeline) (refused *Refused) {
 	return refused
 }
 
+// namedAs refuses a generic quantity in something that has the name of another list, such as a sheet `Sales`.
+func (p *pipeline) namedAs(what, name string) error {
+	if !p.isGeneric(&p.layout) || !isOtherTitle(name) {
+		return nil
+	}
+	refused := p.anotherList(&p.layout, fmt.Sprintf("the %s is called %q", what, clip(name)))
+	refused.other = true
+	return refused
+}
+
 // isOtherTitle says that a title is one of another list than of the stock: it begins with a word for one, or has `sales
 // report` or the like in it; or it is the heading of another quantity, such as `ON ORDER`. A company may be called Factory
 // Sales, and a list of the stock may have both words.
@@ -125,13 +165,18 @@ func isOtherTitle(line string) bool {
 		return true
 	}
 	words := strings.FieldsFunc(fold(line), func(r rune) bool { return !unicode.IsLetter(r) })
+	if i := slices.Index(words, "sold"); i >= 0 && i+1 < len(words) && words[i+1] == "out" || slices.Contains(words, "sellers") && slices.ContainsFunc(words, isStockWord) {
+		return false
+	}
+	for i, word := range words {
+		if i > 0 && slices.Contains(listPairs, words[i-1]+" "+word) || slices.Contains(listWords, word) {
+			return true
+		}
+	}
 	if slices.ContainsFunc(words, isStockWord) {
 		return false
 	}
 	for i, word := range words {
-		if i > 0 && (words[i-1] == "purchase" || words[i-1] == "customer") && slices.Contains([]string{"order", "orders"}, word) {
-			return true
-		}
 		if !slices.Contains(otherLists, word) {
 			continue
 		}
@@ -144,9 +189,13 @@ func isOtherTitle(line string) bool {
 }
 
 var (
-	otherLists = []string{"sales", "sold", "orders", "transfers", "transfer", "receiving", "receivings", "receipts", "invoices", "returns", "refunds", "shipments", "transactions", "adjustments",
-		"verkaufe", "ventes", "ventas", "vendite", "verkopen", "commandes", "pedidos", "ordini", "bestellungen"}
-	titleWords = []string{"by", "report", "reports", "history", "summary", "journal", "detail", "details", "list", "listing", "log", "for", "from", "per", "between", "since",
+	otherLists = []string{"rtv", "sales", "sold", "orders", "transfers", "transfer", "receiving", "receivings", "receipts", "invoices", "returns", "refunds", "shipments", "transactions", "adjustments",
+		"umsatz", "umsatze", "verkaufe", "ventes", "ventas", "vendite", "verkopen", "commandes", "pedidos", "ordini", "bestellungen"}
+	listWords = []string{"umsatzliste", "umsatzbericht", "verkaufsbericht", "verkaufsliste", "kassenbericht", "lieferschein", "bestsellers", "layaway", "layaways"}
+	listPairs = []string{"purchase order", "purchase orders", "customer order", "customer orders", "de livraison", "best sellers", "packing slip", "packing list", "items sold", "units sold",
+		"inventory transfer", "inventory transfers", "stock transfer", "stock transfers", "inventory adjustment", "inventory adjustments", "stock adjustment", "stock adjustments", "inventory receipt",
+		"inventory receipts", "stock receipt", "stock receipts", "count variance", "inventory variance", "stock variance", "suggested order", "suggested orders", "special orders", "special order", "sales analysis"}
+	titleWords = []string{"to", "out", "in", "voucher", "analysis", "last", "this", "vom", "von", "du", "de", "des", "del", "dal", "di", "van", "by", "report", "reports", "history", "summary", "journal", "detail", "details", "list", "listing", "log", "for", "from", "per", "between", "since",
 		"items", "par", "por", "per", "nach", "bericht"}
 	timeWords = []string{"daily", "weekly", "monthly", "yearly", "annual", "open", "pending", "net", "gross", "item", "product", "total", "all"}
 )

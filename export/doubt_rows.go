@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -47,7 +48,7 @@ func (d *detector) measures(p *pipeline) *Refused {
 
 // isMeasure says that what stands in a cell is known as the heading of a quantity, of what is in stock or of something else.
 func (h heading) isMeasure() bool {
-	return h.rank(Quantity) >= 0 || h.mayBe(Quantity) || h.vetoed(Quantity)
+	return h.rank(Quantity) >= 0 || h.mayBe(Quantity) || h.vetoed(Quantity) || slices.Contains([]string{"sales", "sls", "net sales", "model", "ly", "ty", "rcvd"}, h.folded)
 }
 
 // measureColumns are the columns of no other use whose cells are such headings, at least two different ones.
@@ -103,6 +104,99 @@ func (d *detector) cellHeading(rec *record, column int) heading {
 	text, _ := d.charset.append(nil, clean(cellOf(rec, column)))
 	return newHeading(strings.ToValidUTF8(string(text), "\ufffd"))
 }
+
+// attributesOfQuantity refuses a quantity of which an attribute says what, or where, it is: `<qty type="onorder">`.
+func (d *detector) attributesOfQuantity(p *pipeline) *Refused {
+	l := &p.layout
+	q := l.column[Quantity]
+	if _, stated := d.columns[Quantity]; stated || !p.named || q < 0 || q >= len(l.headings) {
+		return nil
+	}
+	for column, h := range l.headings {
+		name, isAttribute := strings.CutPrefix(h.text, l.headings[q].text+"/@")
+		if !isAttribute || l.serves(column) || !isStoreWord(name) && !slices.Contains(kindWords, fold(name)) {
+			continue
+		}
+		one, other := "", ""
+		d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
+			cell := d.cellHeading(rec, column)
+			switch {
+			case cell.text == "":
+			case cell.vetoed(Quantity):
+				one, other = cell.text, cell.text
+			case one == "":
+				one = cell.text
+			case one != cell.text:
+				other = cell.text
+			}
+			return other == ""
+		})
+		if other == "" {
+			continue
+		}
+		said := fmt.Sprintf("%q", clip(other))
+		if one != other {
+			said = fmt.Sprintf("%q or %q", clip(one), clip(other))
+		}
+		return &Refused{
+			Code:   RefusedAmbiguous,
+			Reason: fmt.Sprintf("%s says of each figure in %s what it is, such as %s; where that is the store, write `columns: {store: %q}`; only where all of them are what is in stock", l.name(column), l.name(q), said, h.text),
+			Write:  fmt.Sprintf("columns: {quantity: %q}", l.headings[q].text),
+		}
+	}
+	return nil
+}
+
+// kindWords are attributes that say what a figure is, or where.
+var kindWords = strings.Fields("type kind measure what state status class category code loc where place")
+
+// fewSigns is how many rows must say so.
+const fewSigns = 3
+
+// movementRows refuses a generic quantity beside a column whose cells say in each row what moved the stock: Sale, Receive.
+func (d *detector) movementRows(p *pipeline) *Refused {
+	l := &p.layout
+	if !d.isGeneric(l) {
+		return nil
+	}
+	seen := make([]map[string]bool, min(l.width, maxTellers))
+	others, left := make([]bool, len(seen)), len(seen)
+	rows := 0
+	d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
+		if rec.line <= l.line || rec.fault != noFault || rec.isBlank() {
+			return true
+		}
+		for column := range seen {
+			if others[column] {
+				continue
+			}
+			word := d.cellHeading(rec, column).folded
+			switch {
+			case !movementWords[strings.ReplaceAll(word, " ", "")]:
+				others[column] = true
+				left--
+			case seen[column] == nil:
+				seen[column] = map[string]bool{word: true}
+			default:
+				seen[column][word] = true
+			}
+		}
+		rows++
+		return rows < firstRows && left > 0
+	})
+	for column, words := range seen {
+		typed := column < len(l.headings) && slices.ContainsFunc(strings.Fields(l.headings[column].folded), func(word string) bool {
+			return slices.Contains([]string{"type", "movement", "transaction", "action", "event", "direction", "document"}, word)
+		})
+		if rows >= fewSigns && !others[column] && (len(words) > 1 || len(words) == 1 && typed) && !l.serves(column) {
+			return d.anotherList(l, fmt.Sprintf("%s says of each row what it is, such as %q", l.name(column), slices.Min(slices.Collect(maps.Keys(words)))))
+		}
+	}
+	return nil
+}
+
+var movementWords = setOf("sale sales sold sell return returns returned refund receive received receiving receipt receipts adjust adjustment adjusted transfer transferin transferout transferred " +
+	"purchase purchased shipment shipped issue issued invoice order ordered exchange void damage damaged vente achat verkauf wareneingang")
 
 // The least rows by which a quantity of nothing but 0 and 1 is taken for a yes or no: where another column may be the quantity,
 // and where the heading alone can mean that.
@@ -164,6 +258,55 @@ func isInStock(h heading) bool { return h.bare == "in stock" || h.bare == "en st
 
 var flagHeadings = []string{"in stock", "en stock", "stock", "current stock", "inventory", "balance", "bestand", "lagerbestand", "voorraad", "existencias", "giacenza", "estoque"}
 
+// storeFlags refuses a store's column, found by its heading, of which the cells are a yes or no, such as whether the web shop has
+// the product, or web addresses.
+func (d *detector) storeFlags(p *pipeline) *Refused {
+	column := p.layout.column[Store]
+	if _, stated := d.columns[Store]; stated || column < 0 || d.stores != nil || p.layout.preset.find(Store, p.layout.headings) == column {
+		return nil
+	}
+	seen, others, both := map[string]bool{}, false, false
+	trial, flagOf := *p, map[string]string{} // what a product has: with both it is no flag
+	d.sample(p, func(rec *record) {
+		if others {
+			return
+		}
+		text, _ := d.charset.append(nil, clean(cellOf(rec, column)))
+		switch word := fold(string(text)); {
+		case word == "":
+		case strings.HasPrefix(word, "www ") || strings.HasPrefix(word, "http"):
+			seen["www"] = true
+		case slices.Contains(flagWords, word):
+			seen[word] = true
+			if trial.product(rec, nil) == isUpdate {
+				before, known := flagOf[string(trial.key)]
+				both = both || known && before != word
+				flagOf[string(trial.key)] = word
+			}
+		default:
+			others = true
+		}
+	})
+	web := slices.Contains(webHeadings, p.layout.headings[column].bare)
+	flags := seen["www"] || web && seen["0"] && seen["1"] && !both
+	for _, pair := range [][2]string{{"y", "n"}, {"j", "n"}, {"yes", "no"}, {"true", "false"}, {"ja", "nein"}, {"ja", "nee"}, {"oui", "non"}, {"si", "no"}, {"sim", "nao"}} {
+		flags = flags || !both && (seen[pair[0]] && seen[pair[1]] || web && len(pair[0]) > 1 && (seen[pair[0]] || seen[pair[1]]))
+	}
+	if others || !flags {
+		return nil
+	}
+	return &Refused{
+		Code:   RefusedStore,
+		Reason: fmt.Sprintf("%s: its cells are a yes or no, or a web address, so that it may be something else than the store; let the POS export a column with the store, and only where it is that one", p.layout.name(column)),
+		Write:  fmt.Sprintf("columns: {store: %q}", p.layout.label(column)),
+	}
+}
+
+// webHeadings are those under which a system may say whether the web shop has the product. A store may have the number 0.
+var webHeadings = []string{"shop", "outlet", "site", "magasin", "winkel", "tienda", "negozio", "loja"}
+
+var flagWords = strings.Fields("0 1 y j n yes no true false ja nein oui non si ja nee sim nao")
+
 // ohio refuses a heading OH beside those of other states of the USA, where no column is the store: it may be a store's.
 func (d *detector) ohio(p *pipeline) *Refused {
 	l := &p.layout
@@ -171,8 +314,18 @@ func (d *detector) ohio(p *pipeline) *Refused {
 	if _, stated := d.columns[Quantity]; stated || l.hasStore() || q >= len(l.headings) || l.headings[q].folded != "oh" {
 		return nil
 	}
-	i := slices.IndexFunc(l.headings, func(h heading) bool { return slices.Contains(states, h.folded) })
-	if i < 0 {
+	i, n := -1, 0
+	for column, h := range l.headings {
+		if slices.Contains(states, h.folded) || slices.Contains(perhapsStates, h.folded) {
+			if i < 0 {
+				i = column
+			}
+			if n++; slices.Contains(states, h.folded) {
+				n = 2
+			}
+		}
+	}
+	if n < 2 {
 		return nil
 	}
 	return &Refused{
@@ -182,4 +335,8 @@ func (d *detector) ohio(p *pipeline) *Refused {
 	}
 }
 
-var states = strings.Fields("pa ny nj ky mi wv ca tx fl il ga nc va wa ma az tn md wi mn sc la ut nv ks ne nm nh ri vt")
+// states are abbreviated; two of those that mean something else as well are needed.
+var (
+	states        = strings.Fields("pa ny nj ky mi wv fl il ga nc wa az tn nv ks nm nh ri vt")
+	perhapsStates = strings.Fields("ca tx va ma md wi mn sc la ut ne")
+)

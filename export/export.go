@@ -113,6 +113,7 @@ type Refused struct {
 	Write  string // the line to write into the source's config, such as `defaults: {store: "..."}`; empty = none helps
 
 	headed  bool // the header was recognised: what is wrong is something else
+	other   bool // it has the name of another list, so that one beside it may be the export
 	damaged bool // it may be an export all the same, so that those beside it in an archive must not be read without it
 }
 
@@ -305,6 +306,9 @@ func (rows *Rows) yield(rec *record, figure int64, result result, yield func(Row
 	if result == isRefused {
 		yield(Row{}, rows.refused)
 		return false
+	}
+	if result != isUpdate && rows.apart != nil {
+		rows.apart.pass(&rows.pipeline, rec)
 	}
 	rows.summary.Rows++
 	switch result {

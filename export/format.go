@@ -78,6 +78,9 @@ func startOf(head []byte, encoding string) []byte {
 			break
 		}
 	}
+	if len(start) == min(len(head), startSize) && (encoding == "auto" || encoding == "utf-16") {
+		encoding = guessUTF16(start)
+	}
 	if encoding == "utf-16le" || encoding == "utf-16be" {
 		start = bytes.ReplaceAll(start, []byte{0}, nil)
 	}

@@ -62,6 +62,7 @@ func titleOf(cells []string) string {
 	if !strings.ContainsFunc(line, unicode.IsLetter) {
 		return ""
 	}
+	store := sectionOf(line)
 	for _, cell := range cells {
 		if len(cell) > 6 && isDigits([]byte(cell)) {
 			return ""
@@ -77,6 +78,9 @@ func titleOf(cells []string) string {
 			b.WriteByte('0')
 		}
 		number = digit
+	}
+	if store != "" {
+		return b.String() + " " + store
 	}
 	return b.String()
 }

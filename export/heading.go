@@ -106,7 +106,7 @@ type known struct {
 
 var headings = [fieldCount]known{
 	UPC: {
-		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "ean upc", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "ean",
+		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "ean upc", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "gtin, upc, ean ou isbn", "gtin, upc, ean oder isbn", "gtin, upc, ean o isbn", "gtin, upc, ean of isbn", "ean",
 			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "barcode no", "barcode nr", "item barcode", "product barcode", "main barcode", "upc barcode", "barcode ean", "item upc", "itemupc", "primary upc", "local upc", "universal product code",
 			"gtin 12", "gtin 13", "gtin 14", "gtin upc", "code ean", "code ean13", "ean nr", "ean nummer", "cod barras", "codes barres", "codice ean", "jan", "isbn",
 			"strichcode", "code barres", "code barre", "code a barres", "gencode", "gencod", "codigo de barras", "codigo ean", "codice a barre", "streepjescode"},
@@ -116,7 +116,7 @@ var headings = [fieldCount]known{
 	},
 	SKU: {
 		best: []string{"sku", "custom sku", "variant sku", "item number", "item no", "itemno", "stock code", "item code", "itemcode", "article no", "article number",
-			"part no", "part number", "sku no", "sku number", "item sku", "style code", "stock no", "stock number", "code article", "artikelcode", "style", "style no", "style number", "alu", "material code",
+			"part no", "part number", "sku no", "sku number", "item sku", "style code", "stock no", "stock number", "code article", "artikelcode", "style", "style no", "style number", "ugs", "alu", "material code",
 			"artikelnummer", "art nr", "artikel nr", "artikelnr", "reference", "ref", "ref codeart", "codeart", "referencia", "articolo", "codice articolo"},
 		maybe: []string{"product code", "manufact sku", "manufacturer sku", "vendor id", "vendor sku", "supplier code", "mpn", "handle", "id", "item lookup code", "itemlookupcode",
 			"artikel", "codigo", "codice"},
@@ -148,11 +148,11 @@ var headings = [fieldCount]known{
 		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "oh", "o h", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
 			"on hand quantity", "onhand", "qty onhand", "qty in stock", "quantity in stock", "on hand units", "units on hand", "oh qty", "oh units", "current on hand", "current inventory on hand",
 			"aktueller bestand", "ist bestand", "quantite en stock", "qte en stock", "stock actuel", "stock reel", "stock actual", "cantidad en stock", "giacenza attuale",
-			"actuele voorraad", "huidige voorraad", "estoque atual", "closing stock", "ending qty", "physical qty", "stock level", "inventory level", "stock units", "current inventory", "current qty", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
+			"actuele voorraad", "huidige voorraad", "estoque atual", "closing stock", "closing inventory", "closing qty", "ending qty", "ending inventory", "ending stock", "ending quantity", "ending on hand", "end stock", "physical qty", "stock level", "inventory level", "stock units", "current inventory", "current qty", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
 			"variant inventory qty", "inventory on hand", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
 			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "existencia", "esistenza", "op voorraad", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
 			"in stock", "instock"}, // after all others: beside one of them it is a yes or no
-		maybe: []string{"available", "available not editable", "available to sell", "ats", "avl", "avail", "qty available", "qty avail", "quantity available", "total qty on hand", "total quantity on hand", "count", "units",
+		maybe: []string{"available", "available not editable", "available to sell", "ats", "avl", "avail", "qty available", "qty avail", "quantity available", "total qty on hand", "total quantity on hand", "count", "units", "pairs", "pieces", "pcs", "qty units", "qty pairs", "ending", "closing",
 			"menge", "cantidad", "aantal"},
 		veto: []string{"on order", "qty on order", "quantity on order", "qty on po", "on po", "qty on bo", "on backorder", "qty commit", "committed", "committed not editable", "qty committed", "quantitycommitted",
 			"quantity committed", "unavailable", "unavailable not editable", "incoming", "incoming not editable", "reserved", "qty reserved", "on hand new", "new quantity",

@@ -67,6 +67,12 @@ func (r *rules) openJSONText(text io.Reader, format string) (*Rows, error) {
 	if refused := rows.otherRows(shape.path); refused != nil {
 		return nil, refused
 	}
+	if refused := scout.placesWithin(shape, &rows.layout); refused != nil {
+		return nil, refused
+	}
+	if refused := rows.isAnotherStore(scout.store, fmt.Sprintf("in %q", scout.place), scout.store); refused != nil {
+		return nil, refused
+	}
 	rows.detected.Row = shape.path
 	walk.oneGroup = !rows.layout.hasStore() && walk.several != nil
 	return rows, walk.checkGroups()

@@ -35,6 +35,8 @@ type jsonScout struct {
 	shapes []*jsonShape
 	names  int      // in all of them
 	empty  []string // the paths of arrays without elements
+	place  string   // the path of what says the document's store, outside of arrays; "" = nothing does
+	store  string   // that
 }
 
 // document looks at all of it, or up to where it is cut.
@@ -107,6 +109,9 @@ func (s *jsonScout) value(token json.Token, path []byte, key string, row *jsonSh
 				return err
 			}
 		}
+	}
+	if row == &s.top && s.place == "" && isStoreWord(key) && len(path) <= maxPath {
+		s.place, s.store = string(path), fmt.Sprint(token)
 	}
 	if len(path) > from || from == 0 && len(path) > 0 {
 		s.add(row, string(path[min(from, len(path)):]), key)
@@ -283,6 +288,36 @@ func (s *jsonScout) group(row string) (path string, several *Refused) {
 	}
 	return "", nil
 }
+
+// placesWithin refuses a quantity beside a list in the same record that has a quantity for each store, or for each size: it may be
+// their sum.
+func (s *jsonScout) placesWithin(row *jsonShape, l *layout) *Refused {
+	if _, stated := s.columns[Quantity]; stated || row.single || row.arrays {
+		return nil
+	}
+	for _, sh := range s.shapes {
+		if sh == row || sh.arrays || !isWithin(sh.path, row.path) || sh.path == row.path {
+			continue
+		}
+		quantity, store, size := false, isStoreWord(lastStep(sh.path)), false
+		for _, h := range sh.names {
+			quantity = quantity || h.rank(Quantity) >= 0 || h.mayBe(Quantity)
+			store = store || h.rank(Store) >= 0 || h.mayBe(Store)
+			size = size || h.rank(Size) >= 0
+		}
+		if quantity && (store && !l.hasStore() || size && l.column[SKU] >= 0 && l.column[Size] < 0) {
+			return &Refused{
+				Code: RefusedAmbiguous,
+				Reason: fmt.Sprintf("%s may be the sum of the figures in the list %q that the same records have; let the POS write a record for each of those; only where it is what is in stock",
+					l.name(l.column[Quantity]), sh.path),
+				Write: fmt.Sprintf("columns: {quantity: %q}", l.label(l.column[Quantity])),
+			}
+		}
+	}
+	return nil
+}
+
+func lastStep(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // fieldsAt are the fields of the elements of the array at a path; nil = there is none.
 func (s *jsonScout) fieldsAt(path string) []heading {

@@ -32,6 +32,7 @@ type record struct {
 	fields       [][]byte  // its fields; of CSV the first ones, as many as the decoder was asked for; valid until the next record
 	count        int       // how many fields there are
 	exact        []bool    // by field: the format says that it is a number, which has a point before its decimals; nil = none is
+	dressed      []int     // the fields that are a number whose format shows another one, or more than this, so that as a code they are none
 	twice        []int     // the fields that are there twice, with two values; a fault of those that are of use
 	nested       []int     // the fields that are a list, an object or an element with others in it, where one value belongs
 	reshaped     bool      // of a format that names the fields: the quantity is blank, and stands there in another shape
@@ -71,11 +72,14 @@ const (
 // isExact says that a field is a number by its format.
 func (rec *record) isExact(column int) bool { return column < len(rec.exact) && rec.exact[column] }
 
+// isDressed says that a field is a code that is not what it looks like.
+func (rec *record) isDressed(column int) bool { return slices.Contains(rec.dressed, column) }
+
 // keep answers a copy that outlives the next record.
 func (rec *record) keep() record {
 	kept := *rec
 	kept.fields, kept.raw, kept.exact = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact)
-	kept.twice, kept.nested = slices.Clone(rec.twice), slices.Clone(rec.nested)
+	kept.dressed, kept.twice, kept.nested = slices.Clone(rec.dressed), slices.Clone(rec.twice), slices.Clone(rec.nested)
 	for i, f := range rec.fields {
 		kept.fields[i] = bytes.Clone(f)
 	}
@@ -148,10 +152,42 @@ func (rec *record) isWords() bool {
 	return words
 }
 
+// isBrief says, quickly, that at most three of the record's fields are not blank.
+func (rec *record) isBrief() bool {
+	const most = 3
+	n, blank := 0, true
+	if rec.comma == 0 {
+		if rec.raw != nil { // of a report: the columns say nothing of a title
+			return true
+		}
+		for _, f := range rec.fields {
+			if len(clean(f)) > 0 {
+				n++
+			}
+		}
+		return n > 0 && n <= most
+	}
+	for _, c := range rec.raw {
+		switch {
+		case c == rec.comma:
+			blank = true
+		case blank && c > ' ' && c != '"':
+			if blank = false; n == most {
+				return false
+			}
+			n++
+		}
+	}
+	return n > 0
+}
+
 // isShort says, quickly, that a record begins with a letter and has one or two fields that are not blank.
 func (rec *record) isShort() bool {
 	fields := 0
 	if rec.comma == 0 {
+		if text := bytes.TrimSpace(rec.raw); len(text) > 0 { // of a report: the columns say nothing of a title
+			return isLetter(text[0])
+		}
 		for _, f := range rec.fields {
 			if f = clean(f); len(f) == 0 {
 				continue

@@ -194,7 +194,11 @@ func (r *report) unsure(left, right int) *Refused {
 	var ranges []string
 	for f := range fieldCount {
 		if c := r.match.column[f]; c >= 0 {
-			ranges = append(ranges, fmt.Sprintf("%s: [%d, %d]", f, r.guess(f, c).from+1, r.guess(f, c).to))
+			place := "..."
+			if s, ok := r.guess(f, c); ok {
+				place = fmt.Sprintf("[%d, %d]", s.from+1, s.to)
+			}
+			ranges = append(ranges, fmt.Sprintf("%s: %s", f, place))
 		}
 	}
 	return &Refused{
@@ -205,15 +209,44 @@ func (r *report) unsure(left, right int) *Refused {
 	}
 }
 
-// guess is where a field most likely stands: a quantity ends below its heading's end, anything else begins below its beginning.
-func (r *report) guess(f Field, column int) span {
-	s := r.heads[column].span
-	if f == Quantity && column > 0 {
-		s.from = r.heads[column-1].to + 1
-	} else if f != Quantity && column+1 < len(r.heads) {
-		s.to = r.heads[column+1].from - 1
+// guess is where a field's column most likely stands: from blank to blank in all rows, below its heading and no other one, or,
+// where nothing is below that, just beside it; with the blanks that a longer value would take.
+func (r *report) guess(f Field, column int) (s span, ok bool) {
+	const near = 4 // characters
+	var blocks []span
+	for c, n := range r.occupied[:maxReportLine] {
+		switch last := len(blocks) - 1; {
+		case n == 0:
+		case last >= 0 && blocks[last].to == c:
+			blocks[last].to++
+		default:
+			blocks = append(blocks, span{c, c + 1})
+		}
 	}
-	return span{s.from, max(s.to, s.from+1)}
+	h, first, last := r.heads[column].span, -1, -1
+	for i, block := range blocks {
+		heads := r.below(block)
+		switch below := slices.Contains(heads, column); {
+		case below && len(heads) > 1:
+			return s, false
+		case below && (first < 0 || len(r.below(blocks[first])) == 0):
+			first, last = i, i
+		case below:
+			last = i
+		case len(heads) == 0 && first < 0 && block.from < h.to+near && block.to > h.from-near:
+			first, last = i, i
+		}
+	}
+	if first < 0 {
+		return s, false
+	}
+	s = span{blocks[first].from, blocks[last].to}
+	if f == Quantity && first > 0 {
+		s.from = blocks[first-1].to
+	} else if f != Quantity && last+1 < len(blocks) {
+		s.to = blocks[last+1].from
+	}
+	return s, true
 }
 
 // edge is where the values of a column begin or end, one below the other.

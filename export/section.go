@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A report may have the rows of one store after those of another, each under a line such as `Store: 2`. Such a line is not
@@ -19,7 +20,7 @@ func (p *pipeline) findSection(rec *record) {
 	}
 	cells := p.cells(rec)
 	line := strings.Join(cells, " ")
-	if isOtherQuantity(line) {
+	if isOtherQuantity(line) || len(cells) <= 2 && (p.isGeneric(&p.layout) && isOtherTitle(line) || isAside(line)) {
 		if p.isTitle(rec) && !p.above[titleOf(cells)] {
 			p.begun, p.begins = rec.line, line
 		}
@@ -42,6 +43,11 @@ func (p *pipeline) findSection(rec *record) {
 	}
 }
 
+// isAside says that a title is one of goods that nobody can buy.
+func isAside(line string) bool {
+	return slices.Contains([]string{"layaway", "layaways", "open transfers", "open orders", "purchase orders", "customer orders", "on order items", "transfers out", "transfers in"}, fold(line))
+}
+
 // isTitle says that the only text of a record stands where titles do, so that it is no note, and no second row of headings. The
 // config may say that the quantity is the stock all the same.
 func (p *pipeline) isTitle(rec *record) bool {
@@ -55,6 +61,9 @@ func (p *pipeline) isTitle(rec *record) bool {
 // the name on each page, such as its number, is left out.
 func sectionOf(line string) string {
 	word, name, colon := strings.Cut(line, ":")
+	if within := storeWithin(line); within != "" && !colon {
+		return within
+	}
 	if !colon {
 		word, name, _ = strings.Cut(line, " ")
 		name = strings.TrimSpace(strings.TrimPrefix(name, "#"))
@@ -62,10 +71,10 @@ func sectionOf(line string) string {
 			return ""
 		}
 	}
-	if h := newHeading(word); h.rank(Store) < 0 && !h.mayBe(Store) {
+	words := strings.Fields(fold(name))
+	if h := newHeading(word); h.rank(Store) < 0 && (!h.mayBe(Store) || len(words) == 1 && isBin(words[0])) {
 		return ""
 	}
-	words := strings.Fields(fold(name))
 	if i := slices.IndexFunc(words, func(w string) bool { return slices.Contains([]string{"page", "seite", "printed", "date", "time"}, w) }); i >= 0 {
 		words = words[:i]
 	}
@@ -73,6 +82,28 @@ func sectionOf(line string) string {
 		return ""
 	}
 	return strings.Join(words, " ")
+}
+
+// isBin says that a word is rather what a shelf is called than a store: A1, B-12.
+func isBin(word string) bool {
+	return len(word) <= len("aa-00-00") && strings.ContainsAny(word, "0123456789") && strings.ContainsFunc(word, unicode.IsLetter)
+}
+
+// storeWithin is the number of a store in a title, such as `Stock status for store 3`, perhaps with a page behind it; "" where
+// there is none. What is part of a date, an address or a telephone number is none.
+func storeWithin(line string) string {
+	words := strings.Fields(fold(line))
+	for i, word := range words[:max(0, len(words)-1)] {
+		number, behind := words[i+1], words[i+2:]
+		if i == 0 || !isDigits([]byte(number)) || len(number) > 4 || len(number) == 4 && number >= "1900" && number < "2100" ||
+			len(behind) > 0 && !slices.Contains(pageWords, behind[0]) {
+			continue
+		}
+		if h := newHeading(word); h.rank(Store) >= 0 || word == "loc" || word == "location" || word == "no" && newHeading(words[i-1]).rank(Store) >= 0 {
+			return number
+		}
+	}
+	return ""
 }
 
 // sectionBefore notes the line of that kind before the header.
@@ -89,6 +120,30 @@ func (d *detector) sectionBefore(p *pipeline) {
 	p.begun, p.begins = 0, ""
 }
 
+// anotherStore refuses an export that says its store above its header, where that is a number and the config says another one for
+// all rows.
+func (d *detector) anotherStore(p *pipeline) *Refused {
+	return p.isAnotherStore(p.section, "above its header", "Store: "+p.section)
+}
+
+// isAnotherStore refuses an export for the number of a store that it says outside its rows. word is what the config would call it.
+func (p *pipeline) isAnotherStore(store, where, word string) *Refused {
+	config := string(p.defaults[Store])
+	if p.layout.hasStore() || !isDigits([]byte(store)) || !isDigits([]byte(config)) || strings.TrimLeft(store, "0") == strings.TrimLeft(config, "0") {
+		return nil
+	}
+	for said, code := range p.stores {
+		if (said == word || said == store || sectionOf(said) == store) && string(code) == config {
+			return nil
+		}
+	}
+	return &Refused{
+		Code:   RefusedStore,
+		Reason: fmt.Sprintf("%s the export says that it is store %s's, and the config that all its rows are store %s's; where that is the same one, the config must say so", where, store, config),
+		Write:  fmt.Sprintf("stores: {%q: %q}", word, config),
+	}
+}
+
 func (p *pipeline) refuseSections() result {
 	if p.begins != "" {
 		p.refused = &Refused{
@@ -100,8 +155,9 @@ func (p *pipeline) refuseSections() result {
 		return isRefused
 	}
 	p.refused = &Refused{
-		Code:   RefusedStore,
-		Reason: fmt.Sprintf("line %d begins the rows of another store, which is not available yet; let the POS export one store at a time, or a column with the store", p.begun),
+		Code: RefusedStore,
+		Reason: fmt.Sprintf("line %d begins the rows of another store, which is not available yet; let the POS export one store at a time, or a column with the store; only where all of them are of one store, "+
+			"`stores` in the config may have each such line as it stands, with that store's code", p.begun),
 	}
 	return isRefused
 }
@@ -119,12 +175,21 @@ func isTotalOf(sku, before []byte) bool {
 	return len(rest) > 0 && slices.Contains([]string{"for", "of", "store", "shop", "page", "department", "dept", "category"}, fold(string(second)))
 }
 
+// endsInTotal says that a SKU of several words ends in the one for a sum: `MENS TOTAL`.
+func endsInTotal(sku []byte) bool {
+	i := bytes.LastIndexByte(sku, ' ')
+	return i > 0 && mayTotal(sku[i:]) && isTotalWord(fold(string(sku[i:])))
+}
+
 // isTotal says that what should be a SKU, or a store, is what stands before a sum.
 func isTotal(sku []byte) bool {
-	if len(sku) > len("subtotals: grand total") || !mayTotal(sku) || bytes.ContainsAny(sku, "0123456789") {
+	if len(sku) > len("subtotals: grand total") || len(sku) < len("sum") || !mayTotal(sku) || bytes.ContainsAny(sku, "0123456789") {
 		return false
 	}
 	words := strings.Fields(fold(strings.TrimRight(string(sku), ": ")))
+	if len(words) == 2 && words[0] == "all" && slices.Contains([]string{"stores", "shops", "locations", "outlets", "branches", "warehouses"}, words[1]) {
+		return true
+	}
 	switch len(words) {
 	case 1:
 		return isTotalWord(words[0])
@@ -139,7 +204,7 @@ func isTotal(sku []byte) bool {
 func mayTotal(text []byte) bool {
 	for i := range len(text) - 2 {
 		switch [3]byte{text[i] | 0x20, text[i+1] | 0x20, text[i+2] | 0x20} {
-		case [3]byte{'t', 'o', 't'}, [3]byte{'s', 'u', 'm'}, [3]byte{'s', 'a', 'm'}:
+		case [3]byte{'t', 'o', 't'}, [3]byte{'s', 'u', 'm'}, [3]byte{'s', 'a', 'm'}, [3]byte{'s', 'o', 'm'}, [3]byte{'a', 'l', 'l'}:
 			return true
 		}
 	}
@@ -147,5 +212,5 @@ func mayTotal(text []byte) bool {
 }
 
 func isTotalWord(word string) bool {
-	return slices.Contains([]string{"total", "totals", "subtotal", "subtotals", "sum", "summe", "gesamt", "gesamtsumme", "zwischensumme", "totale", "totaal", "eindtotaal", "subtotaal"}, word) // see mayTotal
+	return slices.Contains([]string{"total", "totals", "subtotal", "subtotals", "sum", "summe", "gesamt", "gesamtsumme", "zwischensumme", "totale", "totaal", "eindtotaal", "subtotaal", "totaux", "somme", "suma", "gesamtbestand", "totalt"}, word) // see mayTotal
 }

@@ -48,6 +48,29 @@ func splitSize(cell []byte) (size, width []byte, ok bool) {
 	return size, width, true
 }
 
+// hasWidthWord says that something like a width stands behind the number of a size, though it cannot be parted with certainty:
+// 12E, `10.5 4E US`, `11 H`, 10.5WD. Sizes of children, and those of men and women, have none: 3Y, 10.5M, `9.5M / 11W`.
+func hasWidthWord(size []byte) bool {
+	text := strings.ToUpper(string(size))
+	if strings.Contains(text, "WIDE") || strings.Contains(text, "NARROW") {
+		return true
+	}
+	i := strings.IndexAny(text, "0123456789")
+	if i < 0 {
+		return false
+	}
+	for _, word := range strings.FieldsFunc(text[i:], func(r rune) bool { return strings.ContainsRune(" \u00a0-/,.()", r) }) {
+		letters := strings.TrimLeft(word, "0123456789½⅓⅔¼¾")
+		if letters == "" || len(letters) > len("EEEE") {
+			continue
+		}
+		if strings.Trim(letters, "ABDEFGH") == "" && strings.Count(letters, letters[:1]) == len(letters) || letters == "WD" || letters == "XW" || letters == "WW" {
+			return true
+		}
+	}
+	return false
+}
+
 // isCertainWidth tells widths from the groups of people that sizes are for.
 //
 // M and W are men and women too, as in `9.5M / 11W`: they are widths after a number and a sign or a blank, `10 M`, but not

@@ -77,7 +77,8 @@ func (m *match) spreadBy(r *rules, pattern string) {
 		if name == "" || slices.Contains(m.column[:Quantity], i) {
 			continue
 		}
-		if one, ok := r.one(by, i, name, bare); ok {
+		named := by == Size || r.stores != nil || isStoreName(fold(name)) && !h.vetoed(Quantity)
+		if one, ok := r.one(by, i, name, bare); ok && named {
 			s.each = append(s.each, one)
 		} else {
 			s.leftOut = append(s.leftOut, i)
@@ -164,7 +165,7 @@ func (m *match) findSpread(r *rules, w wide) {
 		return
 	case words > 0 && len(w.stores) <= words:
 		m.spreadBy(r, storeMark)
-	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0 && r.wants(SKU) && (w.surelySizes(m.headings) || m.totalOf(q) >= 0):
+	case len(w.sizes) >= fewSizes && m.column[SKU] >= 0 && r.wants(SKU) && (w.surelySizes(m.headings) || m.totalOf(q) >= 0 && !w.countUp(m.headings)):
 		m.spreadSizes(r)
 	case m.column[Store] < 0 && len(w.stores) > 0 && (len(w.stores) > 1 || q < 0):
 		m.spreadStores(r, w)
@@ -230,12 +231,13 @@ func (s *spread) sameTwice(addUp bool) (twice [2]int, ok bool) {
 }
 
 // headsAgain says that a record is a header, of the same columns or of others: where numbers are headings, its cells could be
-// taken for quantities. Its product is the heading of products, or it has none, and sizes where quantities should be.
+// taken for quantities. Its product is the heading of products, or it has sizes where quantities should be, as the scale that a
+// report has above the rows of each style.
 func (p *pipeline) headsAgain(rec *record) bool {
 	if rec.fault != noFault || p.layout.line == 0 {
 		return false
 	}
-	product := false
+	product, word := false, false
 	for _, f := range []Field{UPC, SKU} {
 		c := p.layout.column[f]
 		cell := clean(cellOf(rec, c))
@@ -243,22 +245,55 @@ func (p *pipeline) headsAgain(rec *record) bool {
 			return true
 		}
 		product = product || len(cell) > 0
+		word = word || len(cell) >= len("siz") && isSizeWord(cell)
 	}
-	if product || p.layout.spread.by != Size {
+	return p.layout.spread.by == Size && (!product || word || p.mayHaveHalves(rec)) && p.isScale(rec, product && !word)
+}
+
+// isSizeWord knows the heading of sizes.
+func isSizeWord(cell []byte) bool {
+	h := newHeading(strings.TrimRight(string(cell), ": "))
+	return h.rank(Size) >= 0 || h.folded == "sizes" || h.folded == "size scale" || h.folded == "size run"
+}
+
+// mayHaveHalves says, quickly, that one of the figures is no whole number.
+func (p *pipeline) mayHaveHalves(rec *record) bool {
+	return slices.ContainsFunc(p.layout.spread.each, func(e each) bool {
+		cell := cellOf(rec, e.column)
+		return len(cell) > 1 && !isDigits(cell)
+	})
+}
+
+// isScale says that sizes stand where quantities should be: half ones or letters among them, or whole ones that rise and
+// are not summed up. Those of a row with a product rise, and have halves.
+func (p *pipeline) isScale(rec *record, product bool) bool {
+	sizes, halves, rises, sum, last := 0, false, true, int64(0), -1.0
+	for _, e := range p.layout.spread.each {
+		cell := string(clean(cellOf(rec, e.column)))
+		if cell == "" {
+			continue
+		}
+		if !isSizeLike(cell) {
+			return false
+		}
+		whole, _ := cutFraction(cell)
+		n, plain := plainNumber([]byte(whole))
+		value := float64(n)
+		if whole != cell {
+			halves, value = true, value+0.5
+		}
+		sizes, sum = sizes+1, sum+n
+		rises, last = rises && plain && value > last, value
+	}
+	if sizes < fewSizes {
 		return false
 	}
-	sizes, halves := 0, false
-	for _, e := range p.layout.spread.each {
-		switch cell := string(clean(cellOf(rec, e.column))); {
-		case cell == "":
-		case !isSizeLike(cell):
-			return false
-		default:
-			sizes++
-			halves = halves || !isDigits([]byte(cell))
-		}
+	if halves {
+		return rises || !product
 	}
-	return sizes >= fewSizes && halves
+	m := match{layout: p.layout}
+	total, summed := plainNumber(clean(cellOf(rec, m.totalOf(-1))))
+	return !product && rises && !(summed && total == sum)
 }
 
 // hasStore says that the columns tell the store of each figure.

@@ -33,8 +33,9 @@ func (p *pipeline) elsewhere(rec *record) result {
 	return p.fail(rec, RejectTable, "line %d begins another table, whose columns are others; no row counts from there to a repeat of the header in line %d", p.table, p.layout.line)
 }
 
-// heads says that a record is a header, and not the first one: it has a heading for what names a product and one for a
-// quantity, ambiguous and vetoed ones too, and no number where the first header has a number.
+// heads says that a record is a header, and not the first one: no number stands where the first one's rows have numbers, and
+// it has the first one's heading of a product in its place, or a heading for what names a product and one for a quantity,
+// ambiguous and vetoed ones too.
 func (p *pipeline) heads(rec *record) bool {
 	if p.layout.line == 0 || rec.fault != noFault {
 		return false
@@ -42,6 +43,12 @@ func (p *pipeline) heads(rec *record) bool {
 	for _, f := range []Field{UPC, Store, Quantity} {
 		if c := p.layout.column[f]; c >= 0 && c < len(rec.fields) && isDigits(clean(rec.fields[c])) {
 			return false
+		}
+	}
+	for _, f := range []Field{UPC, SKU} {
+		c := p.layout.column[f]
+		if cell := clean(cellOf(rec, c)); c >= 0 && len(cell) > 0 && newHeading(string(cell)).folded == p.layout.headings[c].folded {
+			return !p.isRepeat(rec)
 		}
 	}
 	product, quantity := false, false

@@ -70,6 +70,16 @@ func (w *wide) surelySizes(cells []heading) bool {
 	return sure
 }
 
+// countUp says that the columns are 1, 2, 3 and so on: stores or months as well as sizes.
+func (w *wide) countUp(cells []heading) bool {
+	for i, column := range w.sizes {
+		if strings.TrimLeft(cells[column].text, "0") != fmt.Sprint(i+1) {
+			return false
+		}
+	}
+	return true
+}
+
 // hides says that the column of the quantity is one of several, or perhaps the total of them.
 func (w *wide) hides() bool {
 	return len(w.stores) > 1 || len(w.sizes) >= fewSizes
@@ -92,7 +102,7 @@ func shopifyLocations(cells []heading) (columns []int) {
 		return nil // another list of Shopify's
 	}
 	for i := sku + 1; i < len(cells); i++ {
-		if f := cells[i].folded; f != "" && !slices.Contains([]string{"hs code", "coo", "location", "bin name"}, f) {
+		if f := cells[i].folded; f != "" && !slices.Contains([]string{"hs code", "coo", "location", "bin name", "cost", "price", "barcode", "vendor", "weight"}, f) && !cells[i].vetoed(Quantity) {
 			columns = append(columns, i)
 		}
 	}
@@ -192,10 +202,14 @@ func isStoreName(name string) bool {
 			return false
 		}
 	}
+	if len(words) > 1 && !slices.ContainsFunc(words, func(word string) bool { return !isDigits([]byte(word)) }) {
+		return false // a date
+	}
 	return len(words) > townLike && strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
-var noStoreNames = strings.Fields("value cost price retail amount sold sale sales order ordered orders committed commit allocated reserved available avail unavailable " +
+var noStoreNames = strings.Fields("minimale maximale minimal maximal minima massima massimo minimo maxima maximo securite alerte seguridad sicurezza vendue vendu vendus recue recu vrije technische soll vorjahr " +
+	"ly ty py par need needed target ideal suggested gewenst besteld verkocht gereserveerd libre livre bloqueado value cost price retail amount sold sale sales order ordered orders committed commit allocated reserved available avail unavailable " +
 	"total transit incoming backorder backordered unit units uom measure type status state date min minimum maximum alert level tracking track tracked tracker policy " +
 	"per pack packs case cases inner adjust adjustment adjusted number no code id control on of in to from by for low safety reorder restock count counted " +
 	"received returned purchased damaged display weight variance change day days week month year ytd mtd average avg turn turns turnover account asset item items po bo hand hnd book " +
@@ -275,6 +289,11 @@ func (w *wide) refuse(r *rules, m *match) *Refused {
 		refused.Reason = fmt.Sprintf("%s has a quantity for each store, in a column each (%s), and %s for the store as well: which of them tells the store is not certain",
 			m.where(), m.quoted(w.stores), m.name(m.column[Store]))
 		refused.Write = fmt.Sprintf("columns: {quantity: %q}", w.pattern(m.headings))
+		if q := m.plainQuantity(w.stores); q >= 0 {
+			refused.Reason = fmt.Sprintf("%s has %s, and beside it %s, which may be other figures or other stores'; only where it is what is in stock at the %s",
+				m.where(), m.name(q), m.quoted(w.stores), m.name(m.column[Store]))
+			refused.Write = fmt.Sprintf("columns: {quantity: %q}", m.headings[q].text)
+		}
 	case r.stores != nil:
 		refused.Reason = fmt.Sprintf("%s has a quantity for each store, in a column each (%s), but none of their names (%s) is one of the words under `stores` in the config",
 			m.where(), m.quoted(w.stores), strings.Join(lacking, ", "))
@@ -283,6 +302,17 @@ func (w *wide) refuse(r *rules, m *match) *Refused {
 			m.where(), m.quoted(w.stores))
 	}
 	return refused
+}
+
+// plainQuantity is the best heading of a quantity that names no store; -1 = there is none.
+func (m *match) plainQuantity(stores []int) int {
+	best := -1
+	for i, h := range m.headings {
+		if k := h.rank(Quantity); k >= 0 && !slices.Contains(stores, i) && (best < 0 || k < m.headings[best].rank(Quantity)) {
+			best = i
+		}
+	}
+	return best
 }
 
 // where says what has the headings.

@@ -92,7 +92,7 @@ func (r *rules) openFirst(b *workbook) (*Rows, error) {
 		if len(visible) > 1 && refused.Code != RefusedContent {
 			refused.Reason = fmt.Sprintf("sheet %q: %s", clip(s.name), refused.Reason)
 		}
-		if refused.headed || !slices.Contains([]string{RefusedEmpty, RefusedHeader, RefusedColumn}, refused.Code) {
+		if refused.headed || !refused.other && !slices.Contains([]string{RefusedEmpty, RefusedHeader, RefusedColumn}, refused.Code) {
 			return nil, refused
 		}
 		if without == nil || without.Code == RefusedEmpty {
@@ -120,7 +120,10 @@ func (r *rules) openSheet(b *workbook, s sheet) (*Rows, error) {
 		return nil, err
 	}
 	rows.detected.Sheet = s.name
-	return rows, nil
+	if refused := rows.isAnotherStore(sectionOf(s.name), "by the name of its sheet", s.name); refused != nil {
+		return nil, refused
+	}
+	return rows, rows.namedAs("sheet", s.name)
 }
 
 // alsoTables names those of some sheets that have a header too.

@@ -108,7 +108,7 @@ func (b *workbook) load(main string) error {
 		case "workbookPr":
 			b.from1904 = isOn(attributeOf(e, "date1904"))
 		case "calcPr": // set by programs that write 0 for whatever they cannot calculate
-			b.stale = isOn(attributeOf(e, "fullCalcOnLoad"))
+			b.stale = isOn(attributeOf(e, "fullCalcOnLoad")) || attributeOf(e, "calcCompleted") != "" && !isOn(attributeOf(e, "calcCompleted"))
 		case "sheets":
 			return p.children(func(e xml.StartElement) error { return b.addSheet(e, relations) })
 		}

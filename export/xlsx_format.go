@@ -148,9 +148,30 @@ func (s *formatSection) isOfGoods() bool {
 		!slices.ContainsFunc(strings.Fields(fold(around)), func(word string) bool { return slices.Contains(currencies, word) })
 }
 
+// hasParts says that letters or digits stand right beside the number that a format shows, with no blank between.
+func hasParts(code string) bool {
+	if len(code) > maxFormat {
+		return false
+	}
+	isPart := func(text string) bool {
+		return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
+	}
+	s := formatSections(code)[0]
+	return s.digits && (!strings.HasSuffix(s.before, " ") && isPart(s.before) || !strings.HasPrefix(s.after, " ") && isPart(s.after))
+}
+
+// isOfOthers says that what is shown around a number makes it another quantity: one on order, or one of dozens.
+func (s *formatSection) isOfOthers() bool {
+	around := newHeading(s.before + " " + s.after)
+	return around.vetoed(Quantity) || strings.ContainsAny(around.text, "+<>") ||
+		slices.ContainsFunc(strings.Fields(around.folded), func(word string) bool { return slices.Contains(otherUnits, word) })
+}
+
+var otherUnits = strings.Fields("dz dozen dozens cs case cases box boxes pack packs carton cartons ctn short sold ordered reserved")
+
 // isOther says that the digits which are shown are those of another number.
 func (s *formatSection) isOther() bool {
-	return s.scaled || strings.ContainsAny(s.before+s.after, "0123456789") || strings.ContainsAny(s.within, "0123456789.,")
+	return s.scaled || s.isOfOthers() || strings.ContainsAny(s.before+s.after, "0123456789") || strings.ContainsAny(s.within, "0123456789.,")
 }
 
 // isSigned says that what is shown is a number below zero.

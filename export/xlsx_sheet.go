@@ -21,16 +21,17 @@ const maxSheetRows = 1 << 20
 // on says nothing of the stock.
 type sheetDecoder struct {
 	*bookPart
-	hidden [][2]int // ranges of columns, 1-based
-	line   int      // of the last row
-	column int      // of the last cell, 0-based
-	cells  []sheetCell
-	text   []byte // of the row's cells
-	value  []byte // of a cell, as it is in the XML
-	fields [][]byte
-	exact  []bool
-	fault  fault
-	at     int
+	hidden  [][2]int // ranges of columns, 1-based
+	line    int      // of the last row
+	column  int      // of the last cell, 0-based
+	cells   []sheetCell
+	text    []byte // of the row's cells
+	value   []byte // of a cell, as it is in the XML
+	fields  [][]byte
+	exact   []bool
+	dressed []int
+	fault   fault
+	at      int
 }
 
 // sheetCell is a field of a row: a range of text.
@@ -38,6 +39,7 @@ type sheetCell struct {
 	from, to int
 	there    bool
 	exact    bool
+	dressed  bool // see record.dressed
 }
 
 func (b *workbook) openSheet(s sheet) (*sheetDecoder, error) {
@@ -107,11 +109,13 @@ func (d *sheetDecoder) row(start xml.StartElement) error {
 
 // yield fills a record with the row.
 func (d *sheetDecoder) yield(rec *record) {
-	d.fields, d.exact = d.fields[:0], d.exact[:0]
-	for _, c := range d.cells {
-		d.fields, d.exact = append(d.fields, d.text[c.from:c.to]), append(d.exact, c.exact)
+	d.fields, d.exact, d.dressed = d.fields[:0], d.exact[:0], d.dressed[:0]
+	for i, c := range d.cells {
+		if d.fields, d.exact = append(d.fields, d.text[c.from:c.to]), append(d.exact, c.exact); c.dressed {
+			d.dressed = append(d.dressed, i)
+		}
 	}
-	*rec = record{line: d.line, lines: 1, fields: d.fields, count: len(d.fields), exact: d.exact, sparse: true, fault: d.fault, at: d.at}
+	*rec = record{line: d.line, lines: 1, fields: d.fields, count: len(d.fields), exact: d.exact, dressed: d.dressed, sparse: true, fault: d.fault, at: d.at}
 }
 
 // cell reads the cell that was begun.
@@ -145,8 +149,9 @@ func (d *sheetDecoder) cell(start xml.StartElement) error {
 	if len(d.value) == 0 {
 		return nil
 	}
-	exact, err := d.shown(kind, attributeOf(start, "s"))
-	d.take(sheetCell{from: from, exact: exact})
+	c := sheetCell{from: from}
+	c.exact, c.dressed, err = d.shown(kind, attributeOf(start, "s"))
+	d.take(c)
 	return err
 }
 
@@ -203,8 +208,9 @@ func (d *sheetDecoder) take(c sheetCell) {
 	d.cells[d.column] = c
 }
 
-// shown appends what a person sees in a cell with the value, by its type and style. exact says that it is a number.
-func (d *sheetDecoder) shown(kind, style string) (exact bool, err error) {
+// shown appends what a person sees in a cell with the value, by its type and style. exact says that it is a number, and dressed
+// that it is shown as more than this.
+func (d *sheetDecoder) shown(kind, style string) (exact, dressed bool, err error) {
 	value := d.value
 	switch kind {
 	case "s":
@@ -213,7 +219,7 @@ func (d *sheetDecoder) shown(kind, style string) (exact bool, err error) {
 			text = make([]byte, MaxField+1)
 		}
 		d.text = append(d.text, text...)
-		return false, err
+		return false, false, err
 	case "", "n":
 		return d.number(bytes.TrimSpace(value), style)
 	case "b":
@@ -230,27 +236,28 @@ func (d *sheetDecoder) shown(kind, style string) (exact bool, err error) {
 		value = unescape(value)
 	}
 	d.text = append(d.text, value...)
-	return false, nil
+	return false, false, nil
 }
 
 // number appends a number as its style shows it.
-func (d *sheetDecoder) number(value []byte, style string) (exact bool, err error) {
+func (d *sheetDecoder) number(value []byte, style string) (exact, dressed bool, err error) {
 	format, err := d.book.style(style)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	from := len(d.text)
 	if format.date != "" {
 		d.text = appendDate(d.text, value, format.date, d.book.from1904)
-		return false, nil
+		return false, false, nil
 	}
 	if d.text, exact = appendNumber(d.text, value); exact && format.code != "" {
 		d.text, exact = format.show(d.text[:from], slices.Clone(d.text[from:]))
+		dressed = !exact
 	}
 	if exact && format.zeros > 0 {
 		d.text = appendPadded(d.text[:from], d.text[from:], format.zeros)
 	}
-	return exact, nil
+	return exact, dressed || exact && format.parts, nil
 }
 
 // unescape undoes, in place, how a workbook writes characters that XML cannot have: `_x000D_`.

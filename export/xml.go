@@ -51,6 +51,12 @@ func (r *rules) openXML(text io.Reader, set charset) (*Rows, error) {
 	if refused := rows.otherRows(path); refused != nil {
 		return nil, refused
 	}
+	if row != nil {
+		store, place := row.storeAround()
+		if refused := rows.isAnotherStore(store, fmt.Sprintf("at %q", place), store); refused != nil {
+			return nil, refused
+		}
+	}
 	rows.detected.Row, rows.detected.Encoding = path, tokens.encoding
 	walk.oneGroup = !rows.layout.hasStore() && walk.several != nil
 	return rows, walk.checkGroups()

@@ -24,6 +24,7 @@ type xmlElement struct {
 	within   int                    // the number of the parent that the last one is in
 	repeats  bool                   // a parent has more than one
 	text     bool                   // one has text of its own
+	store    string                 // what the first attribute that may be the store says
 
 	row      bool // it can be a row: its fields have a heading for the quantity, and one that names the product
 	fields   int  // how many of them are known for one that a row has
@@ -96,6 +97,9 @@ func (s *xmlScout) start(start xml.StartElement) {
 		if !isNamespace(a) && !isSchema(a) && s.size < MaxColumns && len(child.attrs) < 100 && !slices.Contains(child.attrs, a.Name.Local) {
 			child.attrs = append(child.attrs, a.Name.Local)
 			s.size++
+			if child.store == "" && isStoreWord(a.Name.Local) {
+				child.store = a.Value
+			}
 		}
 	}
 	s.at = child
@@ -291,6 +295,16 @@ func (e *xmlElement) group(lists bool) (path string, several *Refused) {
 		}
 	}
 	return path, several
+}
+
+// storeAround is the store that an attribute of what a row is in says, and that element; "" = none does.
+func (e *xmlElement) storeAround() (store, path string) {
+	for up := e.parent; up != nil; up = up.parent {
+		if up.store != "" {
+			return up.store, up.path()
+		}
+	}
+	return "", ""
 }
 
 // fieldNames are those of the attributes of an element, and of what is in it as a text.

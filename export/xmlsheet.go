@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +19,7 @@ func (r *rules) openSpreadsheet(head, tokens *xmlTokens) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.openTable("xml", &xmlSheet{tokens: tokens, want: sheet})
+	rows, err := r.openTable("xml", &xmlSheet{tokens: tokens, want: sheet, stated: r.sheet != ""})
 	if err != nil {
 		return nil, err
 	}
@@ -27,9 +28,10 @@ func (r *rules) openSpreadsheet(head, tokens *xmlTokens) (*Rows, error) {
 }
 
 // chooseSheet answers the number of the sheet that is read, from 1: the stated one, else the first with a header among its
-// first rows, else the first that has rows.
+// first rows, else the first that has rows. That a sheet is hidden stands behind its rows.
 func (r *rules) chooseSheet(d *xmlSheet) (int, error) {
-	first, seen, rows := 0, 0, 0
+	var headed, others []int
+	seen, rows := 0, 0
 	var rec record
 	for d.next(&rec) == nil {
 		if seen != d.sheet {
@@ -38,10 +40,10 @@ func (r *rules) chooseSheet(d *xmlSheet) (int, error) {
 		if r.sheet != "" && strings.EqualFold(d.names[len(d.names)-1], r.sheet) {
 			return d.sheet, nil
 		}
-		if first == 0 {
-			first = d.sheet
+		if rows == 0 {
+			others = append(others, d.sheet)
 		}
-		if rows++; rows > headerRows || r.sheet != "" {
+		if rows++; rows > headerRows || r.sheet != "" || slices.Contains(headed, d.sheet) {
 			continue
 		}
 		cells := make([]heading, len(rec.fields))
@@ -49,7 +51,7 @@ func (r *rules) chooseSheet(d *xmlSheet) (int, error) {
 			cells[i] = newHeading(string(clean(f)))
 		}
 		if m := r.match(cells, len(cells)); m.isHeader() {
-			return d.sheet, nil
+			headed = append(headed, d.sheet)
 		}
 	}
 	if r.sheet != "" {
@@ -60,7 +62,12 @@ func (r *rules) chooseSheet(d *xmlSheet) (int, error) {
 		}
 		return 0, refused
 	}
-	return max(1, first), nil
+	for _, sheet := range append(headed, others...) {
+		if !slices.Contains(d.unseen, sheet) {
+			return sheet, nil
+		}
+	}
+	return 1, nil
 }
 
 // xmlSheet are the rows of a sheet.
@@ -68,11 +75,50 @@ type xmlSheet struct {
 	tokens *xmlTokens
 	want   int  // the sheet's number, from 1
 	every  bool // all sheets are read, not only that
+	stated bool // the config names it, so that it may be hidden
 
 	sheet int      // that the document is in
 	names []string // of the sheets so far
 	depth int      // of the sheet's element; 0 = outside of one
 	line  int      // of the last row
+
+	unseen []int    // the sheets that are hidden
+	hidden [][2]int // ranges of columns of the sheet, 1-based
+	column int      // the last one that something was said of
+}
+
+func (d *xmlSheet) hides(column int) bool {
+	return slices.ContainsFunc(d.hidden, func(r [2]int) bool { return r[0] <= column+1 && column+1 <= r[1] })
+}
+
+// columnBegun notes columns that are hidden.
+func (d *xmlSheet) columnBegun(column xml.StartElement) {
+	const most = 1000 // ranges
+	first := d.column + 1
+	if index, err := strconv.Atoi(attribute(column, "Index")); err == nil && index > 0 && index <= MaxColumns {
+		first = index
+	}
+	span, _ := strconv.Atoi(attribute(column, "Span"))
+	d.column = first + max(0, min(span, MaxColumns))
+	if attribute(column, "Hidden") == "1" && len(d.hidden) < most {
+		d.hidden = append(d.hidden, [2]int{first, d.column})
+	}
+}
+
+// visibility reads whether the sheet is hidden, whose element was begun.
+func (d *xmlSheet) visibility() error {
+	token, err := d.tokens.next()
+	if err != nil {
+		return d.tokens.refuse(err, d.line)
+	}
+	if text, ok := token.(xml.CharData); ok && bytes.Contains(text, []byte("Hidden")) { // or SheetVeryHidden
+		if d.every {
+			d.unseen = append(d.unseen, d.sheet)
+		} else if d.sheet == d.want && !d.stated {
+			return &Refused{Code: RefusedSheet, Reason: "the sheet that has a header is hidden; only where it is the right one, the config's `sheet` must name it", Write: `sheet: "..."`}
+		}
+	}
+	return nil
 }
 
 func (d *xmlSheet) next(rec *record) error {
@@ -89,8 +135,15 @@ func (d *xmlSheet) next(rec *record) error {
 			switch {
 			case v.Name.Local == "Worksheet" && d.tokens.depth == 2:
 				d.sheet, d.depth, d.line = d.sheet+1, d.tokens.depth, 0
+				d.column = 0
 				if d.every && len(d.names) < MaxColumns {
 					d.names = append(d.names, attribute(v, "Name"))
+				}
+			case v.Name.Local == "Column" && d.depth > 0 && d.tokens.depth == d.depth+2 && d.sheet == d.want:
+				d.columnBegun(v)
+			case v.Name.Local == "Visible" && d.depth > 0 && d.tokens.depth == d.depth+2:
+				if err := d.visibility(); err != nil {
+					return err
 				}
 			case v.Name.Local == "Row" && d.depth > 0 && d.tokens.depth == d.depth+2 && (d.every || d.sheet == d.want):
 				if err := d.row(rec, v); err != nil {
