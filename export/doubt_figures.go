@@ -92,20 +92,32 @@ func (d *detector) sumOfOthers(p *pipeline, f figures) *Refused {
 			if to == from || rows < fewSums || parted == 0 {
 				continue
 			}
-			var columns []int
-			for column := from; column <= to; column++ {
-				columns = append(columns, column)
-			}
-			m := match{layout: *l}
-			return &Refused{
-				Code: RefusedWide,
-				Reason: fmt.Sprintf("%s is in each of the first %d rows the sum of %s: they may be stores (`stores: {%q: \"...\"}`), sizes or widths; only where the sum is what is in stock",
-					l.name(q), len(f.rows), m.quoted(columns), l.headings[from].text),
-				Write: fmt.Sprintf("columns: {quantity: %q}", l.headings[q].text),
-			}
+			return refuseSum(l, q, from, to, len(f.rows))
 		}
 	}
 	return nil
+}
+
+// refuseSum refuses a quantity that is the sum of columns: most likely they are stores.
+func refuseSum(l *layout, q, from, to, rows int) *Refused {
+	var columns []int
+	var stores []string
+	for column := from; column <= to; column++ {
+		columns = append(columns, column)
+		stores = append(stores, fmt.Sprintf("%q: \"...\"", l.headings[column].text))
+	}
+	m := match{layout: *l}
+	refused := &Refused{
+		Code: RefusedWide,
+		Reason: fmt.Sprintf("%s is in each of the first %d rows the sum of %s, which may be stores, sizes or widths: only where the sum is what is in stock, `columns: {quantity: %q}`; where they are stores",
+			l.name(q), rows, m.quoted(columns), l.headings[q].text),
+		Write: "stores: {" + strings.Join(stores, ", ") + "}",
+	}
+	if l.hasStore() {
+		refused.Reason = strings.TrimSuffix(refused.Reason, "; where they are stores")
+		refused.Write = "columns: {quantity: ...}"
+	}
+	return refused
 }
 
 // The headings, bare, of which two can be in one export and only one of them is what is in stock.

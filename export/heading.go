@@ -138,10 +138,11 @@ var headings = [fieldCount]known{
 	},
 	Store: {
 		best: []string{"store", "store no", "store number", "store code", "storecode", "store id", "storeid", "shop", "outlet", "branch", "site", "plant", "loc id",
-			"location id", "locationid", "location code", "location name", "store nbr", "store num", "store branch", "branch name", "branch no", "branch code", "branch id", "outlet name", "outlet id", "outlet no", "shop name", "shop id", "shop no", "site id",
+			"location id", "locationid", "location code", "location name", "store nbr", "store num", "store branch", "branch name", "branch no", "branch code", "branch id", "outlet name", "outlet id", "outlet no", "outlet code", "outlet number", "shop code", "shop number", "branch number", "site code", "site no", "site number", "store ref", "store key", "store location", "boutique", "shop name", "shop id", "shop no", "site id",
 			"filial", "filialnr", "filial nr", "verkaufsstelle", "code magasin", "point de vente", "punto vendita", "punto de venta", "vestiging", "winkelnaam", "loja",
 			"filiale", "filialnummer", "magasin", "tienda", "sucursal", "negozio", "winkel", "filiaal"},
-		maybe: []string{"location", "location no", "warehouse", "depot", "store name", "standort", "lager", "almacen", "magazzino"},
+		maybe: []string{"location", "location no", "location number", "loc", "loc no", "locn", "str", "str no", "stock location", "inventory location", "warehouse", "warehouse no", "warehouse code",
+			"warehouse id", "warehouse name", "whse", "whse no", "whs", "wh", "wh no", "bodega", "entrepot", "place", "depot", "store name", "standort", "lager", "almacen", "magazzino"},
 		veto:  []string{"bin name", "bin location"},
 	},
 	Quantity: {
