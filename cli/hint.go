@@ -131,7 +131,9 @@ func refusedHint(e *export.Refused) string {
 	}
 	text := "that line belongs into the config, tillpost.yaml, under the source and beside its `folder`"
 	switch {
-	case strings.HasPrefix(e.Write, "stores: "):
+	case e.Code == export.RefusedDuplicates && strings.Contains(e.Write, "..."):
+		return text + "; in place of ... comes sum, last or reject, whichever is right for these rows"
+	case strings.HasPrefix(e.Write, "stores: ") && strings.Contains(e.Write, "..."):
 		return text + "; in place of ... comes the store's code at the API; a store that the API does not have can be left out"
 	case e.Code == export.RefusedStore && strings.Contains(e.Write, "..."):
 		return text + "; in place of ... comes the store's code at the API; `tillpost preview --store S` tries one without writing it"

@@ -168,7 +168,7 @@ func rowKeys() []key {
 		{path: "sources[].upc_check_digit", def: "present", allowed: "present | missing", meaning: "missing = the POS leaves it out: add it", read: oneOf(func(t target) *string { return &t.s.UPCCheckDigit })},
 		{path: "sources[].sku_needs", def: "[size, width]", allowed: "a list of size and width, or []", meaning: "what a SKU must come with; a row without it is a reject", read: words(need, func(t target) *[]string { return &t.s.SKUNeeds })},
 		{path: "sources[].split_size", def: "false", allowed: "true | false", meaning: `"10.5 D" in the size column is size 10.5, width D`, read: one(boolean, func(t target) *bool { return &t.s.SplitSize })},
-		{path: "sources[].duplicates", def: "last", allowed: "last | sum | reject", meaning: "several rows for one key in one export", read: stated(oneOf(func(t target) *string { return &t.s.Duplicates }))},
+		{path: "sources[].duplicates", def: "last", allowed: "last | sum | reject", meaning: "several rows for one key in one export; stated, `last` counts also where a column that is not read tells the rows apart", read: stated(oneOf(func(t target) *string { return &t.s.Duplicates }))},
 		{path: "sources[].negative", def: "zero", allowed: "zero | keep | reject", meaning: "a quantity below zero", read: oneOf(func(t target) *string { return &t.s.Negative })},
 		{path: "sources[].fractions", def: "floor", allowed: "floor | reject", meaning: "a quantity that is not whole", read: oneOf(func(t target) *string { return &t.s.Fractions })},
 		{path: "sources[].reserve", def: "0", allowed: "a whole number from 0 to 9999999", meaning: "units never shown to the API", read: one(whole(int64(0), 9_999_999), func(t target) *int64 { return &t.s.Reserve })},

@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 const (
 	maxSampled  = 256     // keys that are looked at
-	maxTogether = 4       // rows of each
+	maxTogether = 4       // rows of each: the first ones, and the last
 	maxTellers  = 40      // columns
 	maxKeptRow  = 4 << 10 // bytes of a row that is kept as it is
 	fewTogether = 2       // keys with several figures, from which on a column of words tells their rows apart; one more for one of numbers
@@ -21,7 +22,7 @@ const (
 
 // apart looks, over the whole export, at the rows that are for one key: where a column that is not read differs between them,
 // such as a warehouse whose heading is not known, or a colour, the last of them is not what is in stock; nor where they stand
-// below different titles. It knows a sample of the keys, all rows of each: those with the least hashes, whatever the order of
+// below different titles. It knows a sample of the keys, the first rows of each and the last one: those with the least hashes, whatever the order of
 // the rows, in a megabyte or two.
 type apart struct {
 	columns []int  // that may tell rows apart; titled, the last of them, stands for the title above
@@ -38,9 +39,10 @@ type together struct {
 	line   int
 	figure int64
 	title  string   // above it
-	cells  []string // see apart.cells; of a key's only row of CSV they are made later, from
+	cells  []string // see apart.cells; of a key's only row of CSV, or its last one, they are made later, from
 	raw    []byte   // its bytes, of
 	count  int      // so many fields
+	of     []int    // of the first row: the columns that the key is from
 }
 
 // apartOf finds the columns that may tell rows apart. A column that is another quantity is none of them.
@@ -50,14 +52,13 @@ func (p *pipeline) apartOf() *apart {
 		return nil
 	}
 	a := &apart{most: 1<<64 - 1, keys: map[uint64][]together{}}
-	for column := range max(l.width, len(l.headings)) {
+	taken := append(l.quantities(), l.column[Store])
+	for column := 0; column < max(l.width, len(l.headings)) && len(a.columns) < maxTellers; column++ {
 		var h heading
 		if column < len(l.headings) {
 			h = l.headings[column]
 		}
-		switch {
-		case h.unseen, column == l.column[Store], slices.Contains(l.quantities(), column), h.rank(Quantity) >= 0, h.mayBe(Quantity), h.vetoed(Quantity):
-		case len(a.columns) < maxTellers:
+		if !h.unseen && h.rank(Quantity) < 0 && !h.mayBe(Quantity) && !h.vetoed(Quantity) && !slices.Contains(taken, column) {
 			a.columns = append(a.columns, column)
 		}
 	}
@@ -67,8 +68,8 @@ func (p *pipeline) apartOf() *apart {
 
 // pass takes a record that is no update: it may be a title.
 func (a *apart) pass(p *pipeline, rec *record) {
-	if rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns || p.named || !rec.isBrief() {
-		return
+	if rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns || p.named || !rec.isBrief() || p.names(rec) {
+		return // what names a product is no title, though it may have no quantity
 	}
 	cells := p.cells(rec)
 	if title := titleOf(cells); title != "" && !p.above[title] && !p.isRepeat(rec) && !(len(cells) == 1 && isFooter(cells[0])) {
@@ -87,14 +88,22 @@ func (a *apart) see(p *pipeline, rec *record, figure int64) {
 	switch {
 	case len(rows) == 0 && rec.comma != 0 && len(rec.raw) <= maxKeptRow: // almost every key has one row, whose cells are not needed
 		row.raw, row.count = bytes.Clone(rec.raw), rec.count
-	case len(rows) == maxTogether:
+	case len(rows) == maxTogether: // the last one is what counts
+		last := &rows[maxTogether-1]
+		if rec.comma != 0 && len(rec.raw) <= maxKeptRow { // there may be many of them
+			row.raw, row.count = append(last.raw[:0], rec.raw...), rec.count
+		} else {
+			row.cells = a.cells(p, rec, row.title, rows[0].of)
+		}
+		*last = row
 		return
 	case len(rows) > 0 && rows[0].raw != nil:
-		rows[0].cells = a.cells(p, &record{raw: rows[0].raw, comma: rec.comma, count: rows[0].count}, rows[0].title)
-		rows[0].raw = nil
-		fallthrough
+		rows[0].of = p.keyColumns()
+		a.settle(p, &rows[0], rows[0].of)
+		row.cells = a.cells(p, rec, row.title, rows[0].of)
 	default:
-		row.cells = a.cells(p, rec, row.title)
+		row.of = p.keyColumns()
+		row.cells = a.cells(p, rec, row.title, row.of)
 	}
 	a.keys[hash] = append(rows, row)
 	for len(a.keys) > maxSampled {
@@ -107,9 +116,17 @@ func (a *apart) see(p *pipeline, rec *record, figure int64) {
 	}
 }
 
-// cells are those of a row in the columns, clipped; of those that the last update's key is from they are blank.
-func (a *apart) cells(p *pipeline, rec *record, title string) []string {
-	fields, of := rec.all(), p.keyColumns()
+// settle makes the cells of a row of CSV of which the bytes were kept.
+func (a *apart) settle(p *pipeline, row *together, of []int) {
+	if row.cells == nil {
+		row.cells = a.cells(p, &record{raw: row.raw, comma: p.comma, count: row.count}, row.title, of)
+		row.raw = nil
+	}
+}
+
+// cells are those of a row in the columns, clipped; of those that its key is from they are blank.
+func (a *apart) cells(p *pipeline, rec *record, title string, of []int) []string {
+	fields := rec.all()
 	var all strings.Builder
 	ends := make([]int, len(a.columns))
 	for i, column := range a.columns {
@@ -147,11 +164,12 @@ type teller struct {
 	words      int    // that it has in them, different ones
 	number     bool   // those are all numbers
 	amount     bool   // one of them has decimals
+	dates      bool   // those are all dates
 }
 
 // tell looks at one of the columns, i, in the rows of some keys.
 func (a *apart) tell(i int, keys [][]together) teller {
-	t := teller{column: a.columns[i], number: true}
+	t := teller{column: a.columns[i], number: true, dates: true}
 	words := map[string]bool{}
 	for _, rows := range keys {
 		first, differs := rows[0].cells[i], false
@@ -161,6 +179,7 @@ func (a *apart) tell(i int, keys [][]together) teller {
 				words[cell] = true
 				_, whole := plainNumber([]byte(cell))
 				t.number = t.number && (whole || cell == "")
+				t.dates = t.dates && beginsWithDate(cell)
 				t.amount = t.amount || evidence([]byte(cell)) != 0
 			}
 			if cell != first && !differs {
@@ -175,27 +194,43 @@ func (a *apart) tell(i int, keys [][]together) teller {
 	return t
 }
 
+// beginsWithDate knows 2026-11-28, 11/28/2026 and 28.11.26, perhaps with a time behind.
+func beginsWithDate(cell string) bool {
+	date, _, _ := strings.Cut(strings.Replace(cell, "T", " ", 1), " ")
+	parts := strings.FieldsFunc(date, func(r rune) bool { return r == '-' || r == '/' || r == '.' })
+	return len(parts) == 3 && !slices.ContainsFunc(parts, func(part string) bool { return !isDigits([]byte(part)) || len(part) > 4 })
+}
+
 // refused is why the export does not count, once all of it was seen; nil where nothing tells the rows of a key apart.
 func (a *apart) refused(p *pipeline) *Refused {
 	var contrary [][]together // keys with several figures
+	several, pieces := 0, true
 	for _, rows := range a.keys {
+		if len(rows) > 1 {
+			several++
+		}
+		pieces = pieces && !slices.ContainsFunc(rows, func(r together) bool { return r.figure != 1 })
 		if slices.ContainsFunc(rows, func(r together) bool { return r.figure != rows[0].figure }) {
 			contrary = append(contrary, rows)
 		}
 	}
-	slices.SortFunc(contrary, func(x, y []together) int { return x[1].line - y[1].line }) // so that the same is said of the same export
-	l := &p.layout
-	if !l.hasStore() {
-		for i, column := range a.columns {
-			if column == titled || column >= len(l.headings) || !l.headings[column].mayBe(Store) {
-				continue
-			}
-			if t := a.tell(i, contrary); p.duplicates != "reject" && t.keys > 0 && t.one != "" && t.other != "" {
-				return p.severalStores(t)
-			}
-		}
+	for _, rows := range contrary {
+		a.settle(p, &rows[len(rows)-1], rows[0].of)
 	}
-	if p.duplicates != "" || len(contrary) < fewTogether {
+	slices.SortFunc(contrary, func(x, y []together) int { // so that the same is said of the same export
+		return cmp.Or(cmp.Compare(x[1].line, y[1].line), cmp.Compare(x[0].line, y[0].line))
+	})
+	l := &p.layout
+	switch {
+	case p.duplicates != "":
+		return nil
+	case pieces && several > fewTogether && several*5 >= len(a.keys):
+		return &Refused{
+			Code:   RefusedDuplicates,
+			Reason: fmt.Sprintf("%s is 1 in each row, and products have several rows: each of them seems to be a piece", l.name(l.column[Quantity])),
+			Write:  "duplicates: sum",
+		}
+	case len(contrary) < fewTogether:
 		return nil
 	}
 	best, found := teller{}, false
@@ -208,6 +243,10 @@ func (a *apart) refused(p *pipeline) *Refused {
 		switch names := column != titled && l.serves(column); {
 		case t.keys*10 < len(contrary)*9 || len(contrary)*50 < len(a.keys):
 		case names && len(contrary)*5 < len(a.keys): // two products have the same code, as happens
+		case t.dates && len(contrary)*5 >= len(a.keys): // a history: each row has its own
+			if !found || t.words < best.words {
+				best, found = t, true
+			}
 		case !names && (t.words*2 > rows || t.amount || t.number && len(contrary) <= fewTogether): // each of the rows has its own, or a price
 		case !found || t.words < best.words:
 			best, found = t, true
@@ -226,7 +265,7 @@ func (p *pipeline) severalStores(t teller) *Refused {
 		Code: RefusedStore,
 		Reason: fmt.Sprintf("the config says one store for all rows, but there are several rows for one product, with %q and %q in %s: it is the store, or `duplicates: sum` must add them up",
 			t.one, t.other, p.layout.name(t.column)),
-		Write: fmt.Sprintf("columns: {store: %q}", p.layout.label(t.column)),
+		Write: "columns: {store: " + p.layout.stated(t.column) + "}",
 	}
 }
 
@@ -234,15 +273,19 @@ func (p *pipeline) severalStores(t teller) *Refused {
 func (p *pipeline) toldApart(t teller, keys int) *Refused {
 	l, store := &p.layout, ""
 	if t.column == titled {
+		where := "below no such line"
+		if t.one != "" {
+			where = fmt.Sprintf("below %q", t.one)
+		}
 		return &Refused{
 			Code: RefusedDuplicates,
-			Reason: fmt.Sprintf("products come again with other quantities below another line: they stand below %q, and in line %d below %q; let the POS export one store at a time, or a column with the store, "+
-				"and nothing but what is on hand; only where they are parts of one stock, `duplicates: sum` adds them up; only where the last row is what is in stock, `duplicates: last`", t.one, t.line, t.other),
+			Reason: fmt.Sprintf("products come again with other quantities below another line: they stand %s, and in line %d below %q; let the POS export one store at a time, or a column with the store, "+
+				"and nothing but what is on hand; only where they are parts of one stock, `duplicates: sum` adds them up; only where the last row is what is in stock, `duplicates: last`", where, t.line, t.other),
 			Write: "duplicates: ...",
 		}
 	}
 	if !l.hasStore() {
-		store = fmt.Sprintf("where that is the store, it needs `columns: {store: %q}`; ", l.label(t.column))
+		store = fmt.Sprintf("where that is the store, it needs `columns: {store: %s}`; ", l.stated(t.column))
 	}
 	return &Refused{
 		Code: RefusedDuplicates,

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,12 +61,16 @@ func readAll(tb testing.TB, o export.Options, in []byte) export.Summary {
 // against reads the same bytes in turn with this package and by a bare loop, so that both meet the same weather, and answers
 // how long this package took. The metric is how many times as long that is; under 1 it is the faster one.
 func against(b *testing.B, in []byte, rows int, metric string, bare func() error) (ours time.Duration) {
+	return againstWith(b, export.Options{}, in, rows, metric, bare)
+}
+
+func againstWith(b *testing.B, o export.Options, in []byte, rows int, metric string, bare func() error) (ours time.Duration) {
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	var other time.Duration
 	for b.Loop() {
 		start := time.Now()
-		if got := readAll(b, export.Options{}, in); got.Updates != rows {
+		if got := readAll(b, o, in); got.Updates != rows {
 			b.Fatalf("got %+v, want %d updates", got, rows)
 		}
 		ours += time.Since(start)
@@ -97,6 +102,31 @@ func BenchmarkReading(b *testing.B) {
 			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*rows), "ns/row")
 		})
 	}
+}
+
+// BenchmarkWide has a column for each of 60 stores, of which most say nothing, and a bare encoding/csv loop beside it.
+func BenchmarkWide(b *testing.B) {
+	const rows, stores = 2_000, 60
+	var in bytes.Buffer
+	o := export.Options{Stores: map[string]string{}}
+	in.WriteString("UPC,Item")
+	for i := range stores {
+		fmt.Fprintf(&in, ",On Hand [S%d]", i)
+		o.Stores[fmt.Sprintf("S%d", i)] = fmt.Sprint(i)
+	}
+	for i := range rows {
+		fmt.Fprintf(&in, "\r\n%s,", withCheckDigit(fmt.Sprintf("8496%07d", i)))
+		in.WriteString(strings.Repeat(",", i%stores) + ",1" + strings.Repeat(",", stores-1-i%stores))
+	}
+	in.WriteString("\r\n")
+	ours := againstWith(b, o, in.Bytes(), rows, "x-csv", func() (err error) {
+		r := csv.NewReader(bytes.NewReader(in.Bytes()))
+		for r.ReuseRecord = true; err == nil; {
+			_, err = r.Read()
+		}
+		return err
+	})
+	b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*rows*stores), "ns/cell")
 }
 
 // BenchmarkWorkbook has a bare loop over the tokens of encoding/xml beside it, which only unpacks and parses the sheet.

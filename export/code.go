@@ -172,20 +172,24 @@ func isNoSKU(b []byte) bool {
 }
 
 // isDate knows what spreadsheets make of sizes such as 10-12: 10-Dec, Dec-10, `09. Mai`, 12.10., and with a year or a time.
+// 10-12-14 may be three sizes.
 func isDate(b []byte) bool {
-	if i := bytes.IndexAny(b, " T"); i >= len("1/1/24") && bytes.IndexByte(b[i:], ':') > 0 { // 2024-12-10 00:00:00
-		b = b[:i]
+	if day, clock, ok := bytes.Cut(b, []byte(" ")); ok && bytes.IndexByte(clock, ':') > 0 { // 2024-12-10 00:00:00
+		b = day
+	} else if day, clock, ok := bytes.Cut(b, []byte("T")); ok && len(day) > 0 && isDigits(day[len(day)-1:]) && bytes.IndexByte(clock, ':') > 0 {
+		b = day
 	}
 	if len(b) < 5 || len(b) > 12 {
 		return false
 	}
-	month, numbers, year := 0, 0, 0
+	month, year := 0, 0
+	var numbers []int64
 	for p := range bytes.FieldsFuncSeq(b, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' }) {
-		switch {
+		switch n, _ := plainNumber(p); {
 		case len(p) == 4 && isDigits(p):
 			year++
-		case len(p) <= 2 && isDigits(p):
-			numbers++
+		case len(p) <= 2 && isDigits(p) && len(numbers) < 3:
+			numbers = append(numbers, n)
 		case len(p) >= 3 && isMonth(p):
 			month++
 		default:
@@ -194,11 +198,13 @@ func isDate(b []byte) bool {
 	}
 	switch {
 	case month == 1:
-		return numbers+year >= 1 && numbers+year <= 2
+		return len(numbers)+year >= 1 && len(numbers)+year <= 2
 	case month > 1 || bytes.IndexByte(b, ' ') >= 0:
 		return false
+	case len(numbers) == 3:
+		return year == 0 && numbers[2] >= 20 && numbers[2] <= 50 && min(numbers[0], numbers[1]) <= 12 && max(numbers[0], numbers[1]) <= 31
 	}
-	return numbers == 2 && (year == 1 || b[len(b)-1] == '.' && bytes.Count(b, []byte{'.'}) == 2) || numbers == 3 && year == 0
+	return len(numbers) == 2 && (year == 1 || b[len(b)-1] == '.' && bytes.Count(b, []byte{'.'}) == 2)
 }
 
 func isMonth(b []byte) bool {
@@ -218,9 +224,10 @@ func isMonth(b []byte) bool {
 	return slices.ContainsFunc(months, func(month string) bool { return month == string(lower[:len(b)]) })
 }
 
-// months are what spreadsheets call the months where they show a day and a month, folded.
+// months are what spreadsheets call the months where they show a day and a month, folded; without those of Italian and Portuguese
+// that are words of sizes, such as `set`.
 var months = strings.Fields("jan feb mar apr may jun jul aug sep oct nov dec sept mrz marz mai juni juli okt dez " +
-	"janv fevr mars avr juin juil aout ene abr ago dic gen mag giu lug ott mrt mei fev set out")
+	"janv fevr mars avr juin juil aout ene abr ago dic mag giu lug ott mrt mei fev")
 
 func isDigits(b []byte) bool {
 	for _, c := range b {

@@ -76,7 +76,7 @@ func (d *detector) rows() (*Rows, error) {
 		return nil, refused
 	}
 	d.titlesAbove(&rows.pipeline)
-	rows.apart = rows.apartOf()
+	rows.apart, rows.places = rows.apartOf(), rows.placesOf()
 	l := &rows.layout
 	rows.detected = Detected{
 		Format:     d.format,

@@ -11,7 +11,7 @@ import (
 
 // doubt refuses an export by what its first rows show: that they would be read as something else than they are.
 func (d *detector) doubt(p *pipeline) *Refused {
-	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.movementRows, d.attributesOfQuantity, d.storeFlags, d.measures, d.yesOrNo, d.ohio,
+	for _, look := range []func(*pipeline) *Refused{d.secondHeader, d.headingAbove, d.titleAbove, d.movementRows, d.attributesOfQuantity, d.storeFlags, d.shelves, d.measures, d.yesOrNo, d.ohio,
 		d.sizesWithoutTheirSum, d.placesWithoutCodes, d.otherFigures, d.lacksCheckDigits, d.hasCheckDigits, d.looksLikeMoney} {
 		if refused := look(p); refused != nil {
 			return refused
@@ -64,7 +64,7 @@ func (l *layout) notStockBelow(line int, word func(column int) string) *Refused 
 	quantity := l.column[Quantity]
 	both := func(column int) heading { return newHeading(l.headings[column].text + " " + word(column)) }
 	below := newHeading(word(quantity))
-	if below.text == "" || !below.vetoed(Quantity) && !both(quantity).vetoed(Quantity) && !slices.Contains(otherFigures, below.folded) {
+	if below.text == "" || !below.vetoed(Quantity) && !both(quantity).vetoed(Quantity) && !slices.Contains(otherMeasures, below.folded) {
 		return nil
 	}
 	refused := &Refused{
@@ -83,8 +83,8 @@ func (l *layout) notStockBelow(line int, word func(column int) string) *Refused 
 	return refused
 }
 
-// otherFigures are words, folded, for what else than a stock a quantity's column may have, where one stands below its heading.
-var otherFigures = []string{"ly", "ty", "last year", "this year", "net", "cost", "price", "value", "retail", "amount", "sales", "order", "orders", "returned", "returns", "adjusted", "transferred", "shipped", "min", "max"}
+// otherMeasures are words, folded, for what else than a stock a quantity's column may have, where one stands below its heading.
+var otherMeasures = []string{"ly", "ty", "last year", "this year", "net", "cost", "price", "value", "retail", "amount", "sales", "order", "orders", "returned", "returns", "adjusted", "transferred", "shipped", "min", "max"}
 
 // headingAbove refuses a header whose quantity is something else by what stands in the row above it, such as `On Order`.
 func (d *detector) headingAbove(p *pipeline) (refused *Refused) {
@@ -114,7 +114,7 @@ func (l *layout) notStock(above heading) *Refused {
 	if above.text == "" {
 		return nil
 	}
-	if !above.vetoed(Quantity) && !slices.Contains(otherFigures, above.folded) && !newHeading(above.text+" "+l.headings[quantity].text).vetoed(Quantity) {
+	if !above.vetoed(Quantity) && !slices.Contains(otherMeasures, above.folded) && !newHeading(above.text+" "+l.headings[quantity].text).vetoed(Quantity) {
 		return nil
 	}
 	return &Refused{
@@ -171,7 +171,7 @@ func (d *detector) lacksCheckDigits(p *pipeline) *Refused {
 	switch {
 	case seen < few || wrong*5 < seen*4:
 		return nil
-	case few == fewUPCsBeside && wrong == seen:
+	case few == fewUPCsBeside && wrong == seen: // then all rows go by their SKU
 		return nil
 	case few == fewUPCsBeside:
 		return &Refused{

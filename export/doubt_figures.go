@@ -9,6 +9,8 @@ import (
 // A doubt of this file is one of figures: what stands in the other columns of the first rows says that the quantity is something
 // else. A quantity that the config states is believed.
 
+const maxLooked = 40 // columns
+
 // figures are the whole numbers of the first rows, in all columns.
 type figures struct {
 	rows  [][]int64
@@ -17,7 +19,7 @@ type figures struct {
 
 // figuresOf reads the first rows that are updates.
 func (d *detector) figuresOf(p *pipeline) (f figures) {
-	trial, width := *p, min(p.layout.width, maxTellers)
+	trial, width := *p, min(p.layout.width, maxLooked)
 	f.whole = make([]bool, width)
 	seen, other := make([]bool, width), make([]bool, width)
 	d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
@@ -51,7 +53,7 @@ const fewSums = 2
 func (d *detector) otherFigures(p *pipeline) *Refused {
 	l := &p.layout
 	q := l.column[Quantity]
-	if _, stated := d.columns[Quantity]; stated || len(l.spread.each) > 0 || q < 0 || q >= maxTellers || q >= len(l.headings) {
+	if _, stated := d.columns[Quantity]; stated || len(l.spread.each) > 0 || q < 0 || q >= maxLooked || q >= len(l.headings) {
 		return nil
 	}
 	f := d.figuresOf(p)
@@ -122,7 +124,8 @@ func refuseSum(l *layout, q, from, to, rows int) *Refused {
 
 // The headings, bare, of which two can be in one export and only one of them is what is in stock.
 var (
-	inStockHeadings = []string{"in stock", "instock", "en stock", "op voorraad"}
+	inStockHeadings = []string{"in stock", "instock", "en stock", "op voorraad", "stk", "stk bal", "stk qty"}
+	countedHeadings = []string{"inventory quantity", "inventory qty", "counted quantity", "counted qty"} // what was counted, of Odoo
 	pieceHeadings   = []string{"units", "pairs", "pieces", "pcs", "qty units", "qty pairs"}
 	endingHeadings  = []string{"balance", "ending", "closing", "qty after", "quantity after", "new balance", "running balance"}
 	worthHeadings   = []string{"inventory", "stock", "balance", "book inventory"}
@@ -138,6 +141,8 @@ func (d *detector) anotherQuantity(p *pipeline, f figures) *Refused {
 		other := l.headings[column].bare
 		as := generic && (slices.Contains(genericQuantities, other) || slices.Contains(inStockHeadings, other)) ||
 			slices.Contains(endingHeadings, other) && !slices.Contains(endingHeadings, bare) && (generic || slices.ContainsFunc(l.headings, heading.isFlow)) ||
+			slices.Contains(genericQuantities, other) && slices.Contains(countedHeadings, bare) ||
+			l.column[Store] >= 0 && l.headings[column].isOfStore() ||
 			slices.Contains(pieceHeadings, other) && slices.Contains(worthHeadings, bare)
 		if column == q || !as || l.serves(column) || parentOf(l.headings[column].text) != parentOf(l.headings[q].text) {
 			continue
@@ -149,7 +154,7 @@ func (d *detector) anotherQuantity(p *pipeline, f figures) *Refused {
 			}
 			more = more || row[column] > 1
 		}
-		if differ == 0 || !f.whole[column] || !more {
+		if differ == 0 || !f.whole[column] || !more && !l.headings[column].isOfStore() {
 			continue
 		}
 		return &Refused{
@@ -163,6 +168,22 @@ func (d *detector) anotherQuantity(p *pipeline, f figures) *Refused {
 
 // parentOf is the path to what a field is in; "" = the row itself.
 func parentOf(path string) string { return path[:max(0, strings.LastIndexByte(path, '/'))] }
+
+// isOfStore says that a heading is what is in stock at one store, beside what all stores have: `Location On Hand`.
+func (h heading) isOfStore() bool {
+	var rest []string
+	store := false
+	for _, word := range strings.Fields(h.folded) {
+		switch w := newHeading(word); {
+		case w.rank(Store) >= 0 || w.mayBe(Store) || word == "lieu":
+			store = true
+		case !slices.Contains([]string{"by", "on", "at", "this", "per", "in"}, word):
+			rest = append(rest, word)
+		}
+	}
+	quantity := newHeading(strings.Join(rest, " "))
+	return store && len(rest) > 0 && (quantity.rank(Quantity) >= 0 || quantity.folded == "hand")
+}
 
 // isFlow says that a heading is what was sold, received or the like since another figure.
 func (h heading) isFlow() bool {

@@ -57,7 +57,7 @@ func (r *rules) movements(m *match) *Refused {
 	}
 	ordering := slices.ContainsFunc(m.headings, func(h heading) bool { return slices.Contains(orderingHeadings, h.folded) })
 	if at := receiptOf(m.headings); at >= 0 {
-		return r.anotherList(&m.layout, fmt.Sprintf("there is a %s with a time and a total", m.name(at)))
+		return r.anotherList(&m.layout, fmt.Sprintf("there is a %s beside what was paid", m.name(at)))
 	}
 	for i, h := range m.headings {
 		if h.isMovement() && !(ordering && slices.Contains(orderedHeadings, h.folded)) {
@@ -67,15 +67,16 @@ func (r *rules) movements(m *match) *Refused {
 	return nil
 }
 
-// receiptOf is the column of dates where a time and a total stand beside it, as on a receipt; -1 = there is none.
+// receiptOf is the column of dates where a total stands beside it, or a time and a price, as on a receipt; -1 = there is none.
 func receiptOf(cells []heading) int {
 	at := func(words ...string) int {
 		return slices.IndexFunc(cells, func(h heading) bool { return slices.Contains(words, h.folded) })
 	}
-	if date := at("date"); date >= 0 && at("time") >= 0 && at("total", "subtotal", "unit price", "tax") >= 0 {
-		return date
+	date := at("date", "data", "datum", "fecha")
+	if date >= 0 && at("total", "subtotal", "tax") < 0 && !(at("time", "heure", "ora", "hora", "zeit") >= 0 && at("unit price", "price") >= 0) {
+		return -1
 	}
-	return -1
+	return date
 }
 
 func setOf(words string) map[string]bool {
@@ -92,6 +93,11 @@ func (h heading) isMovement() bool {
 		return !strings.HasSuffix(h.text, "mandé")
 	}
 	words := strings.ReplaceAll(h.folded, " ", "") // a POS writes InvoiceNo too
+	for _, number := range []string{"no", "nr", "n°", "num"} {
+		if document, ok := strings.CutPrefix(words, number); ok && movementDocuments[document] {
+			return true
+		}
+	}
 	for _, number := range movementNumbers {
 		if document, ok := strings.CutSuffix(words, number); ok && movementDocuments[document] {
 			return true
@@ -104,7 +110,7 @@ func (h heading) isMovement() bool {
 // told of them. `Last Sold`, `On Order`, `Vendor` or `Sale Price` are not among them: lists of the stock have those.
 var (
 	movementHeadings = []string{"invoice", "receipt", "transaction", "ticket", "date sold", "sold date", "sold on", "sales", "net sales", "gross sales", "total sales", "sales amount",
-		"sales total", "amount", "amount sold", "line total", "line amount", "extended price", "tender", "tender type", "payment method", "payment type", "discount", "discounts", "discount amount", "revenue", "subtotal", "order total", "register",
+		"sales total", "amount", "amount sold", "line total", "line amount", "extended price", "tender", "tender type", "payment method", "payment type", "discount", "discounts", "discount amount", "revenue", "subtotal", "amt", "ext amt", "employee", "emp", "vendedor", "vendeur", "scontrino", "cupom", "bon", "heure", "delivery note", "delivered", "cancel date", "eta date", "first name", "last name", "deposit", "balance due", "out store", "in store to", "sold at", "soldat", "old qty", "sell thru", "sell thru %", "sell through", "rank", "order total", "register",
 		"register no", "till", "cashier", "cashier name", "clerk", "clerk name", "salesperson", "sales person", "sales rep", "associate", "customer", "customer name", "customer email",
 		"order", "ordered", "qty ordered", "quantity ordered", "order status", "po", "p o", "purchase order", "sales order", "ship date", "shipped date", "date shipped", "delivery date",
 		"due date", "eta", "expected date", "received", "qty received", "quantity received", "received date", "date received", "vendor invoice", "supplier invoice", "bill to", "ship to",
@@ -122,8 +128,8 @@ var (
 
 	// Without blanks.
 	movementDocuments = setOf("invoice receipt transaction trans ticket tkt order salesorder purchaseorder po sale sales customer cust transfer xfer return document doc shipment rma rtv " +
-		"adjustment adj receiving rcvd bill voucher vou")
-	movementNumbers = strings.Fields("no number num nbr id date ref name")
+		"adjustment adj receiving rcvd bill voucher vou rcpt tran txn asn slip deliverynote layaway employee emp scontrino cupom bon beleg soldat")
+	movementNumbers = strings.Fields("no number num nbr nr id date ref name")
 )
 
 // titleAbove refuses a generic quantity below a title such as `Sales by item` or `Purchase orders`.
@@ -165,6 +171,9 @@ func isOtherTitle(line string) bool {
 		return true
 	}
 	words := strings.FieldsFunc(fold(line), func(r rune) bool { return !unicode.IsLetter(r) })
+	if len(words) > 0 && (words[0] == "po" || len(words) > 1 && words[0] == "p" && words[1] == "o") {
+		return true
+	}
 	if i := slices.Index(words, "sold"); i >= 0 && i+1 < len(words) && words[i+1] == "out" || slices.Contains(words, "sellers") && slices.ContainsFunc(words, isStockWord) {
 		return false
 	}
@@ -180,8 +189,11 @@ func isOtherTitle(line string) bool {
 		if !slices.Contains(otherLists, word) {
 			continue
 		}
+		if word == "sold" {
+			return true
+		}
 		follows := i+1 < len(words) && slices.Contains(titleWords, words[i+1])
-		if follows || i == 0 && len(words) == 1 || i == 1 && len(words) == 2 && slices.Contains(timeWords, words[0]) {
+		if follows || i == 0 && len(words) == 1 || i == len(words)-1 && !slices.ContainsFunc(words[:i], func(w string) bool { return !slices.Contains(timeWords, w) }) {
 			return true
 		}
 	}
@@ -191,10 +203,10 @@ func isOtherTitle(line string) bool {
 var (
 	otherLists = []string{"rtv", "sales", "sold", "orders", "transfers", "transfer", "receiving", "receivings", "receipts", "invoices", "returns", "refunds", "shipments", "transactions", "adjustments",
 		"umsatz", "umsatze", "verkaufe", "ventes", "ventas", "vendite", "verkopen", "commandes", "pedidos", "ordini", "bestellungen"}
-	listWords = []string{"umsatzliste", "umsatzbericht", "verkaufsbericht", "verkaufsliste", "kassenbericht", "lieferschein", "bestsellers", "layaway", "layaways"}
+	listWords = []string{"umsatzliste", "umsatzbericht", "verkaufsbericht", "verkaufsliste", "kassenbericht", "lieferschein", "bestsellers", "replenishment", "reorder", "selling", "layaway", "layaways"}
 	listPairs = []string{"purchase order", "purchase orders", "customer order", "customer orders", "de livraison", "best sellers", "packing slip", "packing list", "items sold", "units sold",
 		"inventory transfer", "inventory transfers", "stock transfer", "stock transfers", "inventory adjustment", "inventory adjustments", "stock adjustment", "stock adjustments", "inventory receipt",
-		"inventory receipts", "stock receipt", "stock receipts", "count variance", "inventory variance", "stock variance", "suggested order", "suggested orders", "special orders", "special order", "sales analysis"}
+		"inventory receipts", "stock receipt", "stock receipts", "count variance", "inventory variance", "stock variance", "sell thru", "sell through", "model stock", "suggested order", "suggested orders", "special orders", "special order", "sales analysis"}
 	titleWords = []string{"to", "out", "in", "voucher", "analysis", "last", "this", "vom", "von", "du", "de", "des", "del", "dal", "di", "van", "by", "report", "reports", "history", "summary", "journal", "detail", "details", "list", "listing", "log", "for", "from", "per", "between", "since",
 		"items", "par", "por", "per", "nach", "bericht"}
 	timeWords = []string{"daily", "weekly", "monthly", "yearly", "annual", "open", "pending", "net", "gross", "item", "product", "total", "all"}

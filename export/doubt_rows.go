@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -159,7 +160,7 @@ func (d *detector) movementRows(p *pipeline) *Refused {
 	if !d.isGeneric(l) {
 		return nil
 	}
-	seen := make([]map[string]bool, min(l.width, maxTellers))
+	seen := make([]map[string]bool, min(l.width, maxLooked))
 	others, left := make([]bool, len(seen)), len(seen)
 	rows := 0
 	d.headRecords(p.comma, MaxColumns, func(rec *record) bool {
@@ -185,6 +186,9 @@ func (d *detector) movementRows(p *pipeline) *Refused {
 		return rows < firstRows && left > 0
 	})
 	for column, words := range seen {
+		if column < len(l.headings) && strings.Contains(l.headings[column].folded, "price") {
+			continue
+		}
 		typed := column < len(l.headings) && slices.ContainsFunc(strings.Fields(l.headings[column].folded), func(word string) bool {
 			return slices.Contains([]string{"type", "movement", "transaction", "action", "event", "direction", "document"}, word)
 		})
@@ -258,7 +262,7 @@ func isInStock(h heading) bool { return h.bare == "in stock" || h.bare == "en st
 
 var flagHeadings = []string{"in stock", "en stock", "stock", "current stock", "inventory", "balance", "bestand", "lagerbestand", "voorraad", "existencias", "giacenza", "estoque"}
 
-// storeFlags refuses a store's column, found by its heading, of which the cells are a yes or no, such as whether the web shop has
+// storeFlags looks at a store's column, known by its heading, of which the cells are a yes or no, such as whether the web shop has
 // the product, or web addresses.
 func (d *detector) storeFlags(p *pipeline) *Refused {
 	column := p.layout.column[Store]
@@ -295,15 +299,55 @@ func (d *detector) storeFlags(p *pipeline) *Refused {
 	if others || !flags {
 		return nil
 	}
-	return &Refused{
-		Code:   RefusedStore,
-		Reason: fmt.Sprintf("%s: its cells are a yes or no, or a web address, so that it may be something else than the store; let the POS export a column with the store, and only where it is that one", p.layout.name(column)),
-		Write:  fmt.Sprintf("columns: {store: %q}", p.layout.label(column)),
-	}
+	return p.noStores(column, "its cells seem to be a yes or no, or a web address")
 }
 
 // webHeadings are those under which a system may say whether the web shop has the product. A store may have the number 0.
 var webHeadings = []string{"shop", "outlet", "site", "magasin", "winkel", "tienda", "negozio", "loja"}
+
+// shelves looks at a store's column, known by a heading such as `Location Code`, of which the cells are called as shelves are.
+func (d *detector) shelves(p *pipeline) *Refused {
+	column := p.layout.column[Store]
+	if _, stated := d.columns[Store]; stated || column < 0 || column >= len(p.layout.headings) || d.stores != nil || !strings.HasPrefix(p.layout.headings[column].folded, "loc") {
+		return nil
+	}
+	rows, shelves, shown := 0, 0, ""
+	d.sample(p, func(rec *record) {
+		cell := clean(cellOf(rec, column))
+		if len(cell) == 0 {
+			return
+		}
+		if rows++; isShelf(cell) {
+			shelves, shown = shelves+1, string(cell)
+		}
+	})
+	if shelves < fewFlags || shelves*5 < rows*4 {
+		return nil
+	}
+	return p.noStores(column, fmt.Sprintf("its cells, such as %q, seem to be shelves", shown))
+}
+
+// noStores is what becomes of a column that has the heading of a store's and is none: where the config says one store for all
+// rows it is not read, else it refuses the export.
+func (p *pipeline) noStores(column int, why string) *Refused {
+	if p.given[Store] {
+		p.layout.column[Store] = -1
+		return nil
+	}
+	return &Refused{
+		Code:   RefusedStore,
+		Reason: fmt.Sprintf("%s: %s, and no stores; where they are stores all the same, `columns: {store: %q}`; where all rows are of one store", p.layout.name(column), why, p.layout.label(column)),
+		Write:  `defaults: {store: "..."}`,
+	}
+}
+
+// isShelf knows A-01-03 and 12-04-1.
+func isShelf(cell []byte) bool {
+	parts := bytes.Split(cell, []byte("-"))
+	return len(parts) >= 3 && len(cell) <= len("AA-000-000-00") && !slices.ContainsFunc(parts, func(part []byte) bool {
+		return len(part) == 0 || len(part) > 3 || !isDigits(part) && len(part) > 2
+	})
+}
 
 var flagWords = strings.Fields("0 1 y j n yes no true false ja nein oui non si ja nee sim nao")
 

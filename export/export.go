@@ -226,7 +226,8 @@ type Rows struct {
 	Whole bool
 
 	pipeline
-	apart    *apart // nil = rows for one key are not looked at
+	apart    *apart  // nil = rows for one key are not looked at
+	places   *places // nil = there is no column that may be the store
 	source   decoder
 	csv      *csvDecoder // that is source, where it is CSV
 	packed   bool        // it was in an archive, which is whole
@@ -261,6 +262,8 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 					yield(Row{}, refused)
 				case err != io.EOF:
 					yield(Row{}, fmt.Errorf("read the export: %w", err))
+				case rows.places != nil && rows.places.found != nil:
+					yield(Row{}, rows.severalStores(*rows.places.found))
 				case rows.apart != nil:
 					if refused := rows.apart.refused(&rows.pipeline); refused != nil {
 						yield(Row{}, refused)
@@ -294,6 +297,9 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 			case rows.begun > 0:
 				result = rows.refuseSections()
 			}
+			if result != isUpdate && rows.apart != nil {
+				rows.apart.pass(&rows.pipeline, rec)
+			}
 			if !rows.yield(rec, figure, result, yield) {
 				return
 			}
@@ -307,15 +313,15 @@ func (rows *Rows) yield(rec *record, figure int64, result result, yield func(Row
 		yield(Row{}, rows.refused)
 		return false
 	}
-	if result != isUpdate && rows.apart != nil {
-		rows.apart.pass(&rows.pipeline, rec)
-	}
 	rows.summary.Rows++
 	switch result {
 	case isUpdate:
 		rows.summary.Updates++
 		if rows.apart != nil {
 			rows.apart.see(&rows.pipeline, rec, figure)
+		}
+		if rows.places != nil {
+			rows.places.see(&rows.pipeline, rec, figure)
 		}
 		return yield(Row{Line: rec.line, Key: rows.key, Other: rows.otherKey(), Figure: figure, Unterminated: rec.unterminated}, nil)
 	case isSkipped:
@@ -344,10 +350,14 @@ func (rows *Rows) spreadOut(rec *record, yield func(Row, error) bool) bool {
 		return rows.yield(rec, 0, rows.elsewhere(rec), yield)
 	}
 	each := rows.layout.spread.each
+	before := rows.summary.Updates
 	rows.spreadRejects, rows.fits = 0, rec.count <= rows.layout.width || rec.sparse || !rows.overflows(rec)
 	defer func() {
 		rows.use(&each[0])
 		rows.fits = false
+		if rows.apart != nil && rows.summary.Updates == before {
+			rows.apart.pass(&rows.pipeline, rec)
+		}
 	}()
 	for i := range each {
 		rows.use(&each[i])

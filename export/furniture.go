@@ -144,7 +144,13 @@ func isFooter(line string) bool {
 // should be, and which names a store, may be a product of that name.
 func (p *pipeline) isSum(rec *record, cells []string) bool {
 	word := fold(strings.TrimRight(cells[0], ": "))
-	if !isTotal([]byte(word)) || slices.ContainsFunc(cells[1:], func(cell string) bool { return !isAmount(cell) }) {
+	if slices.ContainsFunc(cells[1:], func(cell string) bool { return !isAmount(cell) }) {
+		return false
+	}
+	if c := p.layout.column[UPC]; c >= 0 && rec.fault == noFault && string(clean(cellOf(rec, c))) == cells[0] && isSumOfGroup(word) {
+		return true // no text is a UPC
+	}
+	if !isTotal([]byte(word)) {
 		return false
 	}
 	cell := func(f Field) string {
@@ -161,6 +167,12 @@ func (p *pipeline) isSum(rec *record, cells []string) bool {
 	}
 	alone := !strings.Contains(word, " ") && isTotalWord(word) && !strings.HasPrefix(word, "sub") && !strings.HasSuffix(cells[0], ":")
 	return !alone || cell(SKU) == "" || cell(Store) == ""
+}
+
+// isSumOfGroup says that a text begins or ends with a word for a sum: `Mens Running Total`, `Total Mens Running`.
+func isSumOfGroup(text string) bool {
+	words := strings.Fields(text)
+	return len(words) > 1 && (isTotalWord(words[0]) || isTotalWord(words[len(words)-1]))
 }
 
 // isAmount says that a text is a number, perhaps of money or a percentage.

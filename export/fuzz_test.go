@@ -61,6 +61,7 @@ func options(n uint64) export.Options {
 			export.UPC: {From: 1, To: 12}, export.SKU: {From: 3, To: 9}, export.Store: {From: 14, To: 17}, export.Quantity: {From: 18, To: 22},
 		}
 	}
+	o.Duplicates = pick("", "last", "sum", "reject")
 	return o
 }
 

@@ -107,7 +107,7 @@ type known struct {
 var headings = [fieldCount]known{
 	UPC: {
 		best: []string{"upc", "upc code", "upccode", "upc full", "upc ean", "ean upc", "upc a", "upc no", "upc number", "gtin", "gtin, upc, ean, or isbn", "gtin, upc, ean ou isbn", "gtin, upc, ean oder isbn", "gtin, upc, ean o isbn", "gtin, upc, ean of isbn", "ean",
-			"ean13", "ean 13", "ean code", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "barcode no", "barcode nr", "item barcode", "product barcode", "main barcode", "upc barcode", "barcode ean", "item upc", "itemupc", "primary upc", "local upc", "universal product code",
+			"ean13", "ean 13", "ean code", "ean upc code", "upc ean code", "code bars", "codebars", "barcode", "bar code", "barcod", "variant barcode", "barcode number", "barcode no", "barcode nr", "item barcode", "product barcode", "main barcode", "upc barcode", "barcode ean", "item upc", "itemupc", "primary upc", "local upc", "universal product code",
 			"gtin 12", "gtin 13", "gtin 14", "gtin upc", "code ean", "code ean13", "ean nr", "ean nummer", "cod barras", "codes barres", "codice ean", "jan", "isbn",
 			"strichcode", "code barres", "code barre", "code a barres", "gencode", "gencod", "codigo de barras", "codigo ean", "codice a barre", "streepjescode"},
 		maybe: []string{"product code", "itemid", "item id", "id", "itemlookupcode", "item lookup code", "lookup code", "alternate lookup", "scan code", "alias",
@@ -138,12 +138,12 @@ var headings = [fieldCount]known{
 	},
 	Store: {
 		best: []string{"store", "store no", "store number", "store code", "storecode", "store id", "storeid", "shop", "outlet", "branch", "site", "plant", "loc id",
-			"location id", "locationid", "location code", "location name", "store nbr", "store num", "store branch", "branch name", "branch no", "branch code", "branch id", "outlet name", "outlet id", "outlet no", "outlet code", "outlet number", "shop code", "shop number", "branch number", "site code", "site no", "site number", "store ref", "store key", "store location", "boutique", "shop name", "shop id", "shop no", "site id",
+			"location id", "locationid", "location code", "location name", "store nbr", "store num", "store branch", "branch name", "branch no", "branch code", "branch id", "outlet name", "outlet id", "outlet no", "outlet code", "outlet number", "shop code", "shop number", "branch number", "site code", "site no", "site number", "store ref", "store key", "store location", "boutique", "shop name", "shopid", "shop id", "shop no", "site id",
 			"filial", "filialnr", "filial nr", "verkaufsstelle", "code magasin", "point de vente", "punto vendita", "punto de venta", "vestiging", "winkelnaam", "loja",
 			"filiale", "filialnummer", "magasin", "tienda", "sucursal", "negozio", "winkel", "filiaal"},
 		maybe: []string{"location", "location no", "location number", "loc", "loc no", "locn", "str", "str no", "stock location", "inventory location", "warehouse", "warehouse no", "warehouse code",
-			"warehouse id", "warehouse name", "whse", "whse no", "whs", "wh", "wh no", "bodega", "entrepot", "place", "depot", "store name", "standort", "lager", "almacen", "magazzino"},
-		veto:  []string{"bin name", "bin location"},
+			"warehouse id", "warehouse name", "whscode", "whs code", "warehousecode", "whse", "whse no", "whs", "wh", "wh no", "bodega", "entrepot", "place", "depot", "store name", "standort", "lager", "almacen", "magazzino"},
+		veto: []string{"bin name", "bin location"},
 	},
 	Quantity: {
 		best: []string{"on hand", "on hand current", "qty on hand", "quantity on hand", "qoh", "qty oh", "oh", "o h", "quantityonhand", "qtyonhand", "qty on hnd", "on hand qty",
@@ -151,9 +151,9 @@ var headings = [fieldCount]known{
 			"aktueller bestand", "ist bestand", "quantite en stock", "qte en stock", "stock actuel", "stock reel", "stock actual", "cantidad en stock", "giacenza attuale",
 			"actuele voorraad", "huidige voorraad", "estoque atual", "closing stock", "closing inventory", "closing qty", "ending qty", "ending inventory", "ending stock", "ending quantity", "ending on hand", "end stock", "physical qty", "stock level", "inventory level", "stock units", "current inventory", "current qty", "soh", "stock on hand", "stock", "stock qty", "stock quantity", "current stock", "current quantity",
 			"variant inventory qty", "inventory on hand", "inventory", "inventory qty", "inventory quantity", "qty", "quantity", "book inventory", "balance",
-			"bestand", "lagerbestand", "quantite", "qte", "en stock", "existencias", "existencia", "esistenza", "op voorraad", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
+			"bestand", "lagerbestand", "lagersaldo", "quantite", "qte", "en stock", "existencias", "existencia", "esistenza", "op voorraad", "giacenza", "quantita", "aantal op voorraad", "voorraad", "estoque", "qtd", "остаток",
 			"in stock", "instock"}, // after all others: beside one of them it is a yes or no
-		maybe: []string{"available", "available not editable", "available to sell", "ats", "avl", "avail", "qty available", "qty avail", "quantity available", "total qty on hand", "total quantity on hand", "count", "units", "pairs", "pieces", "pcs", "qty units", "qty pairs", "ending", "closing",
+		maybe: []string{"available", "available not editable", "available to sell", "actual qty", "actual quantity", "actual level", "balance qty", "bal qty", "cl qty", "closing", "stk", "stk bal", "stk qty", "ats", "avl", "avail", "qty available", "qty avail", "quantity available", "total qty on hand", "total quantity on hand", "count", "units", "pairs", "pieces", "pcs", "qty units", "qty pairs", "ending",
 			"menge", "cantidad", "aantal"},
 		veto: []string{"on order", "qty on order", "quantity on order", "qty on po", "on po", "qty on bo", "on backorder", "qty commit", "committed", "committed not editable", "qty committed", "quantitycommitted",
 			"quantity committed", "unavailable", "unavailable not editable", "incoming", "incoming not editable", "reserved", "qty reserved", "on hand new", "new quantity",

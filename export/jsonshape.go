@@ -110,8 +110,8 @@ func (s *jsonScout) value(token json.Token, path []byte, key string, row *jsonSh
 			}
 		}
 	}
-	if row == &s.top && s.place == "" && isStoreWord(key) && len(path) <= maxPath {
-		s.place, s.store = string(path), fmt.Sprint(token)
+	if text := fmt.Sprint(token); row == &s.top && s.place == "" && isStoreWord(key) && len(path) <= maxPath && isDigits([]byte(text)) {
+		s.place, s.store = clip(string(path)), clip(text)
 	}
 	if len(path) > from || from == 0 && len(path) > 0 {
 		s.add(row, string(path[min(from, len(path)):]), key)

@@ -16,6 +16,7 @@ type layout struct {
 	spread   spread
 	variants variants
 	skips    []skip
+	watched  int     // a column that is looked at and not read, from 1; 0 = none
 	preset   *preset // nil = none fits
 }
 
@@ -35,7 +36,7 @@ func (l *layout) used() []int {
 }
 
 // want is how many fields of a record are of use.
-func (l *layout) want() int { return 1 + slices.Max(l.used()) }
+func (l *layout) want() int { return max(1+slices.Max(l.used()), l.watched) }
 
 // serves says that a column is of use.
 func (l *layout) serves(column int) bool { return slices.Contains(l.used(), column) }
@@ -52,6 +53,14 @@ func (l *layout) name(column int) string {
 func (l *layout) label(column int) string {
 	if column < len(l.headings) && l.headings[column].text != "" {
 		return l.headings[column].text
+	}
+	return fmt.Sprint(column + 1)
+}
+
+// stated is a column as the config would state it.
+func (l *layout) stated(column int) string {
+	if column < len(l.headings) && l.headings[column].text != "" {
+		return fmt.Sprintf("%q", l.headings[column].text)
 	}
 	return fmt.Sprint(column + 1)
 }
@@ -92,6 +101,9 @@ func (r *rules) match(cells []heading, width int) match {
 		}
 	}
 	w := r.findWide(cells)
+	for _, i := range r.storeHeadings(cells) { // a store may be called Outlet
+		taken[i] = true
+	}
 	if w.bare { // a location may be called Shop, or Stock
 		for _, i := range w.stores {
 			taken[i] = true
@@ -111,6 +123,19 @@ func (r *rules) match(cells []heading, width int) match {
 		m.twice[Size], m.twice[Width] = [2]int{-1, -1}, [2]int{-1, -1}
 	}
 	return m
+}
+
+// storeHeadings are the headings that are stores' words in the config, where there are several.
+func (r *rules) storeHeadings(cells []heading) (columns []int) {
+	for i, h := range cells {
+		if r.isStore(h.folded) {
+			columns = append(columns, i)
+		}
+	}
+	if len(columns) < 2 {
+		return nil
+	}
+	return columns
 }
 
 // findQuantities finds columns that are the quantity of one store or size each.

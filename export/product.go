@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
 	"tillpost/inventory"
 )
 
@@ -50,8 +51,10 @@ func (p *pipeline) upc(rec *record, column int) ([]byte, codeFault) {
 	if !p.checkDigitMissing && plainUPC(field) && len(rec.dressed) == 0 {
 		return field, codeOK
 	}
-	cell, fault := p.optional(rec, column)
+	cell, fault := p.code(field)
 	switch {
+	case rec.isDressed(column):
+		return cell, codeFormat
 	case fault != codeOK:
 		return cell, fault
 	case !p.upcAsIs:

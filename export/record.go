@@ -33,6 +33,7 @@ type record struct {
 	count        int       // how many fields there are
 	exact        []bool    // by field: the format says that it is a number, which has a point before its decimals; nil = none is
 	dressed      []int     // the fields that are a number whose format shows another one, or more than this, so that as a code they are none
+	parted       []int     // the fields that are a number whose format shows signs or blanks besides: only a UPC is read without those
 	twice        []int     // the fields that are there twice, with two values; a fault of those that are of use
 	nested       []int     // the fields that are a list, an object or an element with others in it, where one value belongs
 	reshaped     bool      // of a format that names the fields: the quantity is blank, and stands there in another shape
@@ -72,13 +73,23 @@ const (
 // isExact says that a field is a number by its format.
 func (rec *record) isExact(column int) bool { return column < len(rec.exact) && rec.exact[column] }
 
-// isDressed says that a field is a code that is not what it looks like.
-func (rec *record) isDressed(column int) bool { return slices.Contains(rec.dressed, column) }
+// isDressed says that a field is a number whose format shows another one, or more than this.
+func (rec *record) isDressed(column int) bool {
+	_, found := slices.BinarySearch(rec.dressed, column)
+	return found
+}
+
+// isParted says that a field is a number whose format shows signs or blanks around it or within.
+func (rec *record) isParted(column int) bool {
+	_, found := slices.BinarySearch(rec.parted, column)
+	return found
+}
 
 // keep answers a copy that outlives the next record.
 func (rec *record) keep() record {
 	kept := *rec
 	kept.fields, kept.raw, kept.exact = make([][]byte, len(rec.fields)), bytes.Clone(rec.raw), slices.Clone(rec.exact)
+	kept.parted = slices.Clone(rec.parted)
 	kept.dressed, kept.twice, kept.nested = slices.Clone(rec.dressed), slices.Clone(rec.twice), slices.Clone(rec.nested)
 	for i, f := range rec.fields {
 		kept.fields[i] = bytes.Clone(f)
@@ -152,7 +163,7 @@ func (rec *record) isWords() bool {
 	return words
 }
 
-// isBrief says, quickly, that at most three of the record's fields are not blank.
+// isBrief says, quickly, that at most three of the record's fields are not blank; it says so of each line of a report.
 func (rec *record) isBrief() bool {
 	const most = 3
 	n, blank := 0, true
@@ -181,7 +192,8 @@ func (rec *record) isBrief() bool {
 	return n > 0
 }
 
-// isShort says, quickly, that a record begins with a letter and has one or two fields that are not blank.
+// isShort says, quickly, that a record begins with a letter and has one or two fields that are not blank; of a report, that it
+// begins with a letter.
 func (rec *record) isShort() bool {
 	fields := 0
 	if rec.comma == 0 {

@@ -106,7 +106,7 @@ func (p *pipeline) evaluate(rec *record) (figure int64, _ result) {
 
 // isSumOfOthers rejects a row that a column of no other use calls a total, where rows are added up.
 func (p *pipeline) isSumOfOthers(rec *record) bool {
-	if rec.comma != 0 && !mayTotal(rec.raw) {
+	if rec.comma != 0 && !mayTotal(rec.raw) { // almost every row
 		return false
 	}
 	for column, field := range rec.all() {
@@ -225,7 +225,7 @@ func (p *pipeline) optional(rec *record, column int) ([]byte, codeFault) {
 	if column < 0 || column >= len(rec.fields) {
 		return nil, codeBlank
 	}
-	if len(rec.dressed) > 0 && rec.isDressed(column) {
+	if rec.isDressed(column) || rec.isParted(column) {
 		return p.shown(rec, column), codeFormat
 	}
 	return p.code(rec.fields[column])

@@ -183,7 +183,7 @@ func endsInTotal(sku []byte) bool {
 
 // isTotal says that what should be a SKU, or a store, is what stands before a sum.
 func isTotal(sku []byte) bool {
-	if len(sku) > len("subtotals: grand total") || len(sku) < len("sum") || !mayTotal(sku) || bytes.ContainsAny(sku, "0123456789") {
+	if len(sku) > len("subtotals: grand total") || len(sku) < len("sum") || !mayTotal(sku) && sku[0]|0x20 != 'a' && sku[0]|0x20 != 's' || bytes.ContainsAny(sku, "0123456789") {
 		return false
 	}
 	words := strings.Fields(fold(strings.TrimRight(string(sku), ": ")))
@@ -204,7 +204,7 @@ func isTotal(sku []byte) bool {
 func mayTotal(text []byte) bool {
 	for i := range len(text) - 2 {
 		switch [3]byte{text[i] | 0x20, text[i+1] | 0x20, text[i+2] | 0x20} {
-		case [3]byte{'t', 'o', 't'}, [3]byte{'s', 'u', 'm'}, [3]byte{'s', 'a', 'm'}, [3]byte{'s', 'o', 'm'}, [3]byte{'a', 'l', 'l'}:
+		case [3]byte{'t', 'o', 't'}, [3]byte{'s', 'u', 'm'}, [3]byte{'s', 'a', 'm'}:
 			return true
 		}
 	}

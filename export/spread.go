@@ -264,10 +264,15 @@ func (p *pipeline) mayHaveHalves(rec *record) bool {
 	})
 }
 
-// isScale says that sizes stand where quantities should be: half ones or letters among them, or whole ones that rise and
-// are not summed up. Those of a row with a product rise, and have halves.
+// isScale says that sizes stand where quantities should be, in a row with nothing else: half ones or letters among them, or whole
+// ones that rise in equal steps, as sums would hardly do. In a row with a product they rise, and there are half ones.
 func (p *pipeline) isScale(rec *record, product bool) bool {
-	sizes, halves, rises, sum, last := 0, false, true, int64(0), -1.0
+	for f := Width; f <= Store; f++ {
+		if len(clean(cellOf(rec, p.layout.column[f]))) > 0 && !product {
+			return false // of a row that goes on with the product above
+		}
+	}
+	sizes, halves, rises, steps, last, step := 0, false, true, true, -1.0, 0.0
 	for _, e := range p.layout.spread.each {
 		cell := string(clean(cellOf(rec, e.column)))
 		if cell == "" {
@@ -279,10 +284,11 @@ func (p *pipeline) isScale(rec *record, product bool) bool {
 		whole, _ := cutFraction(cell)
 		n, plain := plainNumber([]byte(whole))
 		value := float64(n)
-		if whole != cell {
+		if rest := cell[len(whole):]; rest != "" && rest != ".0" {
 			halves, value = true, value+0.5
 		}
-		sizes, sum = sizes+1, sum+n
+		steps = steps && (sizes < 2 || value-last == step)
+		sizes, step = sizes+1, value-last
 		rises, last = rises && plain && value > last, value
 	}
 	if sizes < fewSizes {
@@ -291,9 +297,7 @@ func (p *pipeline) isScale(rec *record, product bool) bool {
 	if halves {
 		return rises || !product
 	}
-	m := match{layout: p.layout}
-	total, summed := plainNumber(clean(cellOf(rec, m.totalOf(-1))))
-	return !product && rises && !(summed && total == sum)
+	return !product && rises && steps
 }
 
 // hasStore says that the columns tell the store of each figure.

@@ -47,7 +47,7 @@ func (p *pipeline) heads(rec *record) bool {
 	}
 	for _, f := range []Field{UPC, SKU} {
 		c := p.layout.column[f]
-		if cell := clean(cellOf(rec, c)); c >= 0 && len(cell) > 0 && newHeading(string(cell)).folded == p.layout.headings[c].folded {
+		if cell := clean(cellOf(rec, c)); c >= 0 && len(cell) > 0 && p.layout.headings[c].folded != "" && newHeading(string(cell)).folded == p.layout.headings[c].folded {
 			return !p.isRepeat(rec)
 		}
 	}

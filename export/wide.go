@@ -209,7 +209,7 @@ func isStoreName(name string) bool {
 }
 
 var noStoreNames = strings.Fields("minimale maximale minimal maximal minima massima massimo minimo maxima maximo securite alerte seguridad sicurezza vendue vendu vendus recue recu vrije technische soll vorjahr " +
-	"ly ty py par need needed target ideal suggested gewenst besteld verkocht gereserveerd libre livre bloqueado value cost price retail amount sold sale sales order ordered orders committed commit allocated reserved available avail unavailable " +
+	"actual indented projected planned op cl ly ty py par need needed target ideal suggested gewenst besteld verkocht gereserveerd libre livre bloqueado value cost price retail amount sold sale sales order ordered orders committed commit allocated reserved available avail unavailable " +
 	"total transit incoming backorder backordered unit units uom measure type status state date min minimum maximum alert level tracking track tracked tracker policy " +
 	"per pack packs case cases inner adjust adjustment adjusted number no code id control on of in to from by for low safety reorder restock count counted " +
 	"received returned purchased damaged display weight variance change day days week month year ytd mtd average avg turn turns turnover account asset item items po bo hand hnd book " +

@@ -121,6 +121,7 @@ func (r *rules) openSheet(b *workbook, s sheet) (*Rows, error) {
 	}
 	rows.detected.Sheet = s.name
 	if refused := rows.isAnotherStore(sectionOf(s.name), "by the name of its sheet", s.name); refused != nil {
+		refused.other = true
 		return nil, refused
 	}
 	return rows, rows.namedAs("sheet", s.name)

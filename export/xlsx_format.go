@@ -160,6 +160,15 @@ func hasParts(code string) bool {
 	return s.digits && (!strings.HasSuffix(s.before, " ") && isPart(s.before) || !strings.HasPrefix(s.after, " ") && isPart(s.after))
 }
 
+// hasSigns says that something that is no letter and no digit stands before a number, behind it or within.
+func hasSigns(code string) bool {
+	if len(code) > maxFormat {
+		return false
+	}
+	s := formatSections(code)[0]
+	return s.digits && (s.within != "" || strings.TrimSpace(s.before) != "" || strings.TrimSpace(s.after) != "")
+}
+
 // isOfOthers says that what is shown around a number makes it another quantity: one on order, or one of dozens.
 func (s *formatSection) isOfOthers() bool {
 	around := newHeading(s.before + " " + s.after)

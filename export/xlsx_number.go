@@ -12,6 +12,7 @@ type numberFormat struct {
 	zeros int    // it is filled up with leading zeros to so many digits
 	date  string // it is a date, shown in this layout of package time, or a time of day; "" = it is a number
 	code  string // it may show something else than its number; "" = it shows any number as it is
+	signs bool   // it shows signs or blanks before, within or behind it: 000-000
 	parts bool   // what it shows before or behind the number is a part of it, where that is a code: "ZT-"0000
 }
 
@@ -42,7 +43,7 @@ func builtinFormat(id string) numberFormat {
 // newNumberFormat reads a number format, such as `000000`, `0.00;[Red]-0.00` or `d-mmm`.
 func newNumberFormat(code string) numberFormat {
 	positive, _, _ := strings.Cut(code, ";")
-	f := numberFormat{code: unlessPlain(code), parts: hasParts(code)}
+	f := numberFormat{code: unlessPlain(code), parts: hasParts(code), signs: hasSigns(code)}
 	if positive != "" && strings.Trim(positive, "0") == "" {
 		f.zeros = min(len(positive), maxNumber) // a longer one is none
 		return f

@@ -30,6 +30,7 @@ type sheetDecoder struct {
 	fields  [][]byte
 	exact   []bool
 	dressed []int
+	parted  []int
 	fault   fault
 	at      int
 }
@@ -40,6 +41,7 @@ type sheetCell struct {
 	there    bool
 	exact    bool
 	dressed  bool // see record.dressed
+	parted   bool // see record.parted
 }
 
 func (b *workbook) openSheet(s sheet) (*sheetDecoder, error) {
@@ -109,13 +111,16 @@ func (d *sheetDecoder) row(start xml.StartElement) error {
 
 // yield fills a record with the row.
 func (d *sheetDecoder) yield(rec *record) {
-	d.fields, d.exact, d.dressed = d.fields[:0], d.exact[:0], d.dressed[:0]
+	d.fields, d.exact, d.dressed, d.parted = d.fields[:0], d.exact[:0], d.dressed[:0], d.parted[:0]
 	for i, c := range d.cells {
 		if d.fields, d.exact = append(d.fields, d.text[c.from:c.to]), append(d.exact, c.exact); c.dressed {
 			d.dressed = append(d.dressed, i)
 		}
+		if c.parted {
+			d.parted = append(d.parted, i)
+		}
 	}
-	*rec = record{line: d.line, lines: 1, fields: d.fields, count: len(d.fields), exact: d.exact, dressed: d.dressed, sparse: true, fault: d.fault, at: d.at}
+	*rec = record{line: d.line, lines: 1, fields: d.fields, count: len(d.fields), exact: d.exact, dressed: d.dressed, parted: d.parted, sparse: true, fault: d.fault, at: d.at}
 }
 
 // cell reads the cell that was begun.
@@ -150,7 +155,7 @@ func (d *sheetDecoder) cell(start xml.StartElement) error {
 		return nil
 	}
 	c := sheetCell{from: from}
-	c.exact, c.dressed, err = d.shown(kind, attributeOf(start, "s"))
+	c.exact, c.dressed, c.parted, err = d.shown(kind, attributeOf(start, "s"))
 	d.take(c)
 	return err
 }
@@ -208,9 +213,9 @@ func (d *sheetDecoder) take(c sheetCell) {
 	d.cells[d.column] = c
 }
 
-// shown appends what a person sees in a cell with the value, by its type and style. exact says that it is a number, and dressed
-// that it is shown as more than this.
-func (d *sheetDecoder) shown(kind, style string) (exact, dressed bool, err error) {
+// shown appends what a person sees in a cell with the value, by its type and style. exact says that it is a number, dressed and
+// parted are record's.
+func (d *sheetDecoder) shown(kind, style string) (exact, dressed, parted bool, err error) {
 	value := d.value
 	switch kind {
 	case "s":
@@ -219,7 +224,7 @@ func (d *sheetDecoder) shown(kind, style string) (exact, dressed bool, err error
 			text = make([]byte, MaxField+1)
 		}
 		d.text = append(d.text, text...)
-		return false, false, err
+		return false, false, false, err
 	case "", "n":
 		return d.number(bytes.TrimSpace(value), style)
 	case "b":
@@ -236,19 +241,19 @@ func (d *sheetDecoder) shown(kind, style string) (exact, dressed bool, err error
 		value = unescape(value)
 	}
 	d.text = append(d.text, value...)
-	return false, false, nil
+	return false, false, false, nil
 }
 
 // number appends a number as its style shows it.
-func (d *sheetDecoder) number(value []byte, style string) (exact, dressed bool, err error) {
+func (d *sheetDecoder) number(value []byte, style string) (exact, dressed, parted bool, err error) {
 	format, err := d.book.style(style)
 	if err != nil {
-		return false, false, err
+		return false, false, false, err
 	}
 	from := len(d.text)
 	if format.date != "" {
 		d.text = appendDate(d.text, value, format.date, d.book.from1904)
-		return false, false, nil
+		return false, false, false, nil
 	}
 	if d.text, exact = appendNumber(d.text, value); exact && format.code != "" {
 		d.text, exact = format.show(d.text[:from], slices.Clone(d.text[from:]))
@@ -257,7 +262,7 @@ func (d *sheetDecoder) number(value []byte, style string) (exact, dressed bool, 
 	if exact && format.zeros > 0 {
 		d.text = appendPadded(d.text[:from], d.text[from:], format.zeros)
 	}
-	return exact, dressed || exact && format.parts, nil
+	return exact, dressed || exact && format.parts, exact && format.signs, nil
 }
 
 // unescape undoes, in place, how a workbook writes characters that XML cannot have: `_x000D_`.

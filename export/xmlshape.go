@@ -97,8 +97,8 @@ func (s *xmlScout) start(start xml.StartElement) {
 		if !isNamespace(a) && !isSchema(a) && s.size < MaxColumns && len(child.attrs) < 100 && !slices.Contains(child.attrs, a.Name.Local) {
 			child.attrs = append(child.attrs, a.Name.Local)
 			s.size++
-			if child.store == "" && isStoreWord(a.Name.Local) {
-				child.store = a.Value
+			if child.store == "" && isStoreWord(a.Name.Local) && isDigits([]byte(a.Value)) {
+				child.store = clip(a.Value)
 			}
 		}
 	}

@@ -15,7 +15,8 @@ const spreadsheet = "urn:schemas-microsoft-com:office:spreadsheet"
 
 // openSpreadsheet settles how a workbook in XML is read; head has the tokens of its beginning.
 func (r *rules) openSpreadsheet(head, tokens *xmlTokens) (*Rows, error) {
-	sheet, err := r.chooseSheet(&xmlSheet{tokens: head, every: true})
+	all := &xmlSheet{tokens: head, every: true}
+	sheet, err := r.chooseSheet(all)
 	if err != nil {
 		return nil, err
 	}
@@ -24,6 +25,18 @@ func (r *rules) openSpreadsheet(head, tokens *xmlTokens) (*Rows, error) {
 		return nil, err
 	}
 	rows.detected.Encoding = tokens.encoding
+	if sheet <= len(all.names) && r.sheet == "" {
+		name := all.names[sheet-1]
+		if refused := rows.isAnotherStore(sectionOf(name), "by the name of its sheet", name); refused != nil {
+			for _, other := range all.names {
+				if strings.TrimLeft(sectionOf(other), "0") == strings.TrimLeft(string(r.defaults[Store]), "0") {
+					refused.Write = fmt.Sprintf("sheet: %q", other)
+				}
+			}
+			return nil, refused
+		}
+		return rows, rows.namedAs("sheet", name)
+	}
 	return rows, nil
 }
 
