@@ -22,8 +22,8 @@ const (
 
 // apart looks, over the whole export, at the rows that are for one key: where a column that is not read differs between them,
 // such as a warehouse whose heading is not known, or a colour, the last of them is not what is in stock; nor where they stand
-// below different titles. It knows a sample of the keys, the first rows of each and the last one: those with the least hashes, whatever the order of
-// the rows, in a megabyte or two.
+// below different titles. It knows a sample of the keys, those with the least hashes, whatever the order of the rows; of each the
+// first rows and the last one; in a megabyte or two.
 type apart struct {
 	columns []int  // that may tell rows apart; titled, the last of them, stands for the title above
 	title   string // that was seen last

@@ -72,7 +72,7 @@ func sectionOf(line string) string {
 		}
 	}
 	words := strings.Fields(fold(name))
-	if h := newHeading(word); h.rank(Store) < 0 && (!h.mayBe(Store) || len(words) == 1 && isBin(words[0])) {
+	if h := newHeading(word); h.rank(Store) < 0 && (!h.mayBe(Store) || isBin(strings.Join(words, ""))) {
 		return ""
 	}
 	if i := slices.IndexFunc(words, func(w string) bool { return slices.Contains([]string{"page", "seite", "printed", "date", "time"}, w) }); i >= 0 {
@@ -84,9 +84,11 @@ func sectionOf(line string) string {
 	return strings.Join(words, " ")
 }
 
-// isBin says that a word is rather what a shelf is called than a store: A1, B-12.
+// isBin says that a word, without its signs, is rather what a shelf is called than a store: A1, B12.
 func isBin(word string) bool {
-	return len(word) <= len("aa-00-00") && strings.ContainsAny(word, "0123456789") && strings.ContainsFunc(word, unicode.IsLetter)
+	digits := strings.TrimLeftFunc(word, unicode.IsLetter)
+	letters := len(word) - len(digits)
+	return letters > 0 && letters <= 2 && len(digits) <= len("000000") && isDigits([]byte(digits))
 }
 
 // storeWithin is the number of a store in a title, such as `Stock status for store 3`, perhaps with a page behind it; "" where
