@@ -104,7 +104,7 @@ func setupHint(err error) string {
 		return "`chmod 600 " + e.Path + "`; if others may have read it, ask for a new token"
 	}
 	if errors.Is(err, config.ErrNoToken) {
-		return "write the token alone into a file that only this account can read, and name it as `token_file` under `api`"
+		return "`tillpost token set` asks for it and stores it; or write the token alone into a file that only this account can read, and name it as `token_file` under `api`"
 	}
 	e, ok := errors.AsType[*setupError](err)
 	switch {
@@ -114,9 +114,9 @@ func setupHint(err error) string {
 	case e.missing:
 		return "it is looked for at --config, then $TILLPOST_CONFIG, then there; README.md shows the few lines that are enough, and `tillpost demo` needs none"
 	case e.token && errors.Is(err, fs.ErrNotExist):
-		return "`token_file` in the config names that file; write the token alone into it, so that only this account can read it"
+		return "`token_file` in the config names that file; `tillpost token set` asks for the token and stores it there"
 	case e.token && !errors.Is(err, fs.ErrPermission):
-		return "write the token into it as the API's operator gave it: alone, in one line"
+		return "`tillpost token set` stores it; it must be as the API's operator gave it: alone, in one line"
 	}
 	return ""
 }

@@ -140,8 +140,16 @@ func readToken(path string, about fs.FileInfo, private bool) (_ []byte, _ fs.Fil
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the token: %w", err)
 	}
+	if text, err = revealToken(path, text); err != nil {
+		return nil, nil, fmt.Errorf("read the token: %w", err)
+	}
 	return text, about, nil
 }
+
+// protectedMark begins a file that `tillpost token set` has written on Windows; what follows is for that machine alone.
+const protectedMark = "tillpost-protected-token-1 "
+
+func isProtected(text []byte) bool { return bytes.HasPrefix(text, []byte(protectedMark)) }
 
 // cleanToken takes the white space away around a token and checks that it can be one. The error begins with place.
 func cleanToken(place string, text []byte) (string, error) {

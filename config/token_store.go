@@ -1,0 +1,70 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Store puts a token where Token looks first: into `token_file` where that is stated, else into the platform's place. What is
+// there before is replaced in one step, so that nobody ever reads half of it; a running agent takes it up. The file is protected:
+// on Windows its bytes for this machine alone and its access list, elsewhere by its mode, 0600, and its owner, see ownToken.
+// text is cleaned like the text of a token file. It answers the file's path. No error holds the token.
+func (s *TokenSource) Store(text []byte) (path string, err error) {
+	token, err := cleanToken("the token", text)
+	if err != nil {
+		return "", err
+	}
+	if path = s.stated; path == "" {
+		path = s.place
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // the link stays one
+	}
+	if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() {
+		return "", fmt.Errorf("store the token: %s is not a regular file", path)
+	}
+	bytes, err := protectToken([]byte(token))
+	if err != nil {
+		return "", fmt.Errorf("store the token: %w", err)
+	}
+	if err := replaceToken(path, bytes); err != nil {
+		return "", fmt.Errorf("store the token: %w", err)
+	}
+	return path, nil
+}
+
+// replaceToken writes the file anew beside the old one, which it then takes the place of.
+func replaceToken(path string, text []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".token-*") // with the mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	if err := ownToken(f.Name(), path); err != nil { // before anything secret is in it
+		return err
+	}
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
