@@ -193,6 +193,9 @@ func Open(dir string, opts Options) (_ *Outbox, err error) {
 		}
 		return nil, errors.Join(err, o.close())
 	}
+	for _, left := range []string{path + ".tmp", path + ".again.tmp"} {
+		_ = os.Remove(left) // of a creation that a power cut ended; mostly there is none, and it is in nobody's way
+	}
 	return o, nil
 }
 
@@ -230,18 +233,28 @@ func create(dir, path string, opts Options, first state, away func() error) erro
 			return err
 		}
 	}
-	err := createAt(dir, path, opts, first, away)
-	if errors.Is(err, ErrDamaged) { // a power cut during an earlier creation
-		if err = os.Remove(path + ".tmp"); err == nil {
-			err = createAt(dir, path, opts, first, away)
+	err := createAt(dir, path, path+".tmp", opts, first, away)
+	if !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	// A power cut during an earlier creation has left a damaged one. Windows keeps a file that bbolt had mapped when it gave up
+	// until this process ends, so that another name is taken then, and the file goes at a later start.
+	if os.Remove(path+".tmp") == nil {
+		if err = createAt(dir, path, path+".tmp", opts, first, away); !errors.Is(err, ErrDamaged) {
+			return err
+		}
+	}
+	again := path + ".again.tmp"
+	if err = createAt(dir, path, again, opts, first, away); errors.Is(err, ErrDamaged) {
+		if err = os.Remove(again); err == nil {
+			err = createAt(dir, path, again, opts, first, away)
 		}
 	}
 	return err
 }
 
-// createAt is create in folders that are there. The error wraps ErrDamaged where the temporary file is.
-func createAt(dir, path string, opts Options, first state, away func() error) error {
-	temp := path + ".tmp"
+// createAt is create in folders that are there, by way of the file temp. The error wraps ErrDamaged where that is.
+func createAt(dir, path, temp string, opts Options, first state, away func() error) error {
 	db, file, err := openBolt(temp, bbolt.Options{NoSync: opts.NoSync, NoGrowSync: opts.NoSync}) // its lock also keeps a second creator out
 	if err != nil {
 		return err
