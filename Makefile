@@ -8,7 +8,7 @@ PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64
 RELEASE   := CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags "-s -w -buildid="
 FUZZTIME  ?= 10s
 
-.PHONY: build man check fmt vet staticcheck test race cross reproducible fuzz bench clean
+.PHONY: build man check fmt vet staticcheck test race wine cross reproducible fuzz bench clean
 
 # The binary of this machine.
 build:
@@ -44,6 +44,10 @@ test:
 
 race:
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m ./...
+
+# Tests of packages as Windows programs, under Wine; it needs root and debootstrap.
+wine:
+	packaging/wine.sh inventory config api export
 
 # dist/tillpost-OS-ARCH of every platform, static.
 cross:
