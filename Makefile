@@ -8,7 +8,7 @@ PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64
 RELEASE   := CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags "-s -w -buildid="
 FUZZTIME  ?= 10s
 
-.PHONY: build man check fmt vet staticcheck test race wine cross reproducible fuzz bench clean
+.PHONY: build man check fmt vet staticcheck test race wine systemd cross reproducible fuzz bench clean
 
 # The binary of this machine.
 build:
@@ -48,6 +48,11 @@ race:
 # Tests of packages as Windows programs, under Wine; it needs root and debootstrap.
 wine:
 	packaging/wine.sh inventory config api export
+
+# The steps of docs/install-linux.md in a real systemd; it needs root and debootstrap. The unit's score, in tenths, must stay low.
+systemd:
+	systemd-analyze security --offline=true --threshold=15 --no-pager packaging/linux/tillpost.service | tail -1
+	packaging/systemd.sh
 
 # dist/tillpost-OS-ARCH of every platform, static.
 cross:

@@ -133,7 +133,7 @@ func TestADamagedFileIsToldAndCanBeSetAside(t *testing.T) { // B4
 		"not an outbox": func([]byte) []byte { return bytes.Repeat([]byte("x"), 1<<16) },
 		"zeroed pages":  func(b []byte) []byte { clear(b[2*os.Getpagesize():]); return b },
 	} {
-		dir := t.TempDir()
+		dir := outboxtest.DamagedDir(t)
 		box := opened(t, dir)
 		outboxtest.Take(t, box, reading("a"), noon, large(500, 5)...)
 		if err := box.Close(); err != nil {
@@ -188,7 +188,7 @@ func TestAnUnfinishedFirstCreationIsBegunAnew(t *testing.T) { // B6
 		"no list of free": slices.Concat(whole[:2*page], make([]byte, page), whole[3*page:]),
 		"no root":         slices.Concat(whole[:3*page], make([]byte, page)),
 	} {
-		dir := t.TempDir()
+		dir := outboxtest.DamagedDir(t)
 		if err := os.WriteFile(filepath.Join(dir, "outbox.db.tmp"), left, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -361,7 +361,7 @@ func TestVerifyOutlivesEveryPageThatIsLost(t *testing.T) { // B4
 		if lost > 0 {
 			clear(data[lost*page : (lost+1)*page])
 		}
-		again := t.TempDir() // a new one, for a file that could not be opened stays locked while it is mapped
+		again := outboxtest.DamagedDir(t) // a new one, for a file that could not be opened stays locked while it is mapped
 		err := errors.Join(os.CopyFS(again, os.DirFS(dir)), os.WriteFile(filepath.Join(again, name), data, 0o600))
 		if err != nil {
 			t.Fatal(err)

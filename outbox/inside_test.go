@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 )
 
@@ -54,10 +53,10 @@ func TestAFullDiskIsToldFromACommitInDoubt(t *testing.T) { // B7, B9
 		err         error
 		full, flush bool
 	}{
-		{"writing a page", &fs.PathError{Op: "write", Path: "outbox.db", Err: syscall.ENOSPC}, true, false},
+		{"writing a page", &fs.PathError{Op: "write", Path: "outbox.db", Err: fullErrors[0]}, true, false},
 		{"making the file longer", fmt.Errorf("file resize error: %s", &fs.PathError{Op: "truncate", Path: "outbox.db", Err: fullErrors[0]}), true, false},
-		{"flushing", syscall.ENOSPC, true, true},
-		{"flushing a file", &fs.PathError{Op: "sync", Path: "outbox.db", Err: syscall.ENOSPC}, true, true},
+		{"flushing", fullErrors[0], true, true},
+		{"flushing a file", &fs.PathError{Op: "sync", Path: "outbox.db", Err: fullErrors[0]}, true, true},
 		{"a fault of the disk", &fs.PathError{Op: "write", Path: "outbox.db", Err: errors.New("input/output error")}, false, false},
 	} {
 		if full, flush := isDiskFull(c.err), isFlush(c.err); full != c.full || flush != c.flush {

@@ -3,6 +3,8 @@ package outboxtest
 
 import (
 	"context"
+	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -74,4 +76,19 @@ func Add(t testing.TB, in *outbox.Intake, r outbox.Reading, now time.Time, rows 
 		}
 	}
 	return x
+}
+
+// DamagedDir is t.TempDir for a damaged outbox. Windows keeps a file that bbolt has mapped, and then given up on, until the
+// process ends: there the folder stays where it cannot be removed.
+func DamagedDir(t testing.TB) string {
+	t.Helper()
+	if runtime.GOOS != "windows" {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp("", "tillpost-damaged-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
