@@ -67,10 +67,12 @@ func (con *console) setToken(ctx context.Context, c *config.Config, in io.Reader
 	tokens := c.TokenSource()
 	path, err := tokens.Store(text)
 	if err != nil {
-		if _, asked := errors.AsType[*os.PathError](err); asked {
+		_, path := errors.AsType[*os.PathError](err)
+		_, link := errors.AsType[*os.LinkError](err)
+		if path || link {
 			return err
 		}
-		return &setupError{err: err, token: true}
+		return hinted(&setupError{err: err, token: true}, []string{"give it as the API's operator gave it: alone, in one line"})
 	}
 	con.printf("the token is stored in %s\n", plain(path))
 	return nil

@@ -72,9 +72,7 @@ func TestTokenSetAsksAPersonWithoutEcho(t *testing.T) {
 			for !bytes.Contains(seen, []byte("not shown")) {
 				read()
 			}
-			for echoes(program) { // until it reads without echo
-				time.Sleep(time.Millisecond)
-			}
+			eventually(t, "it reads without echo", func() bool { return !echoes(program) })
 			if interrupted {
 				if err := cmd.Process.Signal(os.Interrupt); err != nil {
 					t.Fatal(err)

@@ -44,6 +44,16 @@ func TestTokenSetStoresWhatItIsGivenAndShowsNothingOfIt(t *testing.T) {
 			t.Errorf("%s: got %d, %q, %q; want %d, %q and nothing of the token", name, status, out, errs, test.status, test.want)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	odd := filepath.Join(dir, "odd.yaml")
+	if err := os.WriteFile(odd, []byte("api: {url: https://localhost, token_file: folder}\nsources: [{folder: pos}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, status := setting(t, token, "--config", odd); status != statusFailed || !strings.Contains(errs, "folder: is not a regular file") || strings.Contains(errs, token) {
+		t.Errorf("where a folder is: got %d, %q", status, errs)
+	}
 	if _, errs, status := setting(t, token, "--config", filepath.Join(dir, "none.yaml")); status != statusUsage || strings.Contains(errs, token) {
 		t.Errorf("without the config that was named: got %d, %q", status, errs)
 	}

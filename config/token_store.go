@@ -11,7 +11,8 @@ import (
 // Store puts a token where Token looks first: into `token_file` where that is stated, else into the platform's place. What is
 // there before is replaced in one step, so that nobody ever reads half of it; a running agent takes it up. The file is protected:
 // on Windows its bytes for this machine alone and its access list, elsewhere by its mode, 0600, and its owner, see ownToken.
-// text is cleaned like the text of a token file. It answers the file's path. No error holds the token.
+// text is cleaned like the text of a token file. It answers the file's path. An error wraps an
+// *fs.PathError or an *os.LinkError where the file is what is wrong, and not the text. No error holds the token.
 func (s *TokenSource) Store(text []byte) (path string, err error) {
 	token, err := cleanToken("the token", text)
 	if err != nil {
@@ -24,7 +25,7 @@ func (s *TokenSource) Store(text []byte) (path string, err error) {
 		path = real // the link stays one
 	}
 	if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() {
-		return "", fmt.Errorf("store the token: %s is not a regular file", path)
+		return "", fmt.Errorf("store the token: %w", &fs.PathError{Op: "replace", Path: path, Err: errors.New("is not a regular file")})
 	}
 	bytes, err := protectToken([]byte(token))
 	if err != nil {
@@ -37,7 +38,7 @@ func (s *TokenSource) Store(text []byte) (path string, err error) {
 }
 
 // replaceToken writes the file anew beside the old one, which it then takes the place of.
-func replaceToken(path string, text []byte) (err error) {
+func replaceToken(path string, text []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -46,25 +47,18 @@ func replaceToken(path string, text []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if err := ownToken(f.Name(), path); err != nil { // before anything secret is in it
-		return err
+	err = ownToken(f.Name(), path) // before anything secret is in it
+	if err == nil {
+		_, err = f.Write(text)
 	}
-	if _, err := f.Write(text); err != nil {
-		return err
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err := f.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return syncDir(dir)
 }

@@ -45,10 +45,11 @@ type together struct {
 	of     []int    // of the first row: the columns that the key is from
 }
 
-// apartOf finds the columns that may tell rows apart. A column that is another quantity is none of them.
+// apartOf finds the columns that may tell rows apart; nil where the config says what is to become of the rows. A column that is
+// another quantity is none of them.
 func (p *pipeline) apartOf() *apart {
 	l := &p.layout
-	if p.addUp() {
+	if p.duplicates != "" {
 		return nil
 	}
 	a := &apart{most: 1<<64 - 1, keys: map[uint64][]together{}}
@@ -66,10 +67,13 @@ func (p *pipeline) apartOf() *apart {
 	return a
 }
 
-// pass takes a record that is no update: it may be a title.
-func (a *apart) pass(p *pipeline, rec *record) {
-	if rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns || p.named || !rec.isBrief() || p.names(rec) {
-		return // what names a product is no title, though it may have no quantity
+// pass takes a record that is no update: it may be a title. What names a product is none, though it may have no quantity.
+func (a *apart) pass(p *pipeline, rec *record, res result) {
+	if rec.fault != noFault && rec.fault != shortLine && rec.fault != crossedColumns || p.named || !rec.isBrief() {
+		return
+	}
+	if res == isReject && p.reject.Key != nil || res != isReject && p.names(rec) {
+		return
 	}
 	cells := p.cells(rec)
 	if title := titleOf(cells); title != "" && !p.above[title] && !p.isRepeat(rec) && !(len(cells) == 1 && isFooter(cells[0])) {
@@ -97,13 +101,15 @@ func (a *apart) see(p *pipeline, rec *record, figure int64) {
 		}
 		*last = row
 		return
-	case len(rows) > 0 && rows[0].raw != nil:
-		rows[0].of = p.keyColumns()
-		a.settle(p, &rows[0], rows[0].of)
-		row.cells = a.cells(p, rec, row.title, rows[0].of)
-	default:
+	case len(rows) == 0:
 		row.of = p.keyColumns()
 		row.cells = a.cells(p, rec, row.title, row.of)
+	default:
+		if rows[0].of == nil {
+			rows[0].of = p.keyColumns()
+			a.settle(p, &rows[0], rows[0].of)
+		}
+		row.cells = a.cells(p, rec, row.title, rows[0].of)
 	}
 	a.keys[hash] = append(rows, row)
 	for len(a.keys) > maxSampled {
@@ -214,40 +220,33 @@ func (a *apart) refused(p *pipeline) *Refused {
 			contrary = append(contrary, rows)
 		}
 	}
-	for _, rows := range contrary {
-		a.settle(p, &rows[len(rows)-1], rows[0].of)
-	}
 	slices.SortFunc(contrary, func(x, y []together) int { // so that the same is said of the same export
 		return cmp.Or(cmp.Compare(x[1].line, y[1].line), cmp.Compare(x[0].line, y[0].line))
 	})
 	l := &p.layout
 	switch {
-	case p.duplicates != "":
-		return nil
 	case pieces && several > fewTogether && several*5 >= len(a.keys):
 		return &Refused{
 			Code:   RefusedDuplicates,
 			Reason: fmt.Sprintf("%s is 1 in each row, and products have several rows: each of them seems to be a piece", l.name(l.column[Quantity])),
 			Write:  "duplicates: sum",
 		}
-	case len(contrary) < fewTogether:
+	case len(contrary) < fewTogether || len(contrary)*50 < len(a.keys):
 		return nil
 	}
 	best, found := teller{}, false
-	rows := 0
-	for _, r := range contrary {
-		rows += len(r)
+	all := 0 // rows
+	for _, rows := range contrary {
+		a.settle(p, &rows[len(rows)-1], rows[0].of)
+		all += len(rows)
 	}
 	for i, column := range a.columns {
 		t := a.tell(i, contrary)
 		switch names := column != titled && l.serves(column); {
-		case t.keys*10 < len(contrary)*9 || len(contrary)*50 < len(a.keys):
+		case t.keys*10 < len(contrary)*9:
 		case names && len(contrary)*5 < len(a.keys): // two products have the same code, as happens
-		case t.dates && len(contrary)*5 >= len(a.keys): // a history: each row has its own
-			if !found || t.words < best.words {
-				best, found = t, true
-			}
-		case !names && (t.words*2 > rows || t.amount || t.number && len(contrary) <= fewTogether): // each of the rows has its own, or a price
+		case !names && !(t.dates && len(contrary)*5 >= len(a.keys)) && // a history has a time for each row
+			(t.words*2 > all || t.amount || t.number && len(contrary) <= fewTogether): // each of the rows has its own, or a price
 		case !found || t.words < best.words:
 			best, found = t, true
 		}
@@ -255,22 +254,11 @@ func (a *apart) refused(p *pipeline) *Refused {
 	if !found {
 		return nil
 	}
-	return p.toldApart(best, len(contrary))
-}
-
-// severalStores refuses an export that is to be one store's, and in which the rows for one product differ in a column that
-// may be the store.
-func (p *pipeline) severalStores(t teller) *Refused {
-	return &Refused{
-		Code: RefusedStore,
-		Reason: fmt.Sprintf("the config says one store for all rows, but there are several rows for one product, with %q and %q in %s: it is the store, or `duplicates: sum` must add them up",
-			t.one, t.other, p.layout.name(t.column)),
-		Write: "columns: {store: " + p.layout.stated(t.column) + "}",
-	}
+	return p.toldApart(best)
 }
 
 // toldApart refuses an export in which rows for one product and store have different figures, and differ in a column.
-func (p *pipeline) toldApart(t teller, keys int) *Refused {
+func (p *pipeline) toldApart(t teller) *Refused {
 	l, store := &p.layout, ""
 	if t.column == titled {
 		where := "below no such line"

@@ -298,7 +298,7 @@ func (rows *Rows) All() iter.Seq2[Row, error] {
 				result = rows.refuseSections()
 			}
 			if result != isUpdate && rows.apart != nil {
-				rows.apart.pass(&rows.pipeline, rec)
+				rows.apart.pass(&rows.pipeline, rec, result)
 			}
 			if !rows.yield(rec, figure, result, yield) {
 				return
@@ -356,7 +356,7 @@ func (rows *Rows) spreadOut(rec *record, yield func(Row, error) bool) bool {
 		rows.use(&each[0])
 		rows.fits = false
 		if rows.apart != nil && rows.summary.Updates == before {
-			rows.apart.pass(&rows.pipeline, rec)
+			rows.apart.pass(&rows.pipeline, rec, isSkipped)
 		}
 	}()
 	for i := range each {

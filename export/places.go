@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -70,5 +71,16 @@ func (s *places) see(p *pipeline, rec *record, figure int64) {
 				delete(s.keys, hash)
 			}
 		}
+	}
+}
+
+// severalStores refuses an export that is to be one store's, and in which the rows for one product differ in a column that
+// may be the store.
+func (p *pipeline) severalStores(t teller) *Refused {
+	return &Refused{
+		Code: RefusedStore,
+		Reason: fmt.Sprintf("the config says one store for all rows, but there are several rows for one product, with %q and %q in %s: it is the store, or `duplicates: sum` must add them up",
+			t.one, t.other, p.layout.name(t.column)),
+		Write: "columns: {store: " + p.layout.stated(t.column) + "}",
 	}
 }

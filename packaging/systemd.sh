@@ -7,8 +7,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-[ "$(id -u)" -eq 0 ] || { echo "packaging/systemd.sh: it needs root, for a system in a folder of its own" >&2; exit 1; }
-command -v debootstrap >/dev/null || { echo "packaging/systemd.sh: it needs debootstrap: apt-get install debootstrap" >&2; exit 1; }
+source packaging/debian.sh
+needs_debian packaging/systemd.sh
 
 work=$(mktemp -d) booted=
 finish() {
@@ -22,10 +22,7 @@ trap finish EXIT
 base=${1:-$work/base}
 if [ ! -e "$base/lib/systemd/systemd" ]; then
 	echo "a system with systemd"
-	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 debian || true)
-	[ -n "$mirror" ] || { echo "packaging/systemd.sh: apt names no mirror of Debian; run apt-get update" >&2; exit 1; }
-	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,udev,iproute2,procps bookworm "$base" "$mirror" >"$work/log" 2>&1 ||
-		{ cat "$work/log" >&2; exit 1; }
+	make_debian bookworm "$base" --include=systemd,systemd-sysv,dbus,udev,iproute2,procps,acl
 fi
 
 # What the test writes goes to memory, above the system.

@@ -7,21 +7,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-[ "$(id -u)" -eq 0 ] || { echo "packaging/wine.sh: it needs root, for a system in a folder of its own" >&2; exit 1; }
 [ $# -gt 0 ] || { echo "packaging/wine.sh: which packages?" >&2; exit 2; }
-command -v debootstrap >/dev/null || { echo "packaging/wine.sh: it needs debootstrap: apt-get install debootstrap" >&2; exit 1; }
+source packaging/debian.sh
+needs_debian packaging/wine.sh
 
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
-root=$work/root mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 debian || true)
-[ -n "$mirror" ] || { echo "packaging/wine.sh: apt names no mirror of Debian; run apt-get update" >&2; exit 1; }
-
-quietly() { # COMMAND...: its output is shown where it fails
-	"$@" >"$work/log" 2>&1 || { status=$?; cat "$work/log" >&2; return $status; }
-}
+root=$work/root
 
 echo "a system with Wine"
-quietly debootstrap --variant=minbase trixie "$root" "$mirror"
+make_debian trixie "$root"
 cp /etc/resolv.conf "$root/etc/" 2>/dev/null || true
 quietly chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends wine wine64
 

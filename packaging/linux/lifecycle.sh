@@ -33,12 +33,17 @@ systemd-run --quiet --unit=stand-in sh -c 'exec tillpost mock-api --listen 127.0
 echo "the steps of the documentation"
 useradd --system --home-dir /var/lib/tillpost --shell /usr/sbin/nologin tillpost
 mkdir -p /etc/tillpost "/srv/pos export"
+groupadd pos # whose files nobody else can read
+chgrp pos "/srv/pos export"
+chmod 2750 "/srv/pos export"
+usermod -a -G pos tillpost
 cat >/etc/tillpost/tillpost.yaml <<'END'
 api: {url: "http://127.0.0.1:8099"}
 sources:
   - folder: /srv/pos export
     settle: 100ms
 END
+umask 027 # from here on, for the exports
 printf '%s\n' "$secret" | tillpost token set >/dev/null
 [ "$(stat -c '%U %a' /etc/tillpost/token)" = "tillpost 600" ] || fail "the token's file is $(stat -c '%U %a' /etc/tillpost/token), not tillpost 600"
 systemctl daemon-reload
@@ -77,8 +82,7 @@ until_ 30 delivered 4 || fail "after the new token: $(tillpost status 2>&1)"
 [ "$(main_pid)" = "$pid" ] || fail "it was restarted for a token"
 
 echo "an export is archived, where the account and the unit may"
-chgrp tillpost "/srv/pos export"
-chmod 2770 "/srv/pos export"
+setfacl -R -m u:tillpost:rwX,d:u:tillpost:rwX "/srv/pos export"
 mkdir -p /etc/systemd/system/tillpost.service.d
 printf '[Service]\nReadWritePaths="/srv/pos export"\n' >/etc/systemd/system/tillpost.service.d/override.conf
 echo '    after: archive' >>/etc/tillpost/tillpost.yaml
