@@ -49,6 +49,7 @@ type Options struct {
 	Verify func(ctx context.Context, dir string) (outbox.Verdict, error)
 	Kept   *outbox.Kept // what an agent before it in this process knew of the outbox last; nil = there was none
 	Opened func()       // called once the outbox is open; nil = nobody asks
+	Ready  func()       // called once what the first look at each folder found was dealt with; nil = nobody asks
 
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation
@@ -73,6 +74,10 @@ type Agent struct {
 	wake    chan struct{} // there may be something to send
 	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored
 
+	unlooked atomic.Int64      // sources whose first look is not dealt with yet
+	pulses   chan chan<- error // for Pulse
+	drains   atomic.Bool       // the drain's loop runs
+
 	paused    atomic.Bool // by command
 	unapplied atomic.Bool // the disk was too full to apply all that was accepted
 
@@ -96,7 +101,8 @@ func New(opts Options) (*Agent, error) {
 	if _, err := opts.Token(); err != nil {
 		return nil, err
 	}
-	a := &Agent{opts: opts, log: opts.Log, tokens: tokens, client: client, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1)}
+	a := &Agent{opts: opts, log: opts.Log, tokens: tokens, client: client, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1),
+		pulses: make(chan chan<- error)}
 	a.limiter = rate.NewLimiter(rate.Limit(c.API.Rate), c.API.Burst)
 	if math.IsInf(c.API.Rate, 1) {
 		a.limiter = rate.NewLimiter(rate.Inf, 1)
@@ -260,6 +266,7 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 		stop(err)
 		return errors.Join(err, g.Wait())
 	}
+	a.unlooked.Store(int64(len(a.sources)))
 	let, err := a.findStale()
 	defer let()
 	if err != nil {

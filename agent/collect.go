@@ -142,6 +142,7 @@ func newSource(a *Agent, c config.Source) (*source, error) {
 
 // collect takes in what each look at the folder finds, until ctx ends.
 func (s *source) collect(ctx context.Context) error {
+	looked := false
 	for look := range s.watcher.Looks(ctx) {
 		s.tell(look)
 		idle, err := s.take(ctx, look)
@@ -155,6 +156,10 @@ func (s *source) collect(ctx context.Context) error {
 		s.prune(ctx, look.At)
 		s.a.flaps.look(look.At)
 		s.settle(look, idle)
+		if !looked {
+			looked = true
+			s.a.hasLooked()
+		}
 		signal(s.a.quiet)
 	}
 	return nil

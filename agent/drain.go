@@ -21,7 +21,7 @@ const (
 	ackGroup = 256
 	// ackDelay is how long an answer waits for others to be committed with.
 	ackDelay = 20 * time.Millisecond
-	// grace is how long requests that are on their way have when the agent stops.
+	// grace is how long requests that are on their way have when the agent stops, where the cause does not say it.
 	grace = 10 * time.Second
 	// diskPause is how long the drain waits before it tries again to store what was answered.
 	diskPause = 2 * time.Second
@@ -49,6 +49,7 @@ type drain struct {
 	aside    []outbox.Result // see pace.judge
 	since    time.Time       // of the first of them
 	turning  bool            // the clerk has an order
+	turnedAt time.Time       // since when, or when it got the last one
 	asked    bool            // a canary is to tell what those put aside mean
 	dead     bool            // the outbox has dead letters
 	more     bool            // the outbox may have more to lease
@@ -104,9 +105,11 @@ func (d *drain) run(ctx context.Context) error {
 		parts.Go(func() { d.post(sending) })
 	}
 	parts.Go(d.clerk)
+	d.a.drains.Store(true)
 	err := d.loop(ctx)
+	d.a.drains.Store(false)
 	d.halted.Store(true)
-	timer := time.AfterFunc(grace, func() { cut(errors.New("the agent stops")) })
+	timer := time.AfterFunc(graceOf(ctx), func() { cut(errors.New("the agent stops")) })
 	defer timer.Stop()
 	close(d.work)
 	for d.flying > 0 {
@@ -257,6 +260,8 @@ func (d *drain) loop(ctx context.Context) error {
 			}
 		case <-d.a.wake:
 			d.more = true
+		case pulse := <-d.a.pulses:
+			pulse <- d.pulse(time.Now())
 		case <-timer.C:
 		}
 	}
@@ -361,7 +366,7 @@ func (d *drain) handBack(now time.Time) {
 }
 
 func (d *drain) give(o order) {
-	d.turning = true
+	d.turning, d.turnedAt = true, time.Now()
 	d.orders <- o
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -171,5 +172,28 @@ func TestAnExportKeepsTheRankThatItHadWhenItArrived(t *testing.T) { // promise 8
 	older.Changed++ // somebody was given the right to read it
 	if first := s.rank(older, nil, late); first >= last {
 		t.Errorf("got %d for what arrived first and %d for what came after it", first, last)
+	}
+}
+
+func TestADrainThatHangsHasNoPulse(t *testing.T) {
+	t.Parallel()
+	d := newTestDrain(slog.New(slog.DiscardHandler))
+	d.a.pulses = make(chan chan<- error)
+	d.a.drains.Store(true) // and nobody answers
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, errors.New("too late"))
+	defer cancel()
+	if err := d.a.Pulse(ctx); err == nil || !strings.Contains(err.Error(), "too late") {
+		t.Errorf("got %v of a loop that does not answer, want why", err)
+	}
+	now := time.Now()
+	d.turning, d.turnedAt = true, now.Add(-stuckTurn)
+	if err := d.pulse(now); err != nil {
+		t.Errorf("got %v of a clerk that is slow, want a pulse", err)
+	}
+	if err := d.pulse(now.Add(time.Second)); err == nil {
+		t.Error("got a pulse of a clerk that has hung for longer")
+	}
+	if d.turning = false; d.pulse(now.Add(time.Hour)) != nil {
+		t.Error("got none of a clerk that has nothing to do")
 	}
 }

@@ -42,6 +42,8 @@ type store struct {
 	done  chan error
 
 	verify func(context.Context, string) (outbox.Verdict, error) // what the agent is started with
+	ready  func()                                                // too
+	cause  error                                                 // of its end; nil = none is told
 }
 
 type lockedBuffer struct {
@@ -116,7 +118,7 @@ func (s *store) make() *agent.Agent {
 	s.t.Helper()
 	a, err := agent.New(agent.Options{Config: s.config, Version: "test", NoNotify: true, NoListen: true, NoSync: true,
 		Log:       slog.New(slog.NewTextHandler(io.MultiWriter(&s.log), nil)),
-		Transport: &s.line, Verify: s.verify,
+		Transport: &s.line, Verify: s.verify, Ready: s.ready,
 		Token: func() (string, error) {
 			s.tokenMu.Lock()
 			defer s.tokenMu.Unlock()
@@ -135,8 +137,8 @@ func (s *store) make() *agent.Agent {
 func (s *store) start() {
 	s.t.Helper()
 	a := s.make()
-	ctx, stop := context.WithCancel(context.Background())
-	s.agent, s.stop, s.done = a, stop, make(chan error, 1)
+	ctx, stop := context.WithCancelCause(context.Background())
+	s.agent, s.stop, s.done = a, func() { stop(s.cause) }, make(chan error, 1)
 	go func() { s.done <- a.Run(ctx) }()
 	synctest.Wait()
 }
