@@ -160,6 +160,12 @@ func Find(flag string) string {
 	return cmp.Or(flag, os.Getenv("TILLPOST_CONFIG"), machine().config)
 }
 
+// Place is where the config lies on this platform, unless somebody says otherwise.
+func Place() string { return machine().config }
+
+// DataPlace is the data folder of a config that does not say it.
+func DataPlace() string { return machine().dataDir }
+
 // Load reads the config at path. The error is, or wraps, a *Problems where the text is wrong, and fs.ErrNotExist where
 // there is none.
 func Load(path string) (*Config, error) {

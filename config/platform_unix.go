@@ -13,5 +13,10 @@ func machine() platform {
 	}
 }
 
-// exposed tells whether others than a file's owner can read or change it.
-func exposed(mode fs.FileMode) bool { return mode.Perm()&0o077 != 0 }
+// exposed is an *ExposedTokenError where others than a file's owner can read or change it.
+func exposed(path string, mode fs.FileMode) error {
+	if mode.Perm()&0o077 != 0 {
+		return &ExposedTokenError{Path: path, Mode: mode}
+	}
+	return nil
+}

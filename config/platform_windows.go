@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"io/fs"
 	"os"
 )
 
@@ -16,7 +15,3 @@ func machine() platform {
 		token:   home + `\token`,
 	}
 }
-
-// exposed is never true here: who can read a file is in its access control list, which Go's mode bits do not show. The
-// installer sets that list.
-func exposed(fs.FileMode) bool { return false }

@@ -20,9 +20,13 @@ var ErrNoToken = errors.New("there is no token")
 type ExposedTokenError struct {
 	Path string
 	Mode fs.FileMode
+	Who  string // may use it, where Windows tells; then the mode tells nothing
 }
 
 func (e *ExposedTokenError) Error() string {
+	if e.Who != "" {
+		return fmt.Sprintf("the token file %s can be used by %s; it must be for administrators, the system and the service alone", e.Path, e.Who)
+	}
 	return fmt.Sprintf("the token file %s has the mode %04o, so that others can use it; it must be 0600", e.Path, e.Mode.Perm())
 }
 
@@ -124,8 +128,10 @@ func readToken(path string, about fs.FileInfo, private bool) (_ []byte, _ fs.Fil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		if private && exposed(about.Mode()) {
-			return nil, nil, &ExposedTokenError{Path: path, Mode: about.Mode()}
+		if private {
+			if err := exposed(path, about.Mode()); err != nil {
+				return nil, nil, err
+			}
 		}
 		return nil, nil, fmt.Errorf("read the token: %w", err)
 	}
@@ -133,8 +139,10 @@ func readToken(path string, about fs.FileInfo, private bool) (_ []byte, _ fs.Fil
 	if about, err = f.Stat(); err != nil {
 		return nil, nil, fmt.Errorf("read the token: %w", err)
 	}
-	if private && exposed(about.Mode()) {
-		return nil, nil, &ExposedTokenError{Path: path, Mode: about.Mode()}
+	if private {
+		if err := exposed(path, about.Mode()); err != nil {
+			return nil, nil, err
+		}
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxToken+1))
 	if err != nil {

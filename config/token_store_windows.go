@@ -55,8 +55,13 @@ func takeBlob(b *win.DataBlob) []byte {
 }
 
 // ownToken lets nobody but the system, administrators and the service read a token file; what its folder would let others do is
-// not inherited.
-func ownToken(file, _ string) error {
+// not inherited. A file that it takes the place of may have a list that names another account of the service: that stays.
+func ownToken(file, path string) error {
+	if sd, err := win.GetNamedSecurityInfo(path, win.SE_FILE_OBJECT, win.DACL_SECURITY_INFORMATION); err == nil && exposed(path, 0) == nil {
+		if control, _, err := sd.Control(); err == nil && control&win.SE_DACL_PROTECTED != 0 {
+			return setTokenList(file, sd)
+		}
+	}
 	list := "D:P(A;;FA;;;SY)(A;;FA;;;BA)" // the system and administrators
 	if sid, _, _, err := win.LookupSID("", `NT SERVICE\tillpost`); err == nil {
 		list += "(A;;FR;;;" + sid.String() + ")"
@@ -74,6 +79,10 @@ func ownToken(file, _ string) error {
 	if err != nil {
 		return err
 	}
+	return setTokenList(file, sd)
+}
+
+func setTokenList(file string, sd *win.SECURITY_DESCRIPTOR) error {
 	dacl, _, err := sd.DACL()
 	if err != nil {
 		return err

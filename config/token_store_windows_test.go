@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,5 +31,32 @@ func TestAStoredTokenIsEncryptedAndItsReadersAreFew(t *testing.T) {
 	}
 	if list := sd.String(); !strings.Contains(list, "D:P") || strings.Contains(list, ";WD)") || strings.Contains(list, ";BU)") {
 		t.Errorf("got the access list %s, want none for everyone, and nothing inherited", list)
+	}
+}
+
+func TestATokenThatStrangersCanReadIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "token")
+	write(t, path, "a-token")
+	s := &TokenSource{stated: path}
+	if got, err := s.Token(); got != "a-token" || err != nil {
+		t.Fatalf("got %q, %v; want the token of a file that is its owner's alone", got, err)
+	}
+	sd, err := win.SecurityDescriptorFromString("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;WD)")
+	if err == nil {
+		err = setTokenList(path, sd)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = (&TokenSource{stated: path}).Token()
+	if e, ok := errors.AsType[*ExposedTokenError](err); !ok || e.Who != "everyone" || strings.Contains(err.Error(), "a-token") {
+		t.Errorf("got %v, want that everyone can use it", err)
+	}
+	if _, err := s.Store([]byte("another-token")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Token(); got != "another-token" || err != nil {
+		t.Errorf("got %q, %v; want it stored for few", got, err)
 	}
 }

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"unsafe"
+
+	win "golang.org/x/sys/windows"
+)
+
+// strangers are those whom a token is not for, by their security identifiers: whoever uses the computer is one of them.
+var strangers = map[string]string{
+	"S-1-1-0":      "everyone",
+	"S-1-5-2":      "everyone on the network",
+	"S-1-5-4":      "everyone who logs in",
+	"S-1-5-7":      "people without a name",
+	"S-1-5-11":     "everyone who has an account",
+	"S-1-5-32-545": "every user of this computer",
+	"S-1-5-32-546": "guests",
+}
+
+// anyUse is the rights to read a file's bytes, to change them, or to change who may.
+const anyUse = win.FILE_READ_DATA | win.FILE_WRITE_DATA | win.FILE_APPEND_DATA | win.DELETE | win.WRITE_DAC | win.WRITE_OWNER |
+	win.GENERIC_READ | win.GENERIC_WRITE | win.GENERIC_ALL
+
+// exposed is an *ExposedTokenError where a file's access list lets strangers in. The mode, which Windows does not have, tells
+// nothing.
+func exposed(path string, _ fs.FileMode) error {
+	sd, err := win.GetNamedSecurityInfo(path, win.SE_FILE_OBJECT, win.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return fmt.Errorf("read the token: look up who may use %s: %w", path, err)
+	}
+	list, _, err := sd.DACL()
+	if err != nil || list == nil { // without a list everybody may do all
+		return &ExposedTokenError{Path: path, Who: "everyone"}
+	}
+	for i := range uint32(list.AceCount) {
+		var ace *win.ACCESS_ALLOWED_ACE
+		if err := win.GetAce(list, i, &ace); err != nil {
+			return fmt.Errorf("read the token: look up who may use %s: %w", path, err)
+		}
+		if ace.Header.AceType != win.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceFlags&win.INHERIT_ONLY_ACE != 0 || uint32(ace.Mask)&anyUse == 0 {
+			continue
+		}
+		sid := (*win.SID)(unsafe.Pointer(&ace.SidStart))
+		if who, ok := strangers[sid.String()]; ok {
+			return &ExposedTokenError{Path: path, Who: who}
+		}
+	}
+	return nil
+}
