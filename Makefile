@@ -51,7 +51,7 @@ wine:
 
 # The steps of docs/install-linux.md in a real systemd; it needs root and debootstrap. The unit's score, in tenths, must stay low.
 systemd:
-	systemd-analyze security --offline=true --threshold=15 --no-pager packaging/linux/tillpost.service | tail -1
+	systemd-analyze security --offline=true --threshold=15 --no-pager installer/tillpost.service | tail -1
 	packaging/systemd.sh
 
 # dist/tillpost-OS-ARCH of every platform, static.

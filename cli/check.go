@@ -15,6 +15,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/config"
+	"tillpost/installer"
 )
 
 func (con *console) checkCommand() *cobra.Command {
@@ -22,9 +23,9 @@ func (con *console) checkCommand() *cobra.Command {
 		Use:   "check [--config FILE] [--json]",
 		Short: "what is wrong in this store, item by item, and what to do about it",
 		Long: "check looks at all that delivery needs, a line each: the config, the data folder and its disk, the running agent, the\n" +
-			"token, each source's folder and its newest export, the way to the API with what it says to the token, the clock, and\n" +
+			"service, the token, each source's folder and its newest export, the way to the API with what it says to the token, the clock, and\n" +
 			"the outbox. It sends no update: what it posts to the API is {}. A line begins with ok, warning or failed, and says\n" +
-			"what to do. The exit status is 1 when an item failed, and 2 when the config is missing or wrong or there is no token.",
+			"what to do. Root looks as the account that the service runs as. The exit status is 1 when an item failed, and 2 when the config is missing or wrong or there is no token.",
 		Example: "  tillpost check\n" +
 			"  tillpost check --json",
 		Args: noArguments,
@@ -81,11 +82,14 @@ type checkup struct {
 	width   int    // of the items' names
 	account string // that looks, as in `the account tillpost`
 
-	conf    *config.Config
-	token   string // is in nothing that is printed; "" = there is none
-	desk    agent.Desk
-	deskErr error         // why there is no desk
-	status  *agent.Status // nil = nobody tells it
+	conf       *config.Config
+	service    installer.State
+	ours       bool   // the service is that of this config
+	serviceErr error  // why nothing is known of it
+	token      string // is in nothing that is printed; "" = there is none
+	desk       agent.Desk
+	deskErr    error         // why there is no desk
+	status     *agent.Status // nil = nobody tells it
 
 	failed, setup bool
 	left          []string // the items that were not looked at, for what failed
@@ -99,7 +103,9 @@ func (u *checkup) run(ctx context.Context, path string) error {
 		u.tell(ctx, "config", "", fault(err, "name the config by --config or $TILLPOST_CONFIG"))
 		return u.end(ctx)
 	}
-	u.conf, u.account = c, account(ctx)
+	u.conf = c
+	u.askService(ctx)
+	u.account = account(ctx)
 	for _, s := range c.Sources {
 		u.width = max(u.width, min(30, utf8.RuneCountInString(label("folder", s.Name))))
 	}
@@ -107,6 +113,7 @@ func (u *checkup) run(ctx context.Context, path string) error {
 	u.data(ctx)
 	u.agent(ctx)
 	defer u.close()
+	u.tell(ctx, "service", "", u.serviceFound())
 	tokens := c.TokenSource()
 	u.tell(ctx, "token", "", u.tokenFrom(ctx, tokens))
 	for _, s := range c.Sources {

@@ -91,7 +91,11 @@ func (u *checkup) nameFound(p api.Probe) finding {
 
 func (u *checkup) connectionFound(p api.Probe) finding {
 	if p.Ended == api.AtConnection {
-		return failure("look whether a firewall lets tillpost out to "+p.Peer+"; where the network wants a proxy, write it as `proxy` under `api`, for Windows' own setting is not used",
+		set := ""
+		if list := systemProxies(); p.Proxy == "" && len(list) > 0 {
+			set = "; Windows has one set: " + strings.Join(list, ", ")
+		}
+		return failure("look whether a firewall lets tillpost out to "+p.Peer+"; where the network wants a proxy, write it as `proxy` under `api`, for Windows' own setting is not used"+set,
 			"%s", p.Answer.Words)
 	}
 	_, whose := via(p)
@@ -107,6 +111,9 @@ func (u *checkup) proxyFound(p api.Probe) finding {
 		}
 		return failure(do, "%s: %s", p.Proxy, p.Answer.Words)
 	case p.Proxy == "":
+		if list := systemProxies(); len(list) > 0 {
+			return warning("if the network needs it, write it as `proxy` under `api`", "none is used, and Windows has one set: %s", strings.Join(list, ", "))
+		}
 		return fine("none is used")
 	case u.conf.API.Proxy == "":
 		return warning("write it as `proxy` under `api`: a service has another environment than a person", "%s, from this account's environment", p.Proxy)

@@ -144,9 +144,20 @@ func (u *checkup) folderFound(s config.Source, f folder, told *agent.SourceStatu
 		return failure(u.mayWrite(f.archiveErr), "%s: nothing can be archived in %s: %s", s.Folder, s.Archive.Folder, reason(f.archiveErr))
 	case f.Mapped != "":
 		return warning(`write it as \\server\share\folder ("net use" shows what the letter stands for): a service does not see the drive letters of a person's session`,
-			"%s: the drive %s is a network share", s.Folder, f.Mapped)
+			"%s: the drive %s is a network share%s", s.Folder, f.Mapped, unc(f))
+	case f.Share != "" && u.asComputer():
+		return warning("start the service and look at `tillpost status`; if it may not read the share, let that computer's account read it (in a domain, its name and $), or give the service an account that may: docs/install-windows.md",
+			"%s: on a network share, which the service opens as this computer and not as a person", s.Folder)
 	}
 	return u.filesFound(s, f, told)
+}
+
+// unc is what a mapped drive stands for, where the system tells it.
+func unc(f folder) string {
+	if f.Share == "" {
+		return ""
+	}
+	return ", " + f.Share
 }
 
 // errSilent is what is wrong with a share that lets one wait.

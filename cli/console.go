@@ -26,6 +26,8 @@ type console struct {
 	err    *screen
 	behind *backlog // below err
 
+	service bool // the command is Windows' service
+
 	file *backlog     // above the log's file; nil = the log does not go to one
 	log  *slog.Logger // to it
 }

@@ -12,6 +12,7 @@ import (
 	"tillpost/agent"
 	"tillpost/config"
 	"tillpost/export"
+	"tillpost/installer"
 	"tillpost/outbox"
 )
 
@@ -30,6 +31,9 @@ func hint(err error) string {
 		}
 		return "it hangs, or it is starting or stopping: try again in a minute; if it still does not answer, end " + process +
 			", or restart its service; what is on disk is not lost by that"
+	}
+	if h := serviceHint(err); h != "" {
+		return h
 	}
 	if e, ok := errors.AsType[*agent.InUseError](err); ok {
 		if e.PID == 0 {
@@ -85,6 +89,31 @@ func hint(err error) string {
 	return ""
 }
 
+// serviceHint is hint for what goes wrong with the service.
+func serviceHint(err error) string {
+	if _, ok := errors.AsType[*installer.RightsError](err); ok {
+		return moreRights
+	}
+	if e, ok := errors.AsType[*installer.PackagedError](err); ok {
+		return "let the package bring the newer program, or use " + e.Program
+	}
+	if e, ok := errors.AsType[*installer.OwnerError](err); ok {
+		return "look whether what lies in it is yours; then, as an administrator, `icacls " + shellWord(e.Folder) + ` /setowner *S-1-5-32-544 /T` + "` gives it to administrators; then install again"
+	}
+	if _, ok := errors.AsType[*installer.EndedError](err); ok {
+		return "`tillpost check` says what is wrong, and what to do; the service is started again by itself"
+	}
+	switch {
+	case errors.Is(err, installer.ErrNotInstalled):
+		return "`tillpost install` makes it"
+	case errors.Is(err, installer.ErrPackaged):
+		return "remove tillpost where Windows lists its apps, or by `msiexec /x`"
+	case errors.Is(err, installer.ErrNoManager):
+		return "let whatever starts programs on this computer start `tillpost run`, and start it again where it ends"
+	}
+	return ""
+}
+
 // setupHint is hint for what keeps a command from starting.
 func setupHint(err error) string {
 	if e, ok := errors.AsType[*usageError](err); ok {
@@ -100,7 +129,9 @@ func setupHint(err error) string {
 	if _, ok := errors.AsType[*config.Problems](err); ok {
 		return "mend these lines; README.md lists every key"
 	}
-	if e, ok := errors.AsType[*config.ExposedTokenError](err); ok {
+	if e, ok := errors.AsType[*config.ExposedTokenError](err); ok && e.Who != "" {
+		return "`tillpost token set`, as an administrator, writes it anew for those alone; if others may have read it, ask for a new token"
+	} else if ok {
 		return "`chmod 600 " + e.Path + "`; if others may have read it, ask for a new token"
 	}
 	if errors.Is(err, config.ErrNoToken) {

@@ -97,6 +97,12 @@ const deskTime = 6 * time.Second
 func openDesk(ctx context.Context, c *config.Config) (agent.Desk, error) {
 	ctx, cancel := context.WithTimeout(ctx, deskTime)
 	defer cancel()
+	if d, err := agent.DialDesk(ctx, c); err == nil {
+		return d, nil
+	}
+	if err := beOwnerOf(c.DataDir, false); err != nil { // whatever it writes there is the agent's then
+		return nil, err
+	}
 	d, err := agent.OpenDesk(ctx, c)
 	if e, ok := errors.AsType[*agent.InUseError](err); ok {
 		return nil, &noAnswerError{err: err, pid: e.PID}

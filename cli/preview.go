@@ -59,6 +59,7 @@ type preview struct {
 
 	readings []agent.Reading // how to read each of the exports
 	desk     agent.Desk      // knows the ledger; nil = there is none
+	dataDir  string          // where it is
 }
 
 // setUp finds how the exports are read, and the ledger to compare them with.
@@ -120,13 +121,16 @@ func (p *preview) openLedger(ctx context.Context, c *config.Config) {
 	case err != nil:
 		p.con.warn("what would change cannot be told: %s", errorText(err))
 	default:
-		p.desk = d
+		p.desk, p.dataDir = d, c.DataDir
+	}
+	if err := beRoot(); err != nil { // again: the exports may be root's
+		p.con.warn("%s", errorText(err))
 	}
 }
 
 func (p *preview) close() {
 	if p.desk != nil {
-		if err := p.desk.Close(); err != nil {
+		if err := errors.Join(beOwnerOf(p.dataDir, false), p.desk.Close()); err != nil {
 			p.con.warn("%s", errorText(err))
 		}
 	}

@@ -25,7 +25,7 @@ var errReconfigured = errors.New("the config has changed")
 
 // runConfig runs the agent of the config at path and, in its place, that of each good config that the file holds later,
 // until ctx ends. A bad one is named in the log, and the one before goes on. Promise 7 of the contract.
-func (con *console) runConfig(ctx context.Context, path string) error {
+func (con *console) runConfig(ctx context.Context, path string, v *vitals) error {
 	path = config.Find(path)
 	file := statFile(path) // before it is read: what changes from here on is seen
 	c, err := loadConfig(path)
@@ -33,20 +33,22 @@ func (con *console) runConfig(ctx context.Context, path string) error {
 		return err
 	}
 	m := &mender{}
-	a, err := con.newAgent(c, life{mender: m})
+	a, err := con.newAgent(c, life{mender: m, vitals: v})
 	if err != nil {
 		return err
 	}
 	for {
 		w := &configWatch{con: con, path: path, seen: file, running: c, log: a.Log()}
+		v.agent.Store(a)
 		next, err := w.run(ctx, a)
+		v.agent.Store(nil)
 		mend := m.again(ctx, err, a.Log())
 		if ctx.Err() != nil || !mend && (next == nil || err != nil) {
 			return err
 		}
 		con.endLog(nil)
 		file = w.seen
-		now := life{mender: m, kept: a.Kept()}
+		now := life{mender: m, vitals: v, kept: a.Kept()}
 		if next != nil {
 			if a, err = con.newAgent(next, now); err == nil {
 				c = next

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
 	"tillpost/agent"
 	"tillpost/config"
+	"tillpost/installer"
 	"tillpost/outbox"
 )
 
@@ -27,16 +30,24 @@ func (con *console) runCommand() *cobra.Command {
 	}
 	path := configFlag(cmd)
 	leashed := cmd.Flags().Bool(leashFlag, false, "end when standard input ends")
-	_ = cmd.Flags().MarkHidden(leashFlag) // there is such a flag
+	service := cmd.Flags().Bool(serviceFlag, false, "be the service that Windows starts")
+	for _, name := range []string{leashFlag, serviceFlag} {
+		_ = cmd.Flags().MarkHidden(name) // there is such a flag
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		run := func(ctx context.Context) error { return con.runConfig(ctx, *path) }
+		v := newVitals()
+		run := func(ctx context.Context) error { return con.runConfig(ctx, *path, v) }
 		if *leashed {
 			return onLeash(cmd.Context(), cmd.InOrStdin(), run)
 		}
-		return run(cmd.Context())
+		con.service = *service
+		return installer.Run(cmd.Context(), *service, run, installer.Life{Ready: v.ready, Pulse: v.pulse, Words: errorText})
 	}
 	return cmd
 }
+
+// serviceFlag is for Windows' service manager.
+const serviceFlag = "service"
 
 // leashFlag is for the demo, whose agent must not outlive it, however the demo ends.
 const leashFlag = "until-input-ends"
@@ -60,11 +71,43 @@ func onLeash(ctx context.Context, input io.Reader, run func(context.Context) err
 type life struct {
 	kept   *outbox.Kept // what it knew of the outbox
 	mender *mender      // nil = nobody mends
+	vitals *vitals      // nil = nobody asks
+}
+
+// vitals are how the service manager sees whether the work of `run` lives, whichever agent does it at the moment.
+type vitals struct {
+	ready chan struct{} // closed once an agent has dealt with what its first look found
+	once  sync.Once
+	agent atomic.Pointer[agent.Agent]
+}
+
+func newVitals() *vitals { return &vitals{ready: make(chan struct{})} }
+
+func (v *vitals) isReady() { v.once.Do(func() { close(v.ready) }) }
+
+// pulse answers nil while the agent that works lives; between two agents there is none.
+func (v *vitals) pulse(ctx context.Context) error {
+	if a := v.agent.Load(); a != nil {
+		return a.Pulse(ctx)
+	}
+	return nil
 }
 
 // newAgent makes the agent of a config. Its errors are the config's, or the token's.
 func (con *console) newAgent(c *config.Config, l life) (*agent.Agent, error) {
-	return agentOf(c, con.logger(c.Log), l) // the log first, so that whatever keeps the agent from its work is in it
+	if err := beOwnerOf(c.DataDir, true); err != nil {
+		return nil, err
+	}
+	return agentOf(c, con.logger(con.logOf(c)), l) // the log first, so that whatever keeps the agent from its work is in it
+}
+
+// logOf is where an agent logs: Windows keeps nothing of what a service writes to standard error.
+func (con *console) logOf(c *config.Config) config.Log {
+	log := c.Log
+	if con.service && log.File == "" {
+		log.File = filepath.Join(c.DataDir, "logs", "tillpost.log")
+	}
+	return log
 }
 
 func agentOf(c *config.Config, log *slog.Logger, l life) (*agent.Agent, error) {
@@ -76,6 +119,9 @@ func agentOf(c *config.Config, log *slog.Logger, l life) (*agent.Agent, error) {
 		Verify: verifyOutside, Kept: l.kept}
 	if l.mender != nil {
 		o.Opened = func() { l.mender.opened(log) }
+	}
+	if l.vitals != nil {
+		o.Ready = l.vitals.isReady
 	}
 	a, err := agent.New(o)
 	if err != nil {

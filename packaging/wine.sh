@@ -32,6 +32,7 @@ cat >"$root/tests/run" <<'END'
 set -eu
 wineboot -i >/dev/null 2>&1
 wineserver -w
+umask 077 # Wine makes access lists of it
 cd /tests
 for p in "$@"; do
 	echo "tillpost/$p, windows/amd64"

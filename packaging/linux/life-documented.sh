@@ -1,34 +1,14 @@
 #!/usr/bin/env bash
-# What packaging/systemd.sh does inside the system that it boots: the steps of docs/install-linux.md, and what may happen then.
+# The steps of docs/install-linux.md without a package and without `tillpost install`, and what may happen then.
+# It runs inside the system that packaging/systemd.sh boots.
 set -euo pipefail
+install -m 755 /life/tillpost /usr/bin/tillpost
+install -m 644 /life/tillpost.service /etc/systemd/system/
 
-secret=tok-SECRET-0123456789
-fail() {
-	echo "FAILED: $*" >&2
-	systemctl status tillpost --no-pager -n 20 >&2 || true
-	journalctl -u tillpost --no-pager -n 30 >&2 || true
-	exit 1
-}
-until_() { # SECONDS COMMAND...: waits until the command says yes
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.2
-	done
-}
-delivered() { # N: nothing waits, and so many updates or more were acknowledged
-	local status n
-	status=$(tillpost status --json 2>/dev/null) || return 1
-	n=$(sed -n 's/.*"delivered":\([0-9]*\).*/\1/p' <<<"$status")
-	grep -q '"pending":0[,}]' <<<"$status" && [ "${n:-0}" -ge "$1" ]
-}
-main_pid() { systemctl show -p MainPID --value tillpost; }
-is_active() { [ "$(systemctl is-active tillpost)" = active ]; }
+source /life/life.sh
 
 echo "the API's stand-in"
-(umask 077 && printf %s "$secret" >/run/secret) # as an argument of systemd-run it would be in the journal
-systemd-run --quiet --unit=stand-in sh -c 'exec tillpost mock-api --listen 127.0.0.1:8099 --token "$(cat /run/secret)"'
+stand_in /usr/bin/tillpost
 
 echo "the steps of the documentation"
 useradd --system --home-dir /var/lib/tillpost --shell /usr/sbin/nologin tillpost
@@ -65,8 +45,7 @@ grep -q '^Seccomp:[[:space:]]*2' "/proc/$pid/status" || fail "its system calls a
 echo "killed, it is back"
 kill -9 "$pid"
 began=$SECONDS
-back() { is_active && [ "$(main_pid)" != "$pid" ] && [ "$(main_pid)" != 0 ]; }
-until_ 15 back || fail "it is not back after a kill"
+until_ 15 back_from "$pid" || fail "it is not back after a kill"
 echo "  after $((SECONDS - began)) s"
 printf 'Store,UPC,Qty\n3,849632048260,11\n3,849632040011,0\n' >"/srv/pos export/stock.csv"
 until_ 30 delivered 3 || fail "after the kill: $(tillpost status 2>&1)"
@@ -109,9 +88,4 @@ systemctl stop tillpost
 tillpost status >/dev/null || fail "its state cannot be read"
 
 echo "the token is nowhere else"
-systemctl stop stand-in # which has it as an argument, so that the journal has it in what it notes of that process
-found=$(grep -rlaF "$secret" /etc /var/lib/tillpost /run/systemd /srv 2>/dev/null | grep -v '^/etc/tillpost/token$' || true)
-[ -z "$found" ] || fail "it is in $found"
-if journalctl -o export _SYSTEMD_UNIT=tillpost.service | grep -qaF "$secret"; then fail "it is in the journal"; fi
-if systemctl show tillpost | grep -qF "$secret"; then fail "it is in the unit"; fi
-echo "all of it held"
+token_nowhere_but /etc/tillpost/token

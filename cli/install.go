@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tillpost/agent"
+	"tillpost/config"
+	"tillpost/installer"
+)
+
+func (con *console) installCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "install [--config FILE] [--no-start]",
+		Short: "make tillpost a service of this computer, and start it",
+		Long: "install lets tillpost start with the computer, under an account of its own that can do little else, and starts it. On\n" +
+			"Windows the program is copied into Program Files first, on Linux to /usr/local/bin, unless it lies where only\n" +
+			"administrators can change it. The config and the token must be there. Run again, it takes over a newer program and\n" +
+			"what has changed in the config, and mends what is not in order; nothing that waits is lost by that.",
+		Example: "  tillpost install",
+		Args:    noArguments,
+	}
+	path := configFlag(cmd)
+	noStart := cmd.Flags().Bool("no-start", false, "leave it to the computer's next start, or to `tillpost start`")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return con.install(cmd.Context(), *path, *noStart) }
+	return cmd
+}
+
+// install makes the service of the config at path.
+func (con *console) install(ctx context.Context, path string, noStart bool) error {
+	c, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	o, err := con.installOptions(c)
+	if err != nil {
+		return err
+	}
+	o.NoStart = noStart
+	if err := installer.Install(ctx, o); err != nil {
+		return err
+	}
+	if !noStart {
+		con.showFirstLook(ctx, c)
+	}
+	return nil
+}
+
+// installOptions is what the service of a config needs.
+func (con *console) installOptions(c *config.Config) (o installer.Options, err error) {
+	o = installer.Options{Private: []string{c.DataDir}, Tell: con.tellf}
+	if c.File != config.Place() {
+		o.Config = c.File
+	} else if home := privateHome(); home != "" && home != c.DataDir {
+		o.Private = append(o.Private, home)
+	}
+	tokens := c.TokenSource()
+	switch _, err := tokens.Token(); {
+	case err == nil && !filepath.IsAbs(tokens.From()):
+		return o, hinted(&setupError{err: fmt.Errorf("the token is in %s, which a service does not see", tokens.From()), token: true},
+			[]string{"`tillpost token set` stores it where the service finds it"})
+	case err == nil:
+		o.Secrets = []string{tokens.From()}
+	case !errors.Is(err, config.ErrNoToken) || !credentialStored():
+		return o, &setupError{err: err, token: true}
+	}
+	for _, s := range c.Sources {
+		o.Reads = append(o.Reads, s.Folder)
+		if s.After != "keep" {
+			o.Writes = append(o.Writes, s.Folder)
+		}
+		if s.After == "archive" && s.Archive.Folder != "" {
+			o.Writes = append(o.Writes, s.Archive.Folder)
+		}
+	}
+	if c.Log.File != "" {
+		o.Writes = append(o.Writes, filepath.Dir(c.Log.File))
+	}
+	if c.DataDir != config.DataPlace() {
+		o.Writes = append(o.Writes, c.DataDir)
+	}
+	return o, nil
+}
+
+// tellf prints a line that the installer says.
+func (con *console) tellf(format string, args ...any) {
+	con.printf("%s\n", plain(fmt.Sprintf(format, args...)))
+}
+
+const firstLook = 20 * time.Second // for a service that has just started to answer and look at its folders
+
+// showFirstLook tells what the service says of its folders and of the API, once it has looked.
+func (con *console) showFirstLook(ctx context.Context, c *config.Config) {
+	var last *agent.Status
+	for end := time.Now().Add(firstLook); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(agentPoll) {
+		s, ok := askAgent(ctx, c)
+		if !ok {
+			continue
+		}
+		if last = &s; looked(s) {
+			break
+		}
+	}
+	if last == nil {
+		con.printf("`tillpost status` shows how it goes, as an administrator; `tillpost check` looks at all of it\n")
+		return
+	}
+	for _, s := range last.Sources {
+		state := s.State
+		if s.Problem != "" {
+			state += ": " + s.Problem
+		}
+		con.printf("source %s: %s: %s\n", plain(s.Name), plain(s.Folder), plain(state))
+	}
+	con.hints(statusHints(c, *last))
+	con.printf("`tillpost status` shows how it goes, `tillpost check` looks at all of it\n")
+}
+
+const agentPoll = 200 * time.Millisecond
+
+// askAgent asks the running agent for its status.
+func askAgent(ctx context.Context, c *config.Config) (agent.Status, bool) {
+	ctx, cancel := context.WithTimeout(ctx, deskTime)
+	defer cancel()
+	d, err := agent.DialDesk(ctx, c)
+	if err != nil {
+		return agent.Status{}, false
+	}
+	defer d.Close() // a connection
+	s, err := d.Status(ctx)
+	return s, err == nil
+}
+
+// looked reports whether each folder has been looked at.
+func looked(s agent.Status) bool {
+	for _, src := range s.Sources {
+		if src.State == "starting" {
+			return false
+		}
+	}
+	return true
+}
+
+func (con *console) uninstallCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "uninstall [--config FILE] [--purge]",
+		Short: "take the service off this computer",
+		Long: "uninstall stops the service and removes it. The config, the token and what waits to be sent stay, so that a later\n" +
+			"`tillpost install` goes on where it was; --purge removes them too.",
+		Example: "  tillpost uninstall",
+		Args:    noArguments,
+	}
+	path := configFlag(cmd)
+	purge := cmd.Flags().Bool("purge", false, "remove the config, the token, the archive and what waits to be sent too")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig(*path)
+		if err != nil && *purge && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("find what is to be removed: %w", err)
+		}
+		var p installer.Purging
+		if *purge {
+			p = purging(c)
+		}
+		if err := installer.Uninstall(cmd.Context(), p, con.tellf); err != nil {
+			return err
+		}
+		if !*purge {
+			con.printf("the config, the token and what waits to be sent stay; `tillpost uninstall --purge` removes them\n")
+		}
+		return nil
+	}
+	return cmd
+}
+
+// purging is all that tillpost has written by a config; nil = by none.
+func purging(c *config.Config) (p installer.Purging) {
+	file, data, token := config.Place(), config.DataPlace(), ""
+	p.User = true
+	if c != nil {
+		file, data = c.File, c.DataDir
+		tokens := c.TokenSource()
+		_, _ = tokens.Token() // which finds where it is
+		token = tokens.From()
+	}
+	if data == config.DataPlace() {
+		p.Files = append(p.Files, data)
+	} else {
+		p.Files = append(p.Files, dataFiles(data)...) // the folder may be somebody else's too
+		p.Folders = append(p.Folders, data)
+	}
+	backups, _ := filepath.Glob(globWord(file) + ".*") // its pattern is a right one
+	p.Files = append(append(p.Files, file), backups...)
+	if filepath.IsAbs(token) {
+		p.Files = append(p.Files, token)
+	}
+	p.Files = append(p.Files, filepath.Join(filepath.Dir(config.Place()), "token"))
+	p.Folders = append(p.Folders, filepath.Dir(file), filepath.Dir(config.Place()), config.DataPlace())
+	return p
+}
+
+// dataFiles are the paths of what an agent makes in its data folder; ARCHITECTURE.md lists them.
+func dataFiles(dir string) (list []string) {
+	for _, pattern := range []string{"outbox.*", "agent.json", "agent-*.tmp", "spill", "named", "listed", "rejects", "held", "archive", "logs"} {
+		found, _ := filepath.Glob(filepath.Join(globWord(dir), pattern)) // its pattern is a right one
+		list = append(list, found...)
+	}
+	return list
+}
+
+// globWord is a path that a pattern takes as it is.
+func globWord(path string) string {
+	if filepath.Separator == '\\' {
+		return strings.NewReplacer("[", "[[]").Replace(path)
+	}
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "*", `\*`, "?", `\?`).Replace(path)
+}
+
+func (con *console) startCommand() *cobra.Command {
+	return con.serving(installer.Start, true, &cobra.Command{
+		Use:     "start [--config FILE]",
+		Short:   "start the service",
+		Example: "  tillpost start",
+	})
+}
+
+func (con *console) stopCommand() *cobra.Command {
+	return con.serving(installer.Stop, false, &cobra.Command{
+		Use:   "stop [--config FILE]",
+		Short: "stop the service, until the computer's next start",
+		Long: "stop ends the service in order: requests on their way have 10 s, and what is not sent waits on disk. It starts again with\n" +
+			"the computer; `tillpost pause` keeps updates back for longer.",
+		Example: "  tillpost stop",
+	})
+}
+
+func (con *console) restartCommand() *cobra.Command {
+	return con.serving(installer.Restart, true, &cobra.Command{
+		Use:   "restart [--config FILE]",
+		Short: "stop the service and start it again",
+		Long: "restart stops the service and starts it again. A changed config or token needs none: it is taken up while the service\n" +
+			"runs.",
+		Example: "  tillpost restart",
+	})
+}
+
+// serving makes cmd do something with the service; begins says that it runs then.
+func (con *console) serving(do func(context.Context, func(string, ...any)) error, begins bool, cmd *cobra.Command) *cobra.Command {
+	cmd.Args = noArguments
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := do(cmd.Context(), con.tellf); err != nil || !begins {
+			return err
+		}
+		if c, err := loadConfig(*path); err == nil {
+			con.showFirstLook(cmd.Context(), c)
+		}
+		return nil
+	}
+	return cmd
+}

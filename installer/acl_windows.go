@@ -1,0 +1,246 @@
+package installer
+
+import (
+	"crypto/sha1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/sys/windows"
+)
+
+// The rights of files in access lists, as Windows writes them: all, change, read and run.
+const (
+	rightsAll    = "FA"
+	rightsChange = "0x1301bf"
+	rightsRead   = "0x1200a9"
+)
+
+// serviceSID is the security identifier that Windows gives the account NT SERVICE\name, whether there is such a service yet or
+// not: S-1-5-80 and the SHA-1 of the name in capitals, as `sc showsid` shows it.
+func serviceSID(name string) string {
+	units := utf16.Encode([]rune(strings.ToUpper(name)))
+	text := make([]byte, 0, 2*len(units))
+	for _, u := range units {
+		text = binary.LittleEndian.AppendUint16(text, u)
+	}
+	sum := sha1.Sum(text)
+	sid := "S-1-5-80"
+	for i := 0; i < len(sum); i += 4 {
+		sid += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sum[i:]))
+	}
+	return sid
+}
+
+// privateList is the access list of what is for the system, administrators and the service's accounts alone. Nothing is
+// inherited, and with inherit all that lies in a folder gets it.
+func privateList(rights string, inherit bool, sids []string) string {
+	flags := ""
+	if inherit {
+		flags = "OICI"
+	}
+	list := fmt.Sprintf("D:P(A;%s;FA;;;SY)(A;%s;FA;;;BA)", flags, flags)
+	for _, sid := range sids {
+		list += fmt.Sprintf("(A;%s;%s;;;%s)", flags, rights, sid)
+	}
+	return list
+}
+
+// setList gives a file or folder an access list, in the language of security descriptors.
+func setList(path, list string) error {
+	sd, err := windows.SecurityDescriptorFromString(list)
+	if err != nil {
+		return fmt.Errorf("make the access list of %s: %w", path, err)
+	}
+	dacl, _, err := sd.DACL()
+	if err == nil {
+		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+			windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("set the access list of %s: %w", path, err)
+	}
+	return nil
+}
+
+// makePrivate makes folders and files the service's, the system's and administrators' alone.
+func makePrivate(o Options, sids []string) error {
+	for _, dir := range o.Private {
+		made, err := makeFolder(dir, privateList(rightsChange, true, sids))
+		if err != nil {
+			return err
+		}
+		if !made {
+			if err := takeOwner(dir); err != nil {
+				return err
+			}
+			if err := setList(dir, privateList(rightsChange, true, sids)); err != nil {
+				return err
+			}
+			if err := inheritAll(dir); err != nil {
+				return err
+			}
+		}
+		if made {
+			o.Tell("the folder %s is made, for the service and administrators alone", dir)
+		}
+	}
+	for _, file := range o.Secrets {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := setList(file, privateList("FR", false, sids)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeFolder makes a folder with its access list in one step, so that nobody is quicker, and reports whether it was not there.
+func makeFolder(dir, list string) (made bool, err error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return false, err
+	}
+	sd, err := windows.SecurityDescriptorFromString(list)
+	if err != nil {
+		return false, fmt.Errorf("make the access list of %s: %w", dir, err)
+	}
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return false, err
+	}
+	err = windows.CreateDirectory(name, &windows.SecurityAttributes{Length: securityAttributesSize, SecurityDescriptor: sd})
+	if errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
+		about, err := os.Lstat(dir)
+		switch {
+		case err != nil:
+			return false, err
+		case about.Mode()&(os.ModeSymlink|os.ModeIrregular) != 0:
+			return false, fmt.Errorf("%s leads somewhere else; it must be a folder", dir)
+		case !about.IsDir():
+			return false, fmt.Errorf("%s is not a folder", dir)
+		}
+		return false, nil
+	}
+	if err != nil {
+		return false, &fs.PathError{Op: "make the folder", Path: dir, Err: err}
+	}
+	return true, nil
+}
+
+// takeOwner checks whose a folder is that was there before, and gives it and all in it to administrators: any account of the
+// computer may make a folder in ProgramData, and whoever owns it may change its access list at any time. The error is an
+// *OwnerError where it is somebody's who is no administrator.
+func takeOwner(dir string) error {
+	owner, err := ownerOf(dir)
+	if err != nil {
+		return err
+	}
+	admins, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
+	if err != nil {
+		return err
+	}
+	system, err := windows.CreateWellKnownSid(windows.WinLocalSystemSid)
+	if err != nil {
+		return err
+	}
+	me, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return err
+	}
+	switch {
+	case owner.Equals(admins), owner.Equals(system):
+		return nil
+	case !owner.Equals(me.User.Sid): // who installs the service may do all of it anyway
+		return &OwnerError{Folder: dir, Owner: accountName(owner)}
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, admins, nil, nil, nil)
+		if err != nil {
+			return fmt.Errorf("give %s to administrators: %w", path, err)
+		}
+		return nil
+	})
+}
+
+func ownerOf(path string) (*windows.SID, error) {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return nil, fmt.Errorf("look up whose %s is: %w", path, err)
+	}
+	owner, _, err := sd.Owner()
+	if err != nil {
+		return nil, fmt.Errorf("look up whose %s is: %w", path, err)
+	}
+	return owner, nil
+}
+
+func accountName(sid *windows.SID) string {
+	name, domain, _, err := sid.LookupAccount("")
+	switch {
+	case err != nil:
+		return sid.String()
+	case domain == "":
+		return name
+	}
+	return domain + `\` + name
+}
+
+// inheritAll lets what lies in a folder have the folder's access list and none of its own: it may have been there before.
+// A secret gets its own again afterwards.
+func inheritAll(dir string) error {
+	sd, err := windows.SecurityDescriptorFromString("D:") // an empty list
+	if err != nil {
+		return fmt.Errorf("make an empty access list: %w", err)
+	}
+	empty, _, err := sd.DACL()
+	if err != nil {
+		return fmt.Errorf("make an empty access list: %w", err)
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+			windows.DACL_SECURITY_INFORMATION|windows.UNPROTECTED_DACL_SECURITY_INFORMATION, nil, nil, empty, nil)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("set the access list of %s: %w", path, err)
+		}
+		return nil
+	})
+}
+
+// letIn adds to a folder's access list what the service needs there; what others may do stays.
+func letIn(dir, sid, rights string) error {
+	sd, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return err
+	}
+	before, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	who, err := windows.StringToSid(sid)
+	if err != nil {
+		return err
+	}
+	mask := windows.ACCESS_MASK(0x1200a9)
+	if rights == rightsChange {
+		mask = 0x1301bf
+	}
+	after, err := windows.ACLFromEntries([]windows.EXPLICIT_ACCESS{{AccessPermissions: mask, AccessMode: windows.GRANT_ACCESS,
+		Inheritance: windows.SUB_CONTAINERS_AND_OBJECTS_INHERIT,
+		Trustee:     windows.TRUSTEE{TrusteeForm: windows.TRUSTEE_IS_SID, TrusteeValue: windows.TrusteeValueFromSID(who)}}}, before)
+	if err != nil {
+		return err
+	}
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION, nil, nil, after, nil)
+}

@@ -1,0 +1,451 @@
+//go:build !windows
+
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// needRoot is the error for whoever is not root.
+func needRoot(what string) error {
+	if os.Geteuid() != 0 {
+		return &RightsError{What: what}
+	}
+	return nil
+}
+
+// Query asks the service manager for the service.
+func Query(ctx context.Context) (State, error) {
+	if hasSystemd() {
+		return querySystemd(ctx)
+	}
+	return queryOther()
+}
+
+// Install makes the service, or brings the one that is there into order, lets it start with the computer, and starts it. A
+// program that others than root could change is copied to /usr/local/bin first; one that runs already is started anew where
+// anything has changed. The error is a *RightsError, a *PackagedError, or an *EndedError where the service does not stay up;
+// it is then installed all the same.
+func Install(ctx context.Context, o Options) error {
+	if err := needRoot("install the service"); err != nil {
+		return err
+	}
+	if !hasSystemd() {
+		return installOther(ctx, o)
+	}
+	before, err := querySystemd(ctx)
+	if err != nil {
+		return err
+	}
+	u := &undoing{}
+	changed, err := installSystemd(ctx, o, before, u)
+	if err != nil {
+		return u.back(err)
+	}
+	if o.NoStart {
+		return nil
+	}
+	return bringUp(ctx, o.Tell, before.Running && changed)
+}
+
+// installSystemd is Install up to the start, and reports whether a service that runs must be started anew.
+func installSystemd(ctx context.Context, o Options, before State, u *undoing) (changed bool, err error) {
+	program, renewed, err := placeProgram(o, before, u)
+	if err != nil {
+		return false, err
+	}
+	if err := makeUser(ctx, o, u); err != nil {
+		return false, err
+	}
+	if err := makePrivate(o); err != nil {
+		return false, err
+	}
+	wrote := false
+	if !before.Packaged || !before.Installed {
+		if wrote, err = placeFile(ownUnit, unitFor(program), u); err != nil {
+			return false, fmt.Errorf("write the unit: %w", err)
+		}
+		if wrote {
+			o.Tell("the unit is %s", ownUnit)
+		}
+	}
+	added, err := placeDropIn(o, u)
+	if err != nil {
+		return false, fmt.Errorf("write what the unit needs for this config: %w", err)
+	}
+	if wrote || added {
+		u.add(func() error { _, err := systemctl(ctx, "daemon-reload"); return err })
+		if _, err := systemctl(ctx, "daemon-reload"); err != nil {
+			return false, err
+		}
+	}
+	if !before.Enabled {
+		u.add(func() error { _, err := systemctl(ctx, "disable", unitName); return err })
+		if _, err := systemctl(ctx, "enable", unitName); err != nil {
+			return false, err
+		}
+	}
+	o.Tell("the service %s starts with the computer, as the user %s", Name, Name)
+	return renewed || wrote || added, nil
+}
+
+// placeDropIn writes what the unit needs besides, or removes what it does not need any more.
+func placeDropIn(o Options, u *undoing) (changed bool, err error) {
+	text := dropInFor(o)
+	if text == "" {
+		return removeFile(dropIn, u)
+	}
+	if changed, err = placeFile(dropIn, text, u); changed && err == nil {
+		o.Tell("what it needs for this config is in %s", dropIn)
+	}
+	return changed, err
+}
+
+// placeProgram answers the program that the service is to run: the one that runs now, where programs lie and only root
+// can change them, else a copy of it.
+func placeProgram(o Options, before State, u *undoing) (program string, renewed bool, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", false, fmt.Errorf("find the program's file: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil {
+		self = real
+	}
+	if before.Packaged && before.Command != self {
+		return "", false, &PackagedError{Program: before.Command, Ours: self}
+	}
+	if before.Packaged || inPlace(self) && rootAlone(self) {
+		return self, false, nil
+	}
+	same, err := sameContent(self, ownProgram)
+	if err != nil {
+		return "", false, err
+	}
+	if same {
+		return ownProgram, false, nil
+	}
+	data, err := os.ReadFile(self)
+	if err != nil {
+		return "", false, err
+	}
+	old, oldErr := os.ReadFile(ownProgram)
+	u.add(func() error {
+		if oldErr == nil {
+			return writeFile(ownProgram, old, 0o755)
+		}
+		return os.Remove(ownProgram)
+	})
+	if err := writeFile(ownProgram, data, 0o755); err != nil {
+		return "", false, fmt.Errorf("copy the program: %w", err)
+	}
+	o.Tell("the program is %s, a copy of %s", ownProgram, self)
+	return ownProgram, true, nil
+}
+
+// inPlace reports whether a program lies where programs do, and so stays there.
+func inPlace(path string) bool {
+	return strings.HasPrefix(path, "/usr/") || strings.HasPrefix(path, "/opt/")
+}
+
+// rootAlone reports whether nobody but root can change the file, or put another one into its place, and everybody can run it.
+func rootAlone(path string) bool {
+	for at := path; ; at = filepath.Dir(at) {
+		about, err := os.Stat(at)
+		if err != nil {
+			return false
+		}
+		s, ok := about.Sys().(*syscall.Stat_t)
+		if !ok || s.Uid != 0 || about.Mode().Perm()&0o022 != 0 || about.Mode().Perm()&0o005 != 0o005 {
+			return false
+		}
+		if at == filepath.Dir(at) {
+			return true
+		}
+	}
+}
+
+// sameContent reports whether two files hold the same; one that is not there does not.
+func sameContent(a, b string) (bool, error) {
+	x, err := os.Open(a)
+	if err != nil {
+		return false, err
+	}
+	defer x.Close() // it is only read
+	y, err := os.Open(b)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer y.Close() // it is only read
+	return sameBytes(x, y)
+}
+
+func sameBytes(x, y io.Reader) (bool, error) {
+	p, q := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, errX := io.ReadFull(x, p)
+		m, errY := io.ReadFull(y, q)
+		if n != m || string(p[:n]) != string(q[:m]) {
+			return false, nil
+		}
+		endX := errors.Is(errX, io.EOF) || errors.Is(errX, io.ErrUnexpectedEOF)
+		endY := errors.Is(errY, io.EOF) || errors.Is(errY, io.ErrUnexpectedEOF)
+		switch {
+		case errX != nil && !endX:
+			return false, errX
+		case errY != nil && !endY:
+			return false, errY
+		case endX || endY:
+			return endX == endY, nil
+		}
+	}
+}
+
+// makeUser makes the account that the service runs as, where there is none. It can log in nowhere.
+func makeUser(ctx context.Context, o Options, u *undoing) error {
+	if _, err := user.Lookup(Name); err == nil {
+		return nil
+	}
+	if _, err := command(ctx, "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", dataHome, "--shell", "/usr/sbin/nologin", Name); err != nil {
+		return fmt.Errorf("make the user %s: %w", Name, err)
+	}
+	u.add(func() error { _, err := command(ctx, "userdel", Name); return err })
+	o.Tell("the user %s is made; it can log in nowhere", Name)
+	return nil
+}
+
+// account is the service's user.
+func account() (uid, gid int, err error) {
+	u, err := user.Lookup(Name)
+	if err != nil {
+		return 0, 0, err
+	}
+	uid, uerr := strconv.Atoi(u.Uid)
+	gid, gerr := strconv.Atoi(u.Gid)
+	return uid, gid, errors.Join(uerr, gerr)
+}
+
+// makePrivate makes folders and files the service's alone. What systemd makes by itself (StateDirectory) is left to it.
+func makePrivate(o Options) error {
+	uid, gid, err := account()
+	if err != nil {
+		return err
+	}
+	for _, dir := range o.Private {
+		if dir == dataHome {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if err := ownAll(dir, uid, gid); err != nil {
+			return fmt.Errorf("give %s to the user %s: %w", dir, Name, err)
+		}
+	}
+	for _, file := range o.Secrets {
+		about, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if s, ok := about.Sys().(*syscall.Stat_t); ok && int(s.Uid) == uid && about.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		if err := errors.Join(os.Chmod(file, 0o600), os.Chown(file, uid, gid)); err != nil {
+			return fmt.Errorf("give %s to the user %s: %w", file, Name, err)
+		}
+		o.Tell("%s is the service's alone", file)
+	}
+	return nil
+}
+
+// ownAll gives a folder and what is in it to an account; links are not followed.
+func ownAll(dir string, uid, gid int) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, uid, gid)
+	})
+}
+
+// bringUp starts the service, or starts it anew, and waits until it is up.
+func bringUp(ctx context.Context, tell func(string, ...any), again bool) error {
+	action := "start"
+	if again {
+		action = "restart"
+	}
+	before, err := properties(ctx)
+	if err != nil {
+		return err
+	}
+	if before["ActiveState"] == "active" && !again {
+		tell("the service runs already")
+		return nil
+	}
+	_, err = systemctl(ctx, action, unitName)
+	up, uerr := until(ctx, startTime, func() (bool, error) {
+		p, perr := properties(ctx)
+		return p["ActiveState"] == "active" || p["ActiveState"] == "failed" || p["SubState"] == "auto-restart" || p["ConditionResult"] == "no", perr
+	})
+	if uerr != nil {
+		return uerr
+	}
+	p, perr := properties(ctx)
+	switch {
+	case perr != nil:
+		return perr
+	case p["ActiveState"] == "active":
+		tell("the service is started")
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case p["ConditionResult"] == "no":
+		return &EndedError{Why: "its config is not there"}
+	case !up:
+		return fmt.Errorf("the service is not up after %v: systemd says %s, %s", startTime, p["ActiveState"], p["SubState"])
+	}
+	why := problemOf(p)
+	if why == "" && err != nil {
+		why = err.Error()
+	}
+	return &EndedError{Why: strings.TrimSpace(why + lastWords(ctx))}
+}
+
+// lastWords is what the service said last of an error, from the journal; "" = nobody knows.
+func lastWords(ctx context.Context) string {
+	out, err := command(ctx, "journalctl", "--unit="+unitName, "--lines=20", "--output=cat", "--no-pager", "--quiet")
+	if err != nil {
+		return ""
+	}
+	words := ""
+	for line := range strings.Lines(out) {
+		if said, ok := strings.CutPrefix(strings.TrimSpace(line), "tillpost: error: "); ok {
+			words = said
+		}
+	}
+	if words == "" {
+		return ""
+	}
+	return ": " + words
+}
+
+// Start starts the service, where it does not run yet. The error wraps ErrNotInstalled, or is a *RightsError or an *EndedError.
+func Start(ctx context.Context, tell func(string, ...any)) error {
+	return act(ctx, "start the service", func(State) error { return bringUp(ctx, tell, false) }, func() error { return startOther(tell) })
+}
+
+// Restart stops the service, where it runs, and starts it. Its errors are those of Start.
+func Restart(ctx context.Context, tell func(string, ...any)) error {
+	return act(ctx, "restart the service", func(s State) error { return bringUp(ctx, tell, s.Running) }, func() error { return restartOther(tell) })
+}
+
+// Stop ends the service, where it runs: requests on their way have 10 s. It starts with the computer again.
+func Stop(ctx context.Context, tell func(string, ...any)) error {
+	return act(ctx, "stop the service", func(s State) error {
+		p, err := properties(ctx)
+		if err != nil {
+			return err
+		}
+		if !s.Running && p["SubState"] != "auto-restart" && p["ActiveState"] != "deactivating" {
+			tell("the service does not run")
+			return nil
+		}
+		if _, err := systemctl(ctx, "stop", unitName); err != nil {
+			return err
+		}
+		tell("the service is stopped; it starts again with the computer")
+		return nil
+	}, func() error { return stopOther(tell) })
+}
+
+// act does something with a service that is there.
+func act(ctx context.Context, what string, systemd func(State) error, other func() error) error {
+	s, err := Query(ctx)
+	if err != nil {
+		return err
+	}
+	if !s.Installed {
+		return ErrNotInstalled
+	}
+	if err := needRoot(what); err != nil {
+		return err
+	}
+	if s.Manager == "systemd" {
+		return systemd(s)
+	}
+	return other()
+}
+
+// Uninstall stops the service and takes it off the computer. What it has on disk stays but for what p names. It is no error
+// where there is none.
+func Uninstall(ctx context.Context, p Purging, tell func(string, ...any)) error {
+	if err := needRoot("uninstall the service"); err != nil {
+		return err
+	}
+	s, err := Query(ctx)
+	switch {
+	case errors.Is(err, ErrNoManager):
+	case err != nil:
+		return err
+	case !s.Installed:
+		tell("the service is not installed")
+	case s.Manager == "systemd":
+		err = uninstallSystemd(ctx, s, tell)
+	default:
+		err = uninstallOther(tell)
+	}
+	if err != nil && !errors.Is(err, ErrNoManager) {
+		return err
+	}
+	if err := purge(p, tell); err != nil {
+		return err
+	}
+	if _, err := user.Lookup(Name); err == nil && p.User && !s.Packaged {
+		if _, err := command(ctx, "userdel", Name); err != nil {
+			return fmt.Errorf("remove the user %s: %w", Name, err)
+		}
+		tell("the user %s is removed", Name)
+	}
+	return nil
+}
+
+func uninstallSystemd(ctx context.Context, s State, tell func(string, ...any)) error {
+	if _, err := systemctl(ctx, "disable", "--now", unitName); err != nil {
+		return err
+	}
+	none := &undoing{}
+	_, err := removeFile(dropIn, none)
+	if err == nil && !s.Packaged {
+		if _, err = removeFile(ownUnit, none); err == nil && s.Command == ownProgram {
+			_, err = removeFile(ownProgram, none)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := systemctl(ctx, "daemon-reload"); err != nil {
+		return err
+	}
+	_, _ = systemctl(ctx, "reset-failed", unitName) // which it knows only where it had failed
+	if s.Packaged {
+		tell("the service is stopped and does not start any more; its package is still there")
+		return nil
+	}
+	tell("the service is removed")
+	return nil
+}

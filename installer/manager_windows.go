@@ -1,0 +1,555 @@
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/kardianos/service"
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/eventlog"
+	"golang.org/x/sys/windows/svc/mgr"
+)
+
+const securityAttributesSize = uint32(unsafe.Sizeof(windows.SecurityAttributes{}))
+
+// serviceAccount is the account that Windows makes for the service alone. It can do little on the computer, and is the computer's
+// own account on the network.
+const serviceAccount = `NT SERVICE\` + Name
+
+// recovery is what Windows does when the service fails: the last goes on for ever. After a day without a failure it begins anew.
+var recovery = [...]mgr.RecoveryAction{
+	{Type: mgr.ServiceRestart, Delay: 5 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: 30 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: 2 * time.Minute},
+}
+
+const recoveryReset = 86400 // seconds
+
+// connect opens the service and its manager with rights; s is nil where the service is not installed.
+func connect(what string, managing, using uint32) (m *mgr.Mgr, s *mgr.Service, err error) {
+	h, err := windows.OpenSCManager(nil, nil, managing)
+	if err != nil {
+		return nil, nil, rights(what, err)
+	}
+	m = &mgr.Mgr{Handle: h}
+	name, err := windows.UTF16PtrFromString(Name)
+	if err != nil {
+		return nil, nil, errors.Join(err, m.Disconnect())
+	}
+	sh, err := windows.OpenService(h, name, using)
+	switch {
+	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
+		return m, nil, nil
+	case err != nil:
+		return nil, nil, errors.Join(rights(what, err), m.Disconnect())
+	}
+	return m, &mgr.Service{Handle: sh, Name: Name}, nil
+}
+
+// release closes what connect has opened.
+func release(m *mgr.Mgr, s *mgr.Service) {
+	if s != nil {
+		_ = s.Close() // a handle too many is no harm
+	}
+	_ = m.Disconnect()
+}
+
+// rights is err, as a *RightsError where it is one.
+func rights(what string, err error) error {
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		return &RightsError{What: what, Err: err}
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// Query asks the service manager for the service.
+func Query(context.Context) (State, error) {
+	state := State{Manager: "Windows"}
+	m, s, err := connect("ask Windows for the service", windows.SC_MANAGER_CONNECT, windows.SERVICE_QUERY_CONFIG|windows.SERVICE_QUERY_STATUS)
+	if err != nil {
+		return state, err
+	}
+	defer release(m, s)
+	if s == nil {
+		return state, nil
+	}
+	state.Installed = true
+	now, err := s.Query()
+	if err != nil {
+		return state, fmt.Errorf("ask Windows for the service: %w", err)
+	}
+	state.Running, state.PID = now.State == svc.Running || now.State == svc.StartPending, int(now.ProcessId)
+	if code := exitOf(now); code != "" && now.State == svc.Stopped {
+		state.Problem = "its program ended with " + code
+	}
+	e, err := entryOf(s)
+	if err != nil {
+		return state, fmt.Errorf("ask Windows for the service: %w", err)
+	}
+	state.Account, state.Command, state.Enabled = e.account, e.command, e.start == mgr.StartAutomatic
+	state.Recovers, state.Disorder, state.Config = recovers(s), disorder(e), configOf(e.command)
+	state.Packaged = packaged()
+	return state, nil
+}
+
+// exitOf is what a service that has ended says of it; "" = nothing, or that it was never started.
+func exitOf(s svc.Status) string {
+	switch windows.Errno(s.Win32ExitCode) {
+	case windows.NO_ERROR, windows.ERROR_SERVICE_NEVER_STARTED:
+		return ""
+	case windows.ERROR_SERVICE_SPECIFIC_ERROR:
+		return fmt.Sprintf("the code %d of its own", s.ServiceSpecificExitCode)
+	}
+	return fmt.Sprintf("%q", strings.TrimSpace(windows.Errno(s.Win32ExitCode).Error()))
+}
+
+// recovers reports whether Windows starts the service again, also after an exit with an error.
+func recovers(s *mgr.Service) bool {
+	actions, err := s.RecoveryActions()
+	if err != nil || len(actions) == 0 || actions[len(actions)-1].Type != mgr.ServiceRestart {
+		return false
+	}
+	also, err := s.RecoveryActionsOnNonCrashFailures()
+	return err == nil && also
+}
+
+// disorder is what Install would mend about the entry; "" = nothing.
+func disorder(e entry) string {
+	if !strings.HasPrefix(e.command, `"`) && strings.Contains(before(e.command, ".exe"), " ") {
+		return "the path of its program has blanks and no quotes, so that another program could be started in its place"
+	}
+	return ""
+}
+
+// entry is what the service manager keeps of a service. mgr.Service.Config reads more, which not every Windows knows.
+type entry struct {
+	command, account string
+	start            uint32
+}
+
+func entryOf(s *mgr.Service) (entry, error) {
+	for n := uint32(4 << 10); ; {
+		b := make([]uint64, n/8+1) // aligned as what it holds
+		p := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&b[0]))
+		err := windows.QueryServiceConfig(s.Handle, p, n, &n)
+		if err == nil {
+			return entry{command: windows.UTF16PtrToString(p.BinaryPathName), account: windows.UTF16PtrToString(p.ServiceStartName), start: p.StartType}, nil
+		}
+		if !errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) || int(n) <= 8*len(b) {
+			return entry{}, err
+		}
+	}
+}
+
+// configOf is the config that a command line names; "" = none.
+func configOf(line string) string {
+	args, err := windows.DecomposeCommandLine(line)
+	if err != nil {
+		return ""
+	}
+	for i, a := range args {
+		if a == "--config" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
+}
+
+// packaged reports whether the program came by Windows' installer, whose package leaves this key.
+func packaged() bool {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, PackageKey, registry.QUERY_VALUE)
+	if err != nil {
+		return false
+	}
+	return k.Close() == nil
+}
+
+// PackageKey is where the package for Windows' installer keeps what it was told, below HKEY_LOCAL_MACHINE.
+const PackageKey = `SOFTWARE\tillpost`
+
+func before(s, sep string) string {
+	head, _, _ := strings.Cut(strings.ToLower(s), sep)
+	return head
+}
+
+// commandLine is how the service manager starts the program.
+func commandLine(program, config string) (exe string, args []string) {
+	args = []string{"run", "--service"}
+	if config != "" {
+		args = append(args, "--config", config)
+	}
+	return program, args
+}
+
+// quotedLine is a command line; the program stands in quotes, whether it needs them or not (CWE-428).
+func quotedLine(program string, args []string) string {
+	line := `"` + program + `"`
+	for _, a := range args {
+		line += " " + windows.EscapeArg(a)
+	}
+	return line
+}
+
+// Install makes the service, or brings the one that is there into order, lets it start with Windows, and starts it. The program
+// is copied into Program Files first, where it does not lie there. The error is a *RightsError or an *OwnerError, or an
+// *EndedError where the service does not stay up; it is then installed all the same.
+func Install(ctx context.Context, o Options) error {
+	m, s, err := connect("install the service", windows.SC_MANAGER_ALL_ACCESS, windows.SERVICE_ALL_ACCESS)
+	if err != nil {
+		return err
+	}
+	defer func() { release(m, s) }()
+	account := serviceAccount
+	if s != nil {
+		if e, err := entryOf(s); err == nil && chosen(e.account) {
+			account = e.account
+		}
+	}
+	sids := []string{serviceSID(Name)}
+	if account != serviceAccount {
+		sid, _, _, err := windows.LookupSID("", strings.TrimPrefix(account, `.\`))
+		if err != nil {
+			return fmt.Errorf("look up the service's account %s: %w", account, err)
+		}
+		sids = append(sids, sid.String())
+	}
+	if err := makePrivate(o, sids); err != nil { // before there is anything that uses it
+		return err
+	}
+	u := &undoing{}
+	program, wasRunning, err := placeProgram(ctx, o, s, u)
+	if err == nil && s == nil {
+		s, err = create(m, program, o, u)
+	}
+	changed := false
+	if err == nil {
+		changed, err = reconcile(s, program, o, account)
+	}
+	if err != nil {
+		return u.back(err)
+	}
+	o.Tell("the service %s starts with Windows, as the account %s", Name, account)
+	if recovers(s) {
+		o.Tell("Windows starts it again wherever it fails, after 5 s, 30 s, and then every 2 minutes")
+	}
+	letInto(o, sids)
+	if changed {
+		was, err := halt(ctx, s) // it still runs as it was
+		if err != nil {
+			return rights("stop the service", err)
+		}
+		wasRunning = wasRunning || was
+	}
+	if o.NoStart && !wasRunning {
+		return nil
+	}
+	return bringUp(ctx, s, o.Tell)
+}
+
+// chosen reports whether an account is one that a person has given the service, such as one that a network share knows.
+func chosen(account string) bool {
+	for _, ours := range []string{"", serviceAccount, "LocalSystem", `.\LocalSystem`, `NT AUTHORITY\SYSTEM`} {
+		if strings.EqualFold(account, ours) {
+			return false
+		}
+	}
+	return true
+}
+
+// letInto lets the service into the folders of the exports. Where that cannot be done, such as on a share, `check` tells.
+func letInto(o Options, sids []string) {
+	for _, sid := range sids {
+		for _, dir := range o.Reads {
+			_ = letIn(dir, sid, rightsRead)
+		}
+		for _, dir := range o.Writes {
+			_ = letIn(dir, sid, rightsChange)
+		}
+	}
+}
+
+// create makes the service's entry and its source of events.
+func create(m *mgr.Mgr, program string, o Options, u *undoing) (*mgr.Service, error) {
+	exe, args := commandLine(program, o.Config)
+	k, err := service.New(nothing{}, &service.Config{Name: Name, DisplayName: title, Description: description, UserName: serviceAccount,
+		Executable: exe, Arguments: args, Option: service.KeyValue{"DelayedAutoStart": true}})
+	if err != nil {
+		return nil, err
+	}
+	if err := k.Install(); err != nil {
+		if errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) {
+			err = fmt.Errorf("the one before is still about to be removed; close every window that shows the services of this computer: %w", err)
+		}
+		return nil, fmt.Errorf("make the service: %w", err)
+	}
+	u.add(k.Uninstall)
+	s, err := m.OpenService(Name)
+	if err != nil {
+		return nil, fmt.Errorf("open the service that was made: %w", err)
+	}
+	u.add(s.Close)
+	return s, nil
+}
+
+// nothing is what service.New wants to run, and is never asked to: Run runs the work.
+type nothing struct{}
+
+func (nothing) Start(service.Service) error { return nil }
+func (nothing) Stop(service.Service) error  { return nil }
+
+// reconcile brings the service's entry into order, whoever made it, and reports whether it would run otherwise than before.
+func reconcile(s *mgr.Service, program string, o Options, account string) (changed bool, err error) {
+	old, err := entryOf(s)
+	if err != nil {
+		return false, fmt.Errorf("read the service's entry: %w", err)
+	}
+	exe, args := commandLine(program, o.Config)
+	text := quotedLine(exe, args)
+	line, err := windows.UTF16PtrFromString(text)
+	if err != nil {
+		return false, err
+	}
+	if err := listen(); err != nil {
+		return false, err
+	}
+	var as *uint16 // nil = as it is: an account that a person has chosen has a password, which nobody knows here
+	if account == serviceAccount {
+		if as, err = windows.UTF16PtrFromString(account); err != nil {
+			return false, err
+		}
+	}
+	err = windows.ChangeServiceConfig(s.Handle, windows.SERVICE_WIN32_OWN_PROCESS, mgr.StartAutomatic, mgr.ErrorNormal, line, nil, nil, nil, as, nil, nil)
+	if err != nil {
+		return false, fmt.Errorf("bring the service's entry into order: %w", err)
+	}
+	delayed := windows.SERVICE_DELAYED_AUTO_START_INFO{IsDelayedAutoStartUp: 1}
+	if err := windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, (*byte)(unsafe.Pointer(&delayed))); err != nil {
+		return false, fmt.Errorf("let the service start after what Windows needs itself: %w", err)
+	}
+	sidType := uint32(windows.SERVICE_SID_TYPE_UNRESTRICTED)
+	err = windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_SERVICE_SID_INFO, (*byte)(unsafe.Pointer(&sidType)))
+	if err != nil && !errors.Is(err, windows.ERROR_INVALID_LEVEL) { // which its own account has anyway
+		return false, fmt.Errorf("give the service its identifier: %w", err)
+	}
+	if err := s.SetRecoveryActions(recovery[:], recoveryReset); err != nil {
+		return false, fmt.Errorf("let Windows start the service again where it fails: %w", err)
+	}
+	if err := s.SetRecoveryActionsOnNonCrashFailures(true); err != nil && !errors.Is(err, windows.ERROR_INVALID_LEVEL) { // recovers tells
+		return false, fmt.Errorf("let Windows start the service again where it ends with an error: %w", err)
+	}
+	return !strings.EqualFold(old.command, text) || account == serviceAccount && !strings.EqualFold(old.account, account), nil
+}
+
+// listen makes the source of the service's events, where there is none.
+func listen() error {
+	err := eventlog.InstallAsEventCreate(Name, eventlog.Error|eventlog.Warning|eventlog.Info)
+	if err != nil && !strings.Contains(err.Error(), "exists") {
+		return fmt.Errorf("make the service's source of events: %w", err)
+	}
+	return nil
+}
+
+// bringUp starts the service and waits until it is up, and stays so for a moment.
+func bringUp(ctx context.Context, s *mgr.Service, tell func(string, ...any)) error {
+	err := s.Start()
+	switch {
+	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
+		tell("the service runs already")
+		return nil
+	case errors.Is(err, windows.ERROR_SERVICE_LOGON_FAILED):
+		return fmt.Errorf("start the service: its account may not run services, or its password has changed: %w", err)
+	case err != nil:
+		return rights("start the service", err)
+	}
+	up := time.Time{}
+	var last svc.Status
+	ok, err := until(ctx, startTime, func() (done bool, err error) {
+		if last, err = s.Query(); err != nil {
+			return false, err
+		}
+		switch last.State {
+		case svc.Stopped:
+			return true, nil
+		case svc.Running:
+			if up.IsZero() {
+				up = time.Now()
+			}
+			return time.Since(up) >= settled, nil
+		}
+		return false, nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("start the service: %w", err)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !ok:
+		return fmt.Errorf("the service is not up after %v", startTime)
+	case last.State == svc.Stopped:
+		why := exitOf(last)
+		if why == "" {
+			why = "it does not say why"
+		}
+		return &EndedError{Why: why}
+	}
+	tell("the service is started")
+	return nil
+}
+
+// settled is how long a service must have been up: one whose config is wrong ends sooner.
+const settled = 2 * time.Second
+
+// halt stops a service and waits until its process has ended: Windows' own answer comes before that.
+func halt(ctx context.Context, s *mgr.Service) (wasRunning bool, err error) {
+	now, err := s.Query()
+	if err != nil {
+		return false, err
+	}
+	if now.State == svc.Stopped {
+		return false, nil
+	}
+	if now.State != svc.StopPending {
+		if _, err := s.Control(svc.Stop); err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
+			return true, err
+		}
+	}
+	process := openProcess(now.ProcessId)
+	if process != 0 {
+		defer windows.CloseHandle(process)
+	}
+	ok, err := until(ctx, stopTime, func() (bool, error) {
+		now, err := s.Query()
+		if err != nil || now.State != svc.Stopped {
+			return false, err
+		}
+		if process == 0 {
+			return true, nil
+		}
+		event, err := windows.WaitForSingleObject(process, 0)
+		return event == windows.WAIT_OBJECT_0, err
+	})
+	switch {
+	case err != nil:
+		return true, err
+	case ctx.Err() != nil:
+		return true, context.Cause(ctx)
+	case !ok:
+		return true, fmt.Errorf("it has not ended after %v; its process is %d", stopTime, now.ProcessId)
+	}
+	return true, nil
+}
+
+func openProcess(pid uint32) windows.Handle {
+	if pid == 0 || pid == uint32(os.Getpid()) {
+		return 0
+	}
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, pid)
+	if err != nil {
+		return 0
+	}
+	return h
+}
+
+const useRights = windows.SERVICE_QUERY_CONFIG | windows.SERVICE_QUERY_STATUS | windows.SERVICE_START | windows.SERVICE_STOP
+
+// act does something with a service that is there.
+func act(what string, do func(*mgr.Service) error) error {
+	m, s, err := connect(what, windows.SC_MANAGER_CONNECT, useRights)
+	if err != nil {
+		return err
+	}
+	defer release(m, s)
+	if s == nil {
+		return ErrNotInstalled
+	}
+	return do(s)
+}
+
+// Start starts the service, where it does not run yet. The error wraps ErrNotInstalled, or is a *RightsError or an *EndedError.
+func Start(ctx context.Context, tell func(string, ...any)) error {
+	return act("start the service", func(s *mgr.Service) error { return bringUp(ctx, s, tell) })
+}
+
+// Stop ends the service, where it runs: requests on their way have 10 s. It starts with Windows again.
+func Stop(ctx context.Context, tell func(string, ...any)) error {
+	return act("stop the service", func(s *mgr.Service) error {
+		was, err := halt(ctx, s)
+		if err != nil {
+			return rights("stop the service", err)
+		}
+		if !was {
+			tell("the service does not run")
+			return nil
+		}
+		tell("the service is stopped; it starts again with Windows")
+		return nil
+	})
+}
+
+// Restart stops the service, where it runs, and starts it. Its errors are those of Start.
+func Restart(ctx context.Context, tell func(string, ...any)) error {
+	return act("restart the service", func(s *mgr.Service) error {
+		if _, err := halt(ctx, s); err != nil {
+			return rights("stop the service", err)
+		}
+		return bringUp(ctx, s, tell)
+	})
+}
+
+// Uninstall stops the service and takes it off the computer. What it has on disk stays but for what p names. It is no error
+// where there is none.
+func Uninstall(ctx context.Context, p Purging, tell func(string, ...any)) error {
+	m, s, err := connect("uninstall the service", windows.SC_MANAGER_ALL_ACCESS, windows.SERVICE_ALL_ACCESS)
+	if err != nil {
+		return err
+	}
+	defer func() { release(m, s) }()
+	if packaged() {
+		return ErrPackaged
+	}
+	if s == nil {
+		tell("the service is not installed")
+		return purge(p, tell)
+	}
+	if _, err := halt(ctx, s); err != nil {
+		return rights("stop the service", err)
+	}
+	k, err := service.New(nothing{}, &service.Config{Name: Name})
+	if err != nil {
+		return err
+	}
+	if err := k.Uninstall(); err != nil {
+		return fmt.Errorf("remove the service: %w", err)
+	}
+	tell("the service is removed")
+	_ = s.Close() // Windows forgets it once nobody has it open
+	s = nil
+	if err := purge(p, tell); err != nil {
+		return err
+	}
+	return removeProgram(tell)
+}
+
+// UnpackFor prepares the removal of the package for Windows' installer, which removes service and program itself: the service is
+// stopped, its source of events is removed, and so is what p names.
+func UnpackFor(ctx context.Context, p Purging, tell func(string, ...any)) error {
+	m, s, err := connect("uninstall the service", windows.SC_MANAGER_ALL_ACCESS, windows.SERVICE_ALL_ACCESS)
+	if err != nil {
+		return err
+	}
+	defer release(m, s)
+	if s != nil {
+		if _, err := halt(ctx, s); err != nil {
+			return rights("stop the service", err)
+		}
+	}
+	_ = eventlog.Remove(Name) // there may be none
+	return purge(p, tell)
+}

@@ -1,0 +1,91 @@
+# What the scripts share that packaging/systemd.sh runs inside the systems that it boots. They read it with `source`.
+
+secret=tok-SECRET-0123456789
+api=127.0.0.1:8099
+
+fail() {
+	echo "FAILED: $*" >&2
+	systemctl status tillpost --no-pager -n 20 >&2 || true
+	journalctl -u tillpost --no-pager -n 30 >&2 || true
+	exit 1
+}
+
+until_() { # SECONDS COMMAND...: waits until the command says yes
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+delivered() { # N: nothing waits, and so many updates or more were acknowledged
+	local status n
+	status=$(tillpost status --json 2>/dev/null) || return 1
+	n=$(sed -n 's/.*"delivered":\([0-9]*\).*/\1/p' <<<"$status")
+	grep -q '"pending":0[,}]' <<<"$status" && [ "${n:-0}" -ge "$1" ]
+}
+
+waiting() { # N: so many updates wait
+	tillpost status --json 2>/dev/null | grep -qE "\"pending\":$1[,}]"
+}
+
+main_pid() { systemctl show -p MainPID --value tillpost; }
+is_active() { [ "$(systemctl is-active tillpost)" = active ]; }
+
+back_from() { # PID: the service runs, as another process
+	local now
+	is_active || return 1
+	now=$(main_pid)
+	[ "$now" != "$1" ] && [ "$now" != 0 ]
+}
+
+says() { # TEXT COMMAND...: the command fails and says so, whatever its exit status
+	local text=$1 said
+	shift
+	if said=$("$@" 2>&1); then fail "$* should fail, and says: $said"; fi
+	grep -qF -- "$text" <<<"$said" || fail "$* should say \"$text\", and says: $said"
+}
+
+tells() { # TEXT COMMAND...: the command does it, and says so
+	local text=$1 said
+	shift
+	said=$("$@" 2>&1) || fail "$* fails: $said"
+	grep -qF -- "$text" <<<"$said" || fail "$* should say \"$text\", and says: $said"
+}
+
+# The API's stand-in, as another program. It has the token in its environment, which no list of processes shows.
+stand_in() { # PROGRAM
+	(umask 077 && printf 'TILLPOST_TOKEN=%s\n' "$secret" >/run/secret)
+	systemd-run --quiet --unit=stand-in --property=EnvironmentFile=/run/secret "$1" mock-api --listen "$api"
+	until_ 10 api_answers || fail "the stand-in does not answer"
+}
+
+http_() { # METHOD PATH [BODY]: the answer's body
+	exec 3<>"/dev/tcp/${api/://}"
+	printf '%s %s HTTP/1.0\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "$1" "$2" "$api" "$secret" "${#3}" "${3:-}" >&3
+	sed '1,/^\r$/d' <&3
+	exec 3>&-
+}
+api_answers() { (http_ GET /state '') 2>/dev/null | grep -q '"requests"'; }
+api_requests() { http_ GET /state '' | tr -d ' \n' | sed -n 's/^[^[]*"requests":\([0-9]*\).*/\1/p'; }
+api_down() { http_ POST /control "{\"down\":$1}" | grep -q faults || fail "the stand-in does not go down"; } # 0 = up
+
+export_rows() { # FILE ROW...: an export as a POS writes it, in one step
+	local file=$1
+	shift
+	{ printf 'Store,UPC,Qty\n'; printf '%s\n' "$@"; } >"$file.tmp"
+	mv "$file.tmp" "$file"
+}
+
+# Where the token is, but for the one place where it belongs: FILE...
+token_nowhere_but() {
+	local found except=$1
+	systemctl stop stand-in 2>/dev/null || true
+	rm -f /run/secret
+	found=$(grep -rlaF "$secret" /etc /var /run /srv /tmp /root /home /opt /usr/local 2>/dev/null | grep -vxF "$except" || true)
+	[ -z "$found" ] || fail "the token is in $found"
+	if journalctl -o export | grep -qaF "$secret"; then fail "the token is in the journal"; fi
+	if systemctl show tillpost | grep -qF "$secret"; then fail "the token is in the unit"; fi
+	if tr '\0' ' ' </dev/null | cat - /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -qaF "$secret"; then fail "the token is in a process's arguments or environment"; fi
+}
