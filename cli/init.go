@@ -27,7 +27,7 @@ type installFunc func(ctx context.Context, con *console, configPath string) erro
 func (con *console) initCommand(install installFunc) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [--url URL] [--folder FOLDER] [--token-file FILE] [--config FILE] [--replace] [--yes] [--json]",
-		Short: "asks what it must know, tries it, and writes the config",
+		Short: "set it up: asks what it must know, tries it, writes the config",
 		Long: "init sets tillpost up. At a terminal it asks for the API's address and token and tries them, looks for the folder of the\n" +
 			"exports, reads the newest one and asks what that leaves open. Then it writes the config with comments in it, and stores\n" +
 			"the token as `token set` does. Nothing is written before the end. A config that is there is never touched unasked; with\n" +
@@ -98,11 +98,11 @@ func initFlagsOf(cmd *cobra.Command) *initFlags {
 	o.stores = listOf(cmd, "stores", "the POS's word for a store and the API's code: `WORD=CODE`; can be given several times", parsePair)
 	o.columns = listOf(cmd, "columns", "the column of a field, such as quantity=\"On Hand\": `FIELD=COLUMN`; can be given several times", parseColumn)
 	f.StringVar(&o.preset, "preset", "", "the POS that writes the exports, by its `NAME` (default: found by the headings)")
-	f.StringVar(&o.missing, "missing", "", "what an export no longer names: `keep or zero` (default keep)")
-	f.StringVar(&o.after, "after", "", "what becomes of an export that was taken: `keep, archive or delete` (default keep)")
-	f.StringArrayVar(&o.lines, "line", nil, "a `LINE` of the config that `preview` asks for, such as \"duplicates: sum\"; can be given several times")
+	f.StringVar(&o.missing, "missing", "", "what an export no longer names, a `WORD`: keep, or zero once two in a row lack it (default keep)")
+	f.StringVar(&o.after, "after", "", "what becomes of an export that was taken, a `WORD`: keep, archive or delete (default keep)")
+	f.StringArrayVar(&o.lines, "line", nil, "a `LINE` of the config that preview asks for, such as \"duplicates: sum\"; can be given several times")
 	f.BoolVar(&o.replace, "replace", false, "write a new config where there is one, which stays beside it as a copy")
-	f.BoolVar(&o.offline, "offline", false, "do not try the API; the token can be stored later, by `token set`")
+	f.BoolVar(&o.offline, "offline", false, "do not try the API; the token can be stored later, by token set")
 	f.BoolVar(&o.inst, "install", false, "install the service afterwards")
 	f.BoolVar(&o.yes, "yes", false, "ask nothing")
 	f.BoolVar(&o.asJSON, "json", false, "ask nothing, and print one JSON object: what was written, and what is open")
@@ -115,7 +115,13 @@ func initFlagsOf(cmd *cobra.Command) *initFlags {
 	return o
 }
 
-// setup makes one config.
+// setup makes one config. It promises:
+//
+//  1. Nothing is written before write, but a folder that a person wants made; and nothing is written where a step fails, or a person leaves.
+//  2. What is written says just what the draft says, and is read once more by config before that.
+//  3. A config that is there is replaced only on demand, in one step, and a copy of it is kept.
+//  4. Where nobody is asked, it never waits for an answer; what is missing is an error that names the flag.
+//  5. The token is in nothing that is told or written, but in its own protected store. (Promise 11.)
 type setup struct {
 	con     *console
 	cmd     *cobra.Command
@@ -394,6 +400,9 @@ func flagFor(key string) string {
 	group, _, _ := strings.Cut(key, ".")
 	switch group {
 	case "api":
+		if key == "api.token_file" { // which lies beside the config
+			return "--config"
+		}
 		return "--url"
 	case "data_dir":
 		return "--data-dir"

@@ -171,9 +171,18 @@ func (s *setup) askURL(ctx context.Context) (err error) {
 
 // findToken finds the token, and keeps it out of all that is told.
 func (s *setup) findToken(ctx context.Context, again bool) error {
-	err := s.learnToken(ctx, again)
+	if err := s.learnToken(ctx, again); err != nil {
+		return err
+	}
 	s.look.token = cmp.Or(s.token, s.stored)
-	return err
+	if s.token == "" || s.draft.tokenFile != "" || samePath(s.tokenBeside(), config.TokenPlace()) {
+		return nil
+	}
+	s.draft.tokenFile = s.tokenBeside()
+	if _, err := s.draft.config(); err != nil {
+		return s.wrongFlags(err)
+	}
+	return nil
 }
 
 // learnToken finds the token: where the flag says, or where it is stored, or from a person; again = another one.

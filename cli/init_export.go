@@ -172,7 +172,8 @@ func (s *setup) leaveOpen(src config.Source, name string, l learned) {
 		}
 		s.warn("%s", text)
 		if refused, ok := errors.AsType[*export.Refused](l.err); ok && refused.Write != "" {
-			s.con.hints([]string{"give that line by --line, with the right words in it, or write it into the config later"})
+			key, _, _ := strings.Cut(refused.Write, ":")
+			s.con.hints([]string{"say it by " + flagFor(key) + ", or write that line into the config, beside `folder`, with the right words in it"})
 		}
 		return
 	}

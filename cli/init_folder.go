@@ -34,6 +34,10 @@ func (s *setup) watchFolders(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			if err := s.draft.wrongFolder(folder); err != nil {
+				s.warn("%s: %s", folder, err)
+				continue
+			}
 			s.draft.watch(folder, s.old)
 		}
 		good, err := s.lookAt(ctx, i)

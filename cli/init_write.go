@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"tillpost/config"
 )
 
 // confirm asks before anything is written.
@@ -31,9 +29,6 @@ func (s *setup) confirm(ctx context.Context) error {
 
 // write stores the token, keeps the config of before, and writes the new one, which is read once more before that.
 func (s *setup) write(context.Context) error {
-	if s.token != "" && s.draft.tokenFile == "" && !samePath(s.tokenBeside(), config.TokenPlace()) {
-		s.draft.tokenFile = s.tokenBeside()
-	}
 	c, err := s.draft.config()
 	if err != nil {
 		return fmt.Errorf("write the config: %w", err)
