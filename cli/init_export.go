@@ -76,6 +76,9 @@ func (s *setup) readExport(ctx context.Context, i int) error {
 		}
 		src := c.Sources[i]
 		f := s.folder(ctx, src)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		name, at := "", time.Time{}
 		if f.err == nil {
 			name, at = newestExport(f, src, c.API.TokenFile, config.TokenPlace(), s.o.tokenFile)
@@ -84,7 +87,7 @@ func (s *setup) readExport(ctx context.Context, i int) error {
 			if f.err == nil {
 				s.tell("export      none is there yet; once there is one, `tillpost check` looks how it is read\n")
 			}
-			return ctx.Err()
+			return nil
 		}
 		result.Export = name
 		l, ok := s.read(ctx, filepath.Join(src.Folder, filepath.FromSlash(name)), src)
@@ -222,7 +225,11 @@ const tryAnew = "anew"
 
 // askUseless asks what is to be done with an export of which nothing would be sent.
 func (s *setup) askUseless(ctx context.Context, q question, first string) (again bool, err error) {
-	answer, err := s.ask.choose(ctx, q, []option{{"answer the questions about it anew", tryAnew}, {"read the newest export again", tryAgain}, {"go on all the same, and look at it later", goOn}}, first)
+	options := []option{{"answer the questions about it anew", tryAnew}, {"read the newest export again", tryAgain}, {"go on all the same, and look at it later", goOn}}
+	if first != tryAnew {
+		options = options[1:] // nothing was asked
+	}
+	answer, err := s.ask.choose(ctx, q, options, first)
 	if err == nil && answer == tryAnew {
 		err = errAnew
 	}

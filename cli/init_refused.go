@@ -17,8 +17,9 @@ import (
 // hole is what stands in a line of advice where a person must put something else.
 const hole = "..."
 
-// advised are lines in a reason that help where it is as the reason says.
-var advised = regexp.MustCompile("`([a-z_]+: [^`]+)`")
+// advised are lines in a reason that help where it is as the reason says. They say how an export is read, and nothing else: a
+// reason quotes what strangers wrote.
+var advised = regexp.MustCompile("`((?:columns|defaults|stores|duplicates|identify_by|upc_check_digit|split_size|decimal|header): [^`]+)`")
 
 // remediesOf are the lines of a config that answer a refusal: the one that it asks for, then those that its reason names.
 func remediesOf(refused *export.Refused) (lines []string) {
@@ -32,6 +33,9 @@ func remediesOf(refused *export.Refused) (lines []string) {
 			lines = append(lines, line)
 		}
 	}
+	if line := otherColumns(refused); line != "" && !slices.Contains(lines, line) {
+		lines = append(lines, line)
+	}
 	if refused.Code == export.RefusedDuplicates && strings.Contains(refused.Write, hole) {
 		for _, line := range []string{"duplicates: sum", "duplicates: last", "duplicates: reject"} {
 			if !slices.Contains(lines, line) {
@@ -40,6 +44,24 @@ func remediesOf(refused *export.Refused) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// otherColumns is the line that a refusal asks for with a hole for each column that it proposes, where there are others to
+// choose from; "" = it proposes none.
+func otherColumns(refused *export.Refused) string {
+	var d draft
+	if len(refused.Headings) == 0 || d.write(refused.Write) != nil {
+		return ""
+	}
+	columns := find(&d.reading, "columns")
+	if columns == nil || mixesNumbers(refused.Write) {
+		return ""
+	}
+	var fields []string
+	for i := 0; i+1 < len(columns.Content); i += 2 {
+		fields = append(fields, columns.Content[i].Value+": "+hole)
+	}
+	return "columns: {" + strings.Join(fields, ", ") + "}"
 }
 
 // askRefused asks the person what the refusal of an export asks. It answers false where it is left open.

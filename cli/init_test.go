@@ -293,6 +293,19 @@ func TestInitSaysWhatIsOpenAndTakesTheLineThatAnswersIt(t *testing.T) {
 	}
 }
 
+func TestInitWarnsOfStoresThatMayHaveOtherCodes(t *testing.T) {
+	t.Parallel()
+	p := newInitPlace(t)
+	p.write("pos/stock.csv", "Store,UPC,Qty\nMain Street,849632048260,0\n")
+	all := []string{"--url", "$URL", "--folder", "$DIR/pos", "--token-file", "$DIR/given"}
+	if _, errs, status := p.init(all...); status != statusDone || !strings.Contains(errs, `"Main Street"; where the API knows them by codes of its own, --stores`) {
+		t.Errorf("got %d, %q; want 0 and a warning", status, errs)
+	}
+	if _, errs, status := p.init(append(all, "--replace", "--stores", "Main Street=3")...); status != statusDone || strings.Contains(errs, "codes of its own") {
+		t.Errorf("with codes: got %d, %q; want 0 and no warning", status, errs)
+	}
+}
+
 func TestInitPrintsOneObjectForScripts(t *testing.T) {
 	t.Parallel()
 	p := newInitPlace(t)

@@ -33,8 +33,10 @@ func (s *setup) write(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the config: %w", err)
 	}
-	dir := filepath.Dir(s.draft.path)
-	if err := makeFolder(dir); err != nil {
+	if _, err := os.Stat(s.draft.path); !s.exists && err == nil {
+		return fmt.Errorf("write the config: %s is there now, and was not when this began; it was not touched", s.draft.path)
+	}
+	if err := makeFolder(filepath.Dir(s.draft.path)); err != nil {
 		return fmt.Errorf("write the config: %w", err)
 	}
 	if s.token != "" {
@@ -64,7 +66,7 @@ func (s *setup) end(ctx context.Context) error {
 	}
 	s.tell("\nThe config is written: %s\n", plain(s.draft.path))
 	if s.result.Backup != "" {
-		s.tell("The one of before is kept: %s\n", plain(s.result.Backup))
+		s.tell("The one of before is kept: %s; what else it said is in there alone.\n", plain(s.result.Backup))
 	}
 	switch {
 	case s.kept == "":
@@ -122,7 +124,12 @@ func makeFolder(dir string) error {
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if above := filepath.Dir(dir); above != dir {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	return os.Chmod(dir, 0o755)
