@@ -28,25 +28,15 @@ type step struct {
 
 // way looks at the way to the API, and at what the API says to the token.
 func (u *checkup) way(ctx context.Context, tokens *config.TokenSource) {
-	client, err := api.New(agent.ClientOptions(u.conf.API, tokens.Token, programVersion()))
-	if err != nil {
-		u.tell(ctx, "api", "", fault(&setupError{err: err}, "mend that key under `api` in the config"))
-		u.left = append(u.left, "the way to the API", "the clock")
+	p, f := u.probe(ctx, tokens.Token)
+	if f != nil {
+		u.tell(ctx, "api", "", *f)
+		if f.setup {
+			u.left = append(u.left, "the way to the API", "the clock")
+		}
 		return
 	}
-	p, ok := within(ctx, u.conf.API.Timeout+fileTime, client.Probe)
-	if !ok {
-		u.tell(ctx, "api", "", failure("look after this computer's network", "could not be tried out within %v", u.conf.API.Timeout+fileTime))
-		return
-	}
-	steps := []step{
-		{"name", "the name", api.AtName, u.nameFound},
-		{"connection", "the connection", api.AtConnection, u.connectionFound},
-		{"proxy", "the proxy", api.AtProxy, u.proxyFound},
-		{"tls", "TLS", api.AtTLS, u.tlsFound},
-		{"api", "the API's answer", api.AtAnswer, u.answerFound},
-	}
-	for _, s := range steps {
+	for _, s := range u.steps() {
 		if p.Ended != api.Arrived && p.Ended < s.at {
 			u.left = append(u.left, s.name)
 			continue
@@ -57,6 +47,32 @@ func (u *checkup) way(ctx context.Context, tokens *config.TokenSource) {
 		u.tell(ctx, "clock", "", clockFound(p.Skew))
 	} else {
 		u.left = append(u.left, "the clock")
+	}
+}
+
+// probe sends the API nothing but {}. Where not even that can be done, the finding says why.
+func (u *checkup) probe(ctx context.Context, token func() (string, error)) (api.Probe, *finding) {
+	client, err := api.New(agent.ClientOptions(u.conf.API, token, programVersion()))
+	if err != nil {
+		f := fault(&setupError{err: err}, "mend that key under `api` in the config")
+		return api.Probe{}, &f
+	}
+	p, ok := within(ctx, u.conf.API.Timeout+fileTime, client.Probe)
+	if !ok {
+		f := failure("look after this computer's network", "could not be tried out within %v", u.conf.API.Timeout+fileTime)
+		return api.Probe{}, &f
+	}
+	return p, nil
+}
+
+// steps are the items on the way, in its order.
+func (u *checkup) steps() []step {
+	return []step{
+		{"name", "the name", api.AtName, u.nameFound},
+		{"connection", "the connection", api.AtConnection, u.connectionFound},
+		{"proxy", "the proxy", api.AtProxy, u.proxyFound},
+		{"tls", "TLS", api.AtTLS, u.tlsFound},
+		{"api", "the API's answer", api.AtAnswer, u.answerFound},
 	}
 }
 

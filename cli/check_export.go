@@ -26,21 +26,24 @@ func (quiet) summary(previewSum)             {}
 
 // examined is what came of reading an export.
 type examined struct {
+	how   export.Detected
 	sum   previewSum
-	zeros int
 	err   error // why nothing of it would be taken
 	moved bool  // it was written to meanwhile
+
+	figures int // rows with a figure
+	zeros   int // of those, that are 0 or less
 }
 
-// examine reads the export at path as the agent would.
-func examine(ctx context.Context, path string, how agent.Reading) (e examined) {
+// examine reads the export at path as the agent would, and tells sink of it.
+func examine(ctx context.Context, path string, how agent.Reading, sink sink) (e examined) {
 	before, err := os.Stat(path)
 	if err != nil {
 		return examined{err: fmt.Errorf("read the export: %w", err)}
 	}
-	x := &examination{how: how, sink: quiet{}, shown: func() error { return nil }, progress: func(int64, int64) {}}
+	x := &examination{how: how, sink: sink, shown: func() error { return nil }, progress: func(int64, int64) {}}
 	e.err = x.run(ctx, path)
-	e.sum, e.zeros = x.sum, x.zeros
+	e.how, e.sum, e.zeros, e.figures = x.detected, x.sum, x.zeros, x.figures
 	after, err := os.Stat(path)
 	e.moved = err != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())
 	return e
@@ -56,7 +59,7 @@ func (u *checkup) newest(ctx context.Context, s config.Source, f folder, told *a
 	if f.err == nil && len(f.Files) > 0 {
 		name := f.Files[len(f.Files)-1].Name
 		path, how := filepath.Join(s.Folder, filepath.FromSlash(name)), agent.ReadingOf(s)
-		e, ok := within(ctx, exportTime, func(ctx context.Context) examined { return examine(ctx, path, how) })
+		e, ok := within(ctx, exportTime, func(ctx context.Context) examined { return examine(ctx, path, how, quiet{}) })
 		if !ok {
 			u.tell(ctx, "export", s.Name, failure("look whether the computer that shares it is on, and how large the file is", "%s could not be read within %v", name, exportTime))
 			return

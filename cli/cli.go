@@ -136,7 +136,7 @@ func (con *console) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(usageTemplate)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // but where a file is asked for
-	root.AddCommand(con.demoCommand(), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
+	root.AddCommand(con.demoCommand(), con.initCommand(installService), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
 		con.heldCommand(), con.deadCommand(), con.rejectsCommand(), con.whyCommand(), con.resendCommand(), con.checkCommand(),
 		con.installCommand(), con.uninstallCommand(), con.startCommand(), con.stopCommand(), con.restartCommand(),
 		con.pauseCommand(), con.resumeCommand(), con.tokenCommand(), con.mockAPICommand(), con.versionCommand(),

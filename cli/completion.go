@@ -104,6 +104,18 @@ func sourceChoices(cmd *cobra.Command, _ []string, typed string) (list []cobra.C
 	return beginning(typed, list)
 }
 
+// keyChoices are the words that a key of the config can be.
+func keyChoices(path string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) (list []cobra.Completion, _ cobra.ShellCompDirective) {
+		for _, k := range config.Keys() {
+			if k.Path == path {
+				list = strings.Split(k.Allowed, " | ")
+			}
+		}
+		return beginning(typed, list)
+	}
+}
+
 // faultChoices are the faults of the stand-in API; a rate and options may follow.
 func faultChoices(_ *cobra.Command, _ []string, typed string) (list []cobra.Completion, _ cobra.ShellCompDirective) {
 	for _, f := range mockapi.Faults() {

@@ -36,7 +36,7 @@ func newConsole(stdout, stderr io.Writer) *console {
 	behind := newBacklog(stderr)
 	return &console{
 		out:    &output{w: stdout, terminal: isTerminal(stdout)},
-		err:    &screen{w: behind, terminal: isTerminal(stderr), columns: columns(stderr)},
+		err:    &screen{w: behind, terminal: isTerminal(stderr), columns: columns(stderr), file: terminalFile(stderr)},
 		behind: behind,
 	}
 }
@@ -44,6 +44,14 @@ func newConsole(stdout, stderr io.Writer) *console {
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// terminalFile is a terminal as a file, or nil.
+func terminalFile(w io.Writer) *os.File {
+	if f, ok := w.(*os.File); ok && isTerminal(w) {
+		return f
+	}
+	return nil
 }
 
 // columns is how wide a terminal is; 0 = nobody knows.
@@ -228,7 +236,8 @@ func (o *output) Write(p []byte) (int, error) {
 // goroutines.
 type screen struct {
 	terminal bool
-	columns  int // of it; 0 = not known
+	columns  int      // of it; 0 = not known
+	file     *os.File // that terminal, for what draws on it by itself; nil = it is none
 
 	mu  sync.Mutex // guards what follows
 	w   io.Writer

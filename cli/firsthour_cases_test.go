@@ -25,7 +25,7 @@ var firstHour = []hourCase{
 	{
 		name: "the config is not where the command says",
 		do:   []any{"run --config $DIR/tilpost.yaml"},
-		must: []string{"$DIR/tilpost.yaml: no such file or folder", "hint: write it, or name another one by --config"},
+		must: []string{"$DIR/tilpost.yaml: no such file or folder", "hint: `tillpost init --config FILE` makes it"},
 	},
 	{
 		name:  "a tab in the config",

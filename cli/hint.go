@@ -141,9 +141,9 @@ func setupHint(err error) string {
 	switch {
 	case !ok:
 	case e.missing && e.asked:
-		return "write it, or name another one by --config or $TILLPOST_CONFIG; README.md shows the few lines that are enough, and `tillpost demo` needs none"
+		return "`tillpost init --config FILE` makes it, or name another one by --config or $TILLPOST_CONFIG; `tillpost demo` needs none"
 	case e.missing:
-		return "it is looked for at --config, then $TILLPOST_CONFIG, then there; README.md shows the few lines that are enough, and `tillpost demo` needs none"
+		return "`tillpost init` makes it; it is looked for at --config, then $TILLPOST_CONFIG, then there; `tillpost demo` needs none"
 	case e.token && errors.Is(err, fs.ErrNotExist):
 		return "`token_file` in the config names that file; `tillpost token set` asks for the token and stores it there"
 	case e.token && !errors.Is(err, fs.ErrPermission):

@@ -33,6 +33,9 @@ func (con *console) installCommand() *cobra.Command {
 	return cmd
 }
 
+// installService is what `init` offers at its end.
+func installService(ctx context.Context, con *console, path string) error { return con.install(ctx, path, false) }
+
 // install makes the service of the config at path.
 func (con *console) install(ctx context.Context, path string, noStart bool) error {
 	c, err := loadConfig(path)

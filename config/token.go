@@ -159,6 +159,26 @@ const protectedMark = "tillpost-protected-token-1 "
 
 func isProtected(text []byte) bool { return bytes.HasPrefix(text, []byte(protectedMark)) }
 
+// TokenPlace is the platform's place for the token.
+func TokenPlace() string { return machine().token }
+
+// ReadTokenFile reads the token from a file that a person names, whoever else can read it.
+func ReadTokenFile(path string) (string, error) {
+	about, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	text, _, err := readToken(path, about, false)
+	defer clear(text)
+	if err != nil {
+		return "", err
+	}
+	return cleanToken("the file "+path, text)
+}
+
+// CleanToken answers a token without the white space around it. The error says why the text cannot be one; it never holds it.
+func CleanToken(text []byte) (string, error) { return cleanToken("the token", text) }
+
 // cleanToken takes the white space away around a token and checks that it can be one. The error begins with place.
 func cleanToken(place string, text []byte) (string, error) {
 	if len(text) > maxToken {

@@ -64,12 +64,12 @@ type guess struct {
 func (d *detector) rows() (*Rows, error) {
 	g, err := d.guess()
 	if err != nil {
-		return nil, err
+		return nil, withHeadings(err, g.match.headings)
 	}
 	d.layout, d.comma = g.match.layout, g.comma
 	rows := &Rows{pipeline: d.pipeline(g)}
 	if refused := d.doubt(&rows.pipeline); refused != nil {
-		return nil, refused
+		return nil, withHeadings(refused, g.match.headings)
 	}
 	d.sectionBefore(&rows.pipeline)
 	if refused := d.anotherStore(&rows.pipeline); refused != nil {
@@ -99,6 +99,18 @@ func (d *detector) rows() (*Rows, error) {
 	}
 	rows.detected.tellSpread(l)
 	return rows, nil
+}
+
+// withHeadings is a refusal with the headings that were found.
+func withHeadings(err error, headings []heading) error {
+	if refused, ok := errors.AsType[*Refused](err); ok {
+		for _, h := range headings {
+			if !h.unseen {
+				refused.Headings = append(refused.Headings, h.text)
+			}
+		}
+	}
+	return err
 }
 
 func delimiterName(comma byte) string {

@@ -112,6 +112,10 @@ type Refused struct {
 	Reason string // what was found
 	Write  string // the line to write into the source's config, such as `defaults: {store: "..."}`; empty = none helps
 
+	// Headings are those of the line that is taken for the header, in order, where what is wrong was found there; nil = they
+	// are not known.
+	Headings []string
+
 	headed  bool // the header was recognised: what is wrong is something else
 	other   bool // it has the name of another list, so that one beside it may be the export
 	damaged bool // it may be an export all the same, so that those beside it in an archive must not be read without it

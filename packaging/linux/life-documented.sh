@@ -12,19 +12,17 @@ stand_in /usr/bin/tillpost
 
 echo "the steps of the documentation"
 useradd --system --home-dir /var/lib/tillpost --shell /usr/sbin/nologin tillpost
-mkdir -p /etc/tillpost "/srv/pos export"
+mkdir -p "/srv/pos export"
 groupadd pos # whose files nobody else can read
 chgrp pos "/srv/pos export"
 chmod 2750 "/srv/pos export"
 usermod -a -G pos tillpost
-cat >/etc/tillpost/tillpost.yaml <<'END'
-api: {url: "http://127.0.0.1:8099"}
-sources:
-  - folder: /srv/pos export
-    settle: 100ms
-END
-umask 027 # from here on, for the exports
-printf '%s\n' "$secret" | tillpost token set >/dev/null
+umask 027 # from here on, for the exports; init minds its own
+up() { timeout 1 bash -c '</dev/tcp/127.0.0.1/8099' 2>/dev/null; }
+until_ 10 up || fail "the stand-in API is not there"
+said=$(tillpost init --url http://127.0.0.1:8099 --folder "/srv/pos export" --line 'settle: 100ms' --token-file - </run/secret 2>&1) || fail "init: $said"
+if grep -q "$secret" <<<"$said"; then fail "init tells the token"; fi
+[ "$(stat -c %a /etc/tillpost/tillpost.yaml)" = 644 ] || fail "the config's mode is $(stat -c %a /etc/tillpost/tillpost.yaml), not 644"
 [ "$(stat -c '%U %a' /etc/tillpost/token)" = "tillpost 600" ] || fail "the token's file is $(stat -c '%U %a' /etc/tillpost/token), not tillpost 600"
 systemctl daemon-reload
 systemctl enable --quiet --now tillpost
