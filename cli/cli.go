@@ -141,6 +141,7 @@ func (con *console) root() *cobra.Command {
 		con.installCommand(), con.uninstallCommand(), con.startCommand(), con.stopCommand(), con.restartCommand(),
 		con.pauseCommand(), con.resumeCommand(), con.tokenCommand(), con.mockAPICommand(), con.versionCommand(),
 		con.completionCommand(), con.manCommand(), con.verifyCommand())
+	root.AddCommand(con.packageCommands()...)
 	root.SetHelpCommand(helpCommand())
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true

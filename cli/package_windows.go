@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/windows/registry"
+
+	"tillpost/config"
+	"tillpost/installer"
+)
+
+// packageCommands are what the package for Windows' installer calls, as the system and unseen: what goes wrong is in Windows'
+// event log.
+func (con *console) packageCommands() []*cobra.Command {
+	setUp := &cobra.Command{
+		Use:    "package-setup",
+		Short:  "for the package: set up what it has installed",
+		Hidden: true,
+		Args:   noArguments,
+	}
+	setUp.RunE = func(cmd *cobra.Command, _ []string) error { return told(con.packageSetUp(cmd.Context())) }
+	remove := &cobra.Command{
+		Use:    "package-remove",
+		Short:  "for the package: prepare its removal",
+		Hidden: true,
+		Args:   noArguments,
+	}
+	purge := remove.Flags().Bool("purge", false, "remove config, token and data too")
+	remove.RunE = func(cmd *cobra.Command, _ []string) error { return told(con.packageRemove(cmd.Context(), *purge)) }
+	return []*cobra.Command{setUp, remove}
+}
+
+// told is err, once it is in the event log.
+func told(err error) error {
+	if err != nil {
+		text := "the package cannot be set up or removed: " + errorText(err)
+		if h := hint(err); h != "" {
+			text += "\r\n" + h
+		}
+		installer.TellEvent(text)
+	}
+	return err
+}
+
+// given is what the package was told by its properties; the installer keeps it in the registry.
+type given struct{ url, folder, store, tokenFile string }
+
+func readGiven() (g given, err error) {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, installer.PackageKey, registry.QUERY_VALUE)
+	if errors.Is(err, os.ErrNotExist) {
+		return g, nil
+	}
+	if err != nil {
+		return g, fmt.Errorf("read what the package was told: %w", err)
+	}
+	defer k.Close() // it is only read
+	for name, to := range map[string]*string{"Url": &g.url, "Folder": &g.folder, "Store": &g.store, "TokenFile": &g.tokenFile} {
+		text, _, err := k.GetStringValue(name)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return g, fmt.Errorf("read what the package was told: %s: %w", name, err)
+		}
+		*to = strings.TrimSpace(text)
+	}
+	return g, nil
+}
+
+// packageSetUp makes a config of what the package was told, where there is none, and brings the service into order. One that
+// was there before is used as it is: that something is wrong with it keeps no newer program from being installed.
+func (con *console) packageSetUp(ctx context.Context) error {
+	g, err := readGiven()
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(config.Place())
+	switch isNew := errors.Is(err, os.ErrNotExist); {
+	case isNew && g.url == "" && g.folder == "" && g.tokenFile == "":
+		return installer.Install(ctx, con.bare()) // `tillpost init` goes on from here
+	case isNew:
+		if err := con.initGiven(ctx, g); err != nil {
+			return err
+		}
+	default:
+		if err := con.tokenGiven(g); err != nil {
+			return err
+		}
+	}
+	o, err := con.packageOptions()
+	if err != nil {
+		installer.TellEvent("the package is installed; its service does not start yet: " + errorText(err))
+		return installer.Install(ctx, con.bare())
+	}
+	err = installer.Install(ctx, o)
+	if _, ended := errors.AsType[*installer.EndedError](err); ended {
+		installer.TellEvent(errorText(err))
+		return nil
+	}
+	return err
+}
+
+func (con *console) packageOptions() (installer.Options, error) {
+	c, err := loadConfig("")
+	if err != nil {
+		return installer.Options{}, err
+	}
+	return con.installOptions(c)
+}
+
+// bare is what can be set up without a config.
+func (con *console) bare() installer.Options {
+	return installer.Options{Private: []string{config.DataPlace()}, NoStart: true, Tell: con.tellf}
+}
+
+// initGiven writes the config as `tillpost init` does for a script. What the newest export leaves open is told in the event log.
+func (con *console) initGiven(ctx context.Context, g given) error {
+	if err := installer.Install(ctx, con.bare()); err != nil { // its folder first, for few
+		return err
+	}
+	args := []string{"init", "--yes", "--config", config.Place()}
+	if g.tokenFile == "" {
+		args = append(args, "--offline") // `tillpost token set` is to follow
+	}
+	for _, flag := range [][2]string{{"--url", g.url}, {"--folder", g.folder}, {"--store", g.store}, {"--token-file", g.tokenFile}} {
+		if flag[1] != "" {
+			args = append(args, flag[0]+"="+flag[1])
+		}
+	}
+	var said bytes.Buffer
+	other := newConsole(&said, &said)
+	root := other.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	other.behind.flush()
+	if errors.Is(err, errPartial) {
+		installer.TellEvent("the config is written, and something is still open:\r\n" + said.String())
+		return nil
+	}
+	return err
+}
+
+// tokenGiven stores the token from the file that was named, where that is still there.
+func (con *console) tokenGiven(g given) error {
+	if g.tokenFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(g.tokenFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it was deleted once its token was stored
+	}
+	if err != nil {
+		return fmt.Errorf("read the token: %w", err)
+	}
+	defer clear(text)
+	c, err := loadConfig("")
+	if err != nil {
+		return nil // the config is what is told
+	}
+	_, err = c.TokenSource().Store(text)
+	return err
+}
+
+// packageRemove stops the service before it is removed, and removes with purge what it has left on the disk.
+func (con *console) packageRemove(ctx context.Context, purge bool) error {
+	var p installer.Purging
+	if purge {
+		c, err := loadConfig("")
+		if err != nil {
+			c = nil // what lies in the platform's places
+		}
+		p = purging(c)
+	}
+	return installer.UnpackFor(ctx, p, con.tellf)
+}
