@@ -137,6 +137,7 @@ type setup struct {
 	token  string         // to be stored; "" = none
 	stored string         // the token that stays; "" = none does
 	kept   string         // where that is, or where the other one was stored
+	silent []string       // folders that do not answer
 	result initResult
 }
 
