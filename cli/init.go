@@ -137,6 +137,7 @@ type setup struct {
 	token  string         // to be stored; "" = none
 	stored string         // the token that stays; "" = none does
 	kept   string         // where that is, or where the other one was stored
+	silent []string       // folders that do not answer
 	result initResult
 }
 
@@ -215,8 +216,11 @@ func (s *setup) begin(ctx context.Context) error {
 // mayWrite looks whether the config can be written, before a person answers questions for nothing.
 func (s *setup) mayWrite(ctx context.Context) error {
 	dir := filepath.Dir(s.draft.path)
+	hints := []string{"on Windows open the command prompt by a right click and \"Run as administrator\", on Linux begin the command with sudo; --config writes it elsewhere"}
 	p, ok := within(ctx, fileTime, func(context.Context) place { return placeOf(dir, true) })
 	switch {
+	case samePath(dir, filepath.Dir(config.TokenPlace())) && !elevated():
+		return hinted(fmt.Errorf("write the config %s: that takes an administrator's rights", s.draft.path), hints)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case !ok:
@@ -224,8 +228,7 @@ func (s *setup) mayWrite(ctx context.Context) error {
 	case p.err != nil:
 		return fmt.Errorf("write the config: %w", p.err)
 	case errors.Is(p.writeErr, os.ErrPermission):
-		return hinted(fmt.Errorf("write the config %s: %w", s.draft.path, p.writeErr), []string{
-			"on Windows open the command prompt by a right click and \"Run as administrator\", on Linux begin the command with sudo; --config writes it elsewhere"})
+		return hinted(fmt.Errorf("write the config %s: %w", s.draft.path, p.writeErr), hints)
 	case p.writeErr != nil:
 		return fmt.Errorf("write the config %s: %w", s.draft.path, p.writeErr)
 	}

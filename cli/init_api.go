@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"tillpost/api"
 	"tillpost/config"
@@ -165,7 +166,9 @@ func (s *setup) askURL(ctx context.Context) (err error) {
 		given = s.old.API.URL
 	}
 	s.draft.url, err = s.ask.text(ctx, question{"What is the address of the Inventory Update API?", "As your retailer gave it; it begins with https://"}, given, wrongURL)
-	s.tell("address     %s\n", plain(s.draft.url))
+	if err == nil {
+		s.tell("address     %s\n", plain(s.draft.url))
+	}
 	return err
 }
 
@@ -175,6 +178,9 @@ func (s *setup) findToken(ctx context.Context, again bool) error {
 		return err
 	}
 	s.look.token = cmp.Or(s.token, s.stored)
+	if s.stored != "" && !filepath.IsAbs(s.kept) {
+		s.warn("the token is in %s, and a service has another one: --token-file stores it", s.kept)
+	}
 	if s.token == "" || s.draft.tokenFile != "" || samePath(s.tokenBeside(), config.TokenPlace()) {
 		return nil
 	}

@@ -102,7 +102,7 @@ func TestNoExportKeepsAPersonForEver(t *testing.T) {
 		if status == statusDone {
 			good++
 		} else {
-			t.Logf("%s: %s %.300q %s %s", filepath.Base(file), "", h.asked, &stdout, &stderr)
+			t.Logf("%s is not read after %d questions", filepath.Base(file), len(h.asked))
 		}
 	}
 	if good*4 < len(files)*3 {

@@ -101,10 +101,14 @@ func (s *setup) lookAt(ctx context.Context, i int) (good bool, err error) {
 	return true, nil
 }
 
-// folder looks at the folder of a source, and gives up on one that does not answer.
+// folder looks at the folder of a source, and gives up on one that does not answer, once and for all.
 func (s *setup) folder(ctx context.Context, src config.Source) folder {
+	if slices.Contains(s.silent, src.Folder) {
+		return folder{err: errSilent}
+	}
 	f, ok := within(ctx, fileTime, func(context.Context) folder { return folderOf(src, false) })
 	if !ok {
+		s.silent = append(s.silent, src.Folder)
 		f.err = fmt.Errorf("%w within %v", errSilent, fileTime)
 	}
 	return f

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -252,6 +253,20 @@ func TestInitTakesTheTokenFromStandardInputOrLater(t *testing.T) {
 	}
 	if c := p.load(); c.API.TokenFile != "" {
 		t.Errorf("got the token's file %q, want none, for there is no token", c.API.TokenFile)
+	}
+}
+
+func TestInitSaysThatAServiceHasAnotherEnvironment(t *testing.T) {
+	t.Parallel()
+	p := newInitPlace(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], p.flags("init", "--config", p.config, "--url", "$URL", "--folder", "$DIR/pos")...)
+	cmd.Env = append(os.Environ(), "TILLPOST_TOKEN="+initToken)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "warning: the token is in the environment's TILLPOST_TOKEN, and a service has another one") || strings.Contains(string(out), "SECRET") {
+		t.Errorf("got %v, %s", err, out)
+	}
+	if c := p.load(); c.API.TokenFile != "" {
+		t.Errorf("got the token's file %q, want none", c.API.TokenFile)
 	}
 }
 

@@ -34,6 +34,9 @@ func exportRoots() (roots []findRoot) {
 	return roots
 }
 
+// elevated reports whether this process may do what Windows lets only administrators do in earnest. Here the modes of files say it.
+func elevated() bool { return true }
+
 // shareOf is the share that a drive letter stands for: there are none.
 func shareOf(string) string { return "" }
 

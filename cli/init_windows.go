@@ -45,6 +45,10 @@ func exportRoots() (roots []findRoot) {
 	return roots
 }
 
+// elevated reports whether this process has an administrator's rights. Others may make a folder in %ProgramData%, and the service
+// would then obey whoever made it.
+func elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }
+
 // shareOf is the share that a drive letter such as P: stands for in this session; "" = it is not known.
 func shareOf(drive string) string {
 	letter, err := windows.UTF16PtrFromString(drive)
