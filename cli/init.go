@@ -284,11 +284,9 @@ func (s *setup) takeFlags() error {
 	for _, folder := range o.folders {
 		d.watch(absolute(folder), s.old)
 	}
-	c, err := d.config()
-	if err != nil {
+	if _, err := d.config(); err != nil {
 		return s.wrongFlags(err)
 	}
-	d.logFile = logPlace(c)
 	return nil
 }
 

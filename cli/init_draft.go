@@ -20,7 +20,6 @@ type draft struct {
 	url       string
 	tokenFile string // "" = the platform's place
 	dataDir   string // "" = the platform's place
-	logFile   string // "" = standard error
 	folders   []drafted
 	reading   yaml.Node // a group of what all sources say besides name and folder
 }

@@ -141,7 +141,6 @@ func TestInitNamesTheFlagThatIsMissingOrWrong(t *testing.T) {
 		"a folder that tillpost's data has": {[]string{"--folder", "$DIR/data/pos", "--data-dir", "$DIR/data"}, []string{"--folder: ", "data_dir"}},
 		"a folder that no config can name":  {[]string{"--folder", "a\xffb"}, []string{`--folder: "`, "is not UTF-8"}},
 		"an argument":                       {[]string{initToken[:3]}, []string{"it takes no \"tok\""}},
-		"a service that it cannot":          {[]string{"--install"}, []string{"--install: this tillpost cannot"}},
 	} {
 		out, errs, status := p.init(test.words...)
 		if status != statusUsage || out != "" {

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -54,11 +53,6 @@ func (d *draft) text() string {
 		"  # rate: 5/s                      # how many requests at most\n\n")
 	if d.dataDir != "" {
 		writeKey(&b, "", "data_dir", quoted(d.dataDir))
-		b.WriteString("\n")
-	}
-	if d.logFile != "" {
-		b.WriteString("log:\n")
-		writeKey(&b, "  ", "file", quoted(d.logFile))
 		b.WriteString("\n")
 	}
 	b.WriteString("sources:\n")
@@ -171,13 +165,4 @@ func isHidden(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 // breaksLine says that a character cannot stand in single quotes.
 func breaksLine(r rune) bool {
 	return r == utf8.RuneError || unicode.IsControl(r) || strings.ContainsRune("\u2028\u2029\uFEFF", r)
-}
-
-// logPlace is where a new config lets the agent log; "" = to standard error, which the journal keeps on Linux. Nobody reads
-// that of a service of Windows.
-func logPlace(c *config.Config) string {
-	if runtime.GOOS != "windows" {
-		return ""
-	}
-	return c.DataDir + `\tillpost.log`
 }
