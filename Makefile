@@ -17,8 +17,12 @@ UNIT      := packaging/linux/tillpost.service
 TOOLS     := go -C packaging/tools
 export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
 
-.PHONY: build man check fmt vet staticcheck test race wine systemd cross reproducible fuzz bench clean \
+.PHONY: version build man check fmt vet staticcheck test race wine systemd cross reproducible fuzz bench clean \
 	release deb rpm msi archives sbom checksums packages-check packages-life msi-life
+
+# What the scripts of packaging ask for.
+version:
+	@echo $(VERSION)
 
 # The binary of this machine.
 build:
@@ -108,7 +112,7 @@ sbom: cross
 	@for p in $(PLATFORMS); do \
 		program=dist/build/$${p/\//-}/tillpost out=dist/tillpost-$(VERSION)-$${p/\//-}.cdx.json; \
 		if [ $${p%/*} = windows ]; then program+=.exe; fi; \
-		$(TOOLS) run ./sbom $(CURDIR)/$$program $(CURDIR)/$$out; \
+		$(TOOLS) run ./sbom "$(CURDIR)/$$program" "$(CURDIR)/$$out"; \
 		echo "made $$out"; \
 	done
 
