@@ -17,8 +17,8 @@ UNIT      := packaging/linux/tillpost.service
 TOOLS     := go -C packaging/tools
 export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
 
-.PHONY: version build man check fmt vet staticcheck test race wine systemd cross reproducible fuzz bench clean \
-	release deb rpm msi archives sbom checksums packages-check packages-life msi-life
+.PHONY: version build man check fmt vet staticcheck test race wine windows systemd cross reproducible fuzz bench clean \
+	release deb rpm msi archives sbom checksums packages-check packages
 
 # What the scripts of packaging ask for.
 version:
@@ -59,13 +59,17 @@ test:
 race:
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m ./...
 
-# Tests of packages as Windows programs, under Wine; it needs root and debootstrap.
+# Tests of packages as Windows programs, under Wine; it needs root and debootstrap. WINE=FOLDER keeps the system with Wine there.
 wine:
-	packaging/wine.sh inventory config api export
+	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export
+
+# The life of the MSI, and of the archive for Windows, under the same Wine.
+windows:
+	packaging/windows.sh --stub $(if $(WINE),"$(WINE)")
 
 # The steps of docs/install-linux.md in a real systemd; it needs root and debootstrap. The unit's score, in tenths, must stay low.
 systemd:
-	systemd-analyze security --offline=true --threshold=15 --no-pager packaging/linux/tillpost.service | tail -1
+	systemd-analyze security --offline=true --threshold=15 --no-pager $(UNIT) | tail -1
 	packaging/systemd.sh
 
 # dist/build/OS-ARCH/tillpost of every platform, static; those for Windows know their version and have an icon.

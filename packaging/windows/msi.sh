@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-program=$1 arch=$2 out=$3
+program=$(realpath --relative-to=. "$1") arch=$2 out=$3 # wixl takes no absolute path
 : "${VERSION:?}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -18,7 +18,8 @@ amd64) template='x64;1033' ;;
 arm64) template='Arm64;1033' ;; # wixl has no such processor: its x64 is the same but for this word
 *) echo "msi.sh: no MSI for $arch" >&2; exit 2 ;;
 esac
-wixl -a x64 -D VERSION="$VERSION" -D EXE="$program" -D ICON=dist/build/tillpost.ico -o "$msi" packaging/windows/tillpost.wxs
+said=$(wixl -a x64 -D VERSION="$VERSION" -D EXE="$program" -D ICON=dist/build/tillpost.ico -o "$msi" packaging/windows/tillpost.wxs 2>&1)
+[ -z "$said" ] || { printf '%s\n' "$said" >&2; echo "msi.sh: wixl has left something out" >&2; exit 1; }
 msibuild "$msi" -s "tillpost $VERSION" tillpost "$template" "{$(tr a-f A-F </proc/sys/kernel/random/uuid)}"
 
 # table NAME: reads rows from standard input, columns between tabs, below the three lines that describe them.
@@ -41,7 +42,7 @@ printf '%s\n' \
 
 sql() { msibuild "$msi" -q "$1"; }
 at() { sql "UPDATE \`InstallExecuteSequence\` SET \`Sequence\` = $2 WHERE \`Action\` = '$1'"; }
-action() { sql "INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Condition\`, \`Sequence\`) VALUES ('$1', '', $2)"; }
+action() { sql "INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Condition\`, \`Sequence\`) VALUES ('$1', '${3:-}', $2)"; }
 
 # The old version goes first, and whole: later, every second upgrade leaves one registered.
 at RemoveExistingProducts 1501
@@ -55,6 +56,13 @@ at Setup 5870 # the service is there, and what fails is still rolled back
 action RemoveEnvironmentStrings 3300
 action WriteEnvironmentStrings 5200
 action MsiConfigureServices 5850
+
+# Windows takes away no program that runs. Whoever looks at `tillpost status` while it is upgraded or removed gets half a minute to
+# end; after that the new one comes with the next start of the computer, and the installer ends with 3010. To open the program
+# for writing is what shows it.
+wait='"[System64Folder]cmd.exe" /d /c for /l %i in (1,1,30) do (type nul >> "[INSTALLDIR]tillpost.exe" && exit 0 || ping -n 2 127.0.0.1)'
+sql "INSERT INTO \`CustomAction\` (\`Action\`, \`Type\`, \`Source\`, \`Target\`) VALUES ('WaitForIt', 3170, 'INSTALLDIR', '$wait')" # type 34, deferred, as the system; what fails is passed over
+action WaitForIt 1953 'REMOVE="ALL"'
 
 # A rebuilt version takes the place of the same one (512), instead of standing beside it.
 code=$(sed -n 's/.* UpgradeCode="\([^"]*\)".*/{\1}/p' packaging/windows/tillpost.wxs)

@@ -1,4 +1,4 @@
-// Stub stands in for tillpost.exe where the MSI is tested: it writes down what it was asked to do, a line each, in
+// Stub stands in for tillpost.exe where the MSI is tested: it writes down its version and what it was asked to do, a line each, in
 // C:\stub.txt, and fails where C:\stub.fail names its command. `stub hold` keeps its own file in use until C:\stub.go is there.
 package main
 
@@ -9,11 +9,14 @@ import (
 	"time"
 )
 
+// version is set when it is linked: -ldflags "-X main.version=1.2.3".
+var version = ""
+
 func main() {
 	if len(os.Args) < 2 {
 		os.Exit(2)
 	}
-	if err := note(strings.Join(os.Args[1:], "|")); err != nil {
+	if err := note(version + "|" + strings.Join(os.Args[1:], "|")); err != nil {
 		fmt.Fprintln(os.Stderr, "stub:", err)
 		os.Exit(1)
 	}
