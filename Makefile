@@ -17,12 +17,14 @@ UNIT      := packaging/linux/tillpost.service
 TOOLS     := go -C packaging/tools
 export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
 
-.PHONY: version build man check fmt vet staticcheck test race wine windows systemd cross reproducible fuzz bench clean \
-	release deb rpm msi archives sbom checksums packages-check packages
+.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd cross reproducible fuzz bench clean \
+	release deb rpm msi archives sbom checksums packages-check
 
 # What the scripts of packaging ask for.
 version:
 	@echo $(VERSION)
+unit:
+	@echo $(UNIT)
 
 # The binary of this machine.
 build:
@@ -67,10 +69,11 @@ wine:
 windows:
 	packaging/windows.sh --stub $(if $(WINE),"$(WINE)")
 
-# The steps of docs/install-linux.md in a real systemd; it needs root and debootstrap. The unit's score, in tenths, must stay low.
+# The steps of docs/install-linux.md, the packages and the playbook in a real systemd; it needs root and debootstrap. The unit's
+# score, in tenths, must stay low.
 systemd:
 	systemd-analyze security --offline=true --threshold=15 --no-pager $(UNIT) | tail -1
-	packaging/systemd.sh
+	packaging/packages.sh
 
 # dist/build/OS-ARCH/tillpost of every platform, static; those for Windows know their version and have an icon.
 cross: dist/build/tillpost.ico

@@ -12,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 one=$work/one
 two="$work/the other"
-: "${VERSION:=$(make -s version)}"
+: "${VERSION:=$(make -s version)}" "${UNIT:=$(make -s unit)}"
 
 fail() {
 	echo "FAILED: $*" >&2
