@@ -4,11 +4,27 @@ SHELL := bash
 .NOTPARALLEL:
 
 PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64
+# CHANGELOG.md says which version it is.
+VERSION   ?= $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -1)
 # With the commit in it, whatever GOFLAGS say.
-RELEASE   := CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags "-s -w -buildid="
+RELEASE   := CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags "-s -w -buildid= -X tillpost/cli.version=$(VERSION)"
 FUZZTIME  ?= 10s
+# The date of all that is packed: the commit's.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+# Whoever publishes packages says who they are.
+MAINTAINER ?= The tillpost maintainers <maintainers@tillpost.example>
+UNIT      := installer/tillpost.service
+TOOLS     := go -C packaging/tools
+export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
 
-.PHONY: build man check fmt vet staticcheck test race wine systemd cross reproducible fuzz bench clean
+.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd cross reproducible fuzz bench clean \
+	release deb rpm msi archives sbom checksums packages-check
+
+# What the scripts of packaging ask for.
+version:
+	@echo $(VERSION)
+unit:
+	@echo $(UNIT)
 
 # The binary of this machine.
 build:
@@ -45,23 +61,75 @@ test:
 race:
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m ./...
 
-# Tests of packages as Windows programs, under Wine; it needs root and debootstrap.
+# Tests of packages as Windows programs, under Wine; it needs root and debootstrap. WINE=FOLDER keeps the system with Wine there.
 wine:
-	packaging/wine.sh inventory config api export
+	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export
 
-# The steps of docs/install-linux.md in a real systemd; it needs root and debootstrap. The unit's score, in tenths, must stay low.
+# The life of the MSI, and of the archive for Windows, under the same Wine.
+windows:
+	packaging/windows.sh --stub $(if $(WINE),"$(WINE)")
+
+# The steps of docs/install-linux.md, the packages and the playbook in a real systemd; it needs root and debootstrap. The unit's
+# score, in tenths, must stay low.
 systemd:
-	systemd-analyze security --offline=true --threshold=15 --no-pager installer/tillpost.service | tail -1
-	packaging/systemd.sh
+	systemd-analyze security --offline=true --threshold=15 --no-pager $(UNIT) | tail -1
+	packaging/packages.sh
 
-# dist/tillpost-OS-ARCH of every platform, static.
-cross:
-	@for p in $(PLATFORMS); do \
-		os=$${p%/*} arch=$${p#*/} out=dist/tillpost-$${p/\//-}; \
+# dist/build/OS-ARCH/tillpost of every platform, static; those for Windows know their version and have an icon.
+cross: dist/build/tillpost.ico
+	@[[ "$(VERSION)" =~ ^[0-9]+\.[0-9]+\.[0-9]+$$ ]] || { echo "VERSION is \"$(VERSION)\"; it must be three numbers, such as 1.2.3" >&2; exit 2; }
+	@winres=$$($(TOOLS) tool -n go-winres); \
+	for p in $(PLATFORMS); do \
+		os=$${p%/*} arch=$${p#*/} out=dist/build/$${p/\//-}/tillpost; \
 		if [ $$os = windows ]; then out+=.exe; fi; \
 		echo "build $$out"; \
 		GOOS=$$os GOARCH=$$arch $(RELEASE) -o $$out .; \
+		if [ $$os = windows ]; then \
+			"$$winres" patch --no-backup --in packaging/windows/winres.json --product-version $(VERSION) --file-version $(VERSION) $$out; \
+			packaging/sign.sh $$out; \
+		fi; \
 	done
+
+dist/build/tillpost.ico: packaging/tools/icon/main.go
+	@mkdir -p dist/build
+	$(TOOLS) run ./icon ../../$@
+
+# All that is published, and nothing else, in dist/. What signs it: packaging/sign.sh and `make checksums`.
+release:
+	rm -rf dist
+	$(MAKE) --no-print-directory deb rpm msi archives sbom
+	$(MAKE) --no-print-directory checksums
+
+deb rpm: cross
+	@[ -n "$(SOURCE_DATE_EPOCH)" ] || { echo "git names no date for the packages: SOURCE_DATE_EPOCH=seconds" >&2; exit 2; }
+	@for arch in amd64 arm64; do packaging/linux/package.sh $@ $$arch; done
+
+msi: cross
+	@for arch in amd64 arm64; do \
+		out=dist/tillpost-$(VERSION)-$$arch.msi; \
+		packaging/windows/msi.sh dist/build/windows-$$arch/tillpost.exe $$arch $$out; \
+		packaging/sign.sh $$out; \
+	done
+
+archives: cross
+	@for p in $(PLATFORMS); do packaging/archive.sh $${p%/*} $${p#*/}; done
+
+# What each program was built of, as it says itself.
+sbom: cross
+	@for p in $(PLATFORMS); do \
+		program=dist/build/$${p/\//-}/tillpost out=dist/tillpost-$(VERSION)-$${p/\//-}.cdx.json; \
+		if [ $${p%/*} = windows ]; then program+=.exe; fi; \
+		$(TOOLS) run ./sbom "$(CURDIR)/$$program" "$(CURDIR)/$$out"; \
+		echo "made $$out"; \
+	done
+
+# dist/SHA256SUMS of all files there, and its signature where MINISIGN_KEY names a secret key; minisign asks for its password.
+checksums:
+	@packaging/checksums.sh
+
+# The release twice, and all that can be seen of it from outside; and that what is wrong is found.
+packages-check:
+	packaging/check.sh
 
 # The same bytes from another folder and an empty cache.
 reproducible:

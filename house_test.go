@@ -36,6 +36,11 @@ var layout = map[string]struct {
 	"config":            {},
 	"inventory":         {},
 	"mockapi":           {},
+
+	// Programs that make packages: a module of their own, so that what they need is not what tillpost needs.
+	"packaging/tools/icon": {},
+	"packaging/tools/sbom": {},
+	"packaging/tools/stub": {},
 }
 
 // goFile is one parsed file of the project.

@@ -1,4 +1,5 @@
-# What wine.sh and systemd.sh share: a Debian in a folder of its own. They read it with `source`, from the project's folder.
+# What the scripts of packaging share: a Debian in a folder of its own, and Wine in one. They read it with `source`, from the
+# project's folder.
 
 # needs_debian NAME: ends the script where it cannot make one.
 needs_debian() {
@@ -13,6 +14,26 @@ make_debian() {
 	local release=$1 folder=$2
 	shift 2
 	quietly debootstrap --variant=minbase "$@" "$release" "$folder" "$mirror"
+}
+
+# make_wine FOLDER: Wine in a Debian 13, that of Debian 12 is too old for Go, and in it a Windows that has been started once.
+make_wine() {
+	make_debian trixie "$1.new"
+	cp /etc/resolv.conf "$1.new/etc/" 2>/dev/null || true
+	quietly chroot "$1.new" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends wine wine64
+	# Without the wait for the server the first programs may fail.
+	quietly in_wine "$1.new" sh -c 'wineboot -i && wineserver -w'
+	mv "$1.new" "$1"
+}
+
+# in_wine FOLDER COMMAND...: in name spaces of its own: nothing of it outlives it.
+in_wine() {
+	unshare --mount --pid --fork --kill-child bash -c '
+		mount -t proc proc "$0/proc"
+		mount --bind /dev "$0/dev"
+		mount -t tmpfs tmpfs "$0/tmp"
+		exec chroot "$0" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+			XDG_RUNTIME_DIR=/tmp WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=;mshtml=" "$@"' "$@"
 }
 
 # quietly COMMAND...: what it prints is shown where it fails.

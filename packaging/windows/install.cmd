@@ -1,0 +1,42 @@
+@echo off
+rem Installs tillpost from this folder: install.cmd [FLAG OF tillpost install...]. Done again, it puts this version in the
+rem place of the other. Where there is no config yet it puts the program into its place and says what comes next.
+setlocal
+set "to=%ProgramFiles%\tillpost"
+set "config=%ProgramData%\tillpost\tillpost.yaml"
+if not "%TILLPOST_CONFIG%"=="" set "config=%TILLPOST_CONFIG%"
+if not exist "%~dp0tillpost.exe" (
+	echo install.cmd: tillpost.exe is not beside it: unpack the whole archive first 1>&2
+	exit /b 1
+)
+mkdir "%to%" 2>nul
+echo. 2>nul >"%to%\.new"
+if not exist "%to%\.new" (
+	echo install.cmd: this account may not write to %to%: right click, Run as administrator 1>&2
+	exit /b 1
+)
+del "%to%\.new"
+
+rem Windows does not replace a program that runs: the service is stopped, and what else runs it gets half a minute.
+if exist "%to%\tillpost.exe" "%to%\tillpost.exe" stop >nul 2>&1
+set tries=0
+:copy
+copy /y "%~dp0tillpost.exe" "%to%\tillpost.exe" >nul 2>&1
+if not errorlevel 1 goto copied
+set /a tries+=1
+if %tries% geq 30 (
+	echo install.cmd: %to%\tillpost.exe is in use: close what runs it, then try again 1>&2
+	exit /b 1
+)
+ping -n 2 127.0.0.1 >nul
+goto copy
+:copied
+echo installed %to%\tillpost.exe
+
+if exist "%config%" goto service
+if not "%~1"=="" goto service
+echo next: "%to%\tillpost.exe" init asks for the rest, then "%to%\tillpost.exe" install starts the service
+exit /b 0
+:service
+"%to%\tillpost.exe" install %*
+exit /b %errorlevel%
