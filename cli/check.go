@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 	"strings"
 	"sync"
 	"time"
@@ -222,7 +221,7 @@ func within[T any](ctx context.Context, limit time.Duration, look func(context.C
 // account names the account that looks.
 func account(ctx context.Context) string {
 	name, _ := within(ctx, fileTime, func(context.Context) string { // Windows may ask a domain that is far away
-		u, err := user.Current()
+		u, err := currentUser()
 		if err != nil {
 			return ""
 		}

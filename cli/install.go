@@ -34,7 +34,9 @@ func (con *console) installCommand() *cobra.Command {
 }
 
 // installService is what `init` offers at its end.
-func installService(ctx context.Context, con *console, path string) error { return con.install(ctx, path, false) }
+func installService(ctx context.Context, con *console, path string) error {
+	return con.install(ctx, path, false)
+}
 
 // install makes the service of the config at path.
 func (con *console) install(ctx context.Context, path string, noStart bool) error {

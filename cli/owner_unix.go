@@ -71,6 +71,9 @@ func beRoot() error {
 	return nil
 }
 
+// currentUser is the account that counts for files: root may be another one for a while.
+func currentUser() (*user.User, error) { return user.LookupId(strconv.Itoa(os.Geteuid())) }
+
 // groupsOf are the groups of an account; its own alone where nobody knows more.
 func groupsOf(uid, gid int) []int {
 	list := []int{gid}

@@ -31,7 +31,7 @@ arch=$(go env GOHOSTARCH)
 export UNIT SOURCE_DATE_EPOCH BUILD=$work/build MAINTAINER="nobody <nobody@tillpost.example>"
 rm -rf "$base/packages"
 mkdir "$base/packages"
-cp -R packaging/ansible "$base/packages/"
+cp -R packaging/ansible docs "$base/packages/"
 for n in 1 2; do
 	export VERSION=0.1.$n
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$BUILD/linux-$arch/tillpost" .

@@ -37,7 +37,6 @@ mkdir "$work/life"
 CGO_ENABLED=0 go build -trimpath -o "$work/life/tillpost" .
 CGO_ENABLED=0 go build -trimpath -ldflags "-X tillpost/cli.version=99.0.0" -o "$work/life/tillpost-newer" .
 cp installer/tillpost.service packaging/linux/life*.sh "$work/life/"
-if compgen -G 'dist/*.deb' >/dev/null; then cp dist/*.deb "$work/life/"; fi
 
 cat >"$work/boot" <<'END'
 set -e
@@ -58,6 +57,7 @@ ln -s pts/ptmx dev/ptmx
 mkdir -p .old
 pivot_root . .old
 umount -l /.old
+mount --make-rshared / # as systemd has it that boots a computer; credentials need it
 exec env -i container=tillpost-test /lib/systemd/systemd --log-target=null
 END
 

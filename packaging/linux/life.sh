@@ -89,3 +89,8 @@ token_nowhere_but() {
 	if systemctl show tillpost | grep -qF "$secret"; then fail "the token is in the unit"; fi
 	if tr '\0' ' ' </dev/null | cat - /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -qaF "$secret"; then fail "the token is in a process's arguments or environment"; fi
 }
+
+quietly() { # COMMAND...: what it prints is shown where it fails
+	local log
+	log=$("$@" 2>&1) || fail "$*: $log"
+}
