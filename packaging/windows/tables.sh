@@ -26,6 +26,7 @@ the_tables() {
 			"SecureCustomProperties|FOLDER;PURGE;STORE;TOKEN;TOKENFILE;URL;WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED"
 		only "$msi" Upgrade "$code||$VERSION||513||WIX_UPGRADE_DETECTED" "$code|$VERSION|||2||WIX_DOWNGRADE_DETECTED"
 		has "$msi" File "tillpost.exe|Program|tillpost.exe|$(stat -c %s "$one/dist/build/windows-$arch/tillpost.exe")|$VERSION.0|1033|512|1"
+		same "files that are compared by their hash, not by their version" "$(msiinfo export "$msi" MsiFileHash | tail -n +4 | cut -f 1)" "$(printf '%s\n' README.md LICENSE)"
 		# Nothing of the data's folder, so that it stays.
 		only "$msi" Directory "TARGETDIR||SourceDir" "ProgramFiles64Folder|TARGETDIR|." "INSTALLDIR|ProgramFiles64Folder|tillpost"
 		same "tables that remove or create folders" "$(msiinfo export "$msi" RemoveFile | tail -n +4; msiinfo export "$msi" CreateFolder | tail -n +4)" ""
@@ -49,10 +50,11 @@ the_service() { # MSI
 
 the_actions() { # MSI
 	only "$1" CustomAction 'KeepUrl|51|URL|[WAS_URL]|' 'KeepFolder|51|FOLDER|[WAS_FOLDER]|' 'KeepStore|51|STORE|[WAS_STORE]|' 'KeepTokenFile|51|TOKENFILE|[WAS_TOKENFILE]|' \
-		'Setup|3090|tillpost.exe|package-setup|' 'Remove|3154|tillpost.exe|package-remove|' 'Purge|3090|tillpost.exe|package-remove --purge|'
+		'Setup|3090|tillpost.exe|package-setup|' 'Remove|3154|tillpost.exe|package-remove|' 'Purge|3090|tillpost.exe|package-remove --purge|' \
+		'WaitForIt|3170|INSTALLDIR|"[System64Folder]cmd.exe" /d /c for /l %i in (1,1,30) do (type nul >> "[INSTALLDIR]tillpost.exe" && exit 0 || ping -n 2 127.0.0.1)|'
 	has "$1" InstallExecuteSequence 'AppSearch||50' 'KeepUrl|NOT URL AND WAS_URL|51' 'KeepFolder|NOT FOLDER AND WAS_FOLDER|52' 'KeepStore|NOT STORE AND WAS_STORE|53' \
 		'KeepTokenFile|NOT TOKENFILE AND WAS_TOKENFILE|54' 'LaunchConditions||100' 'InstallInitialize||1500' 'RemoveExistingProducts||1501' 'StopServices||1900' \
-		'Remove|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND NOT PURGE="1"|1951' 'Purge|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND PURGE="1"|1952' \
+		'Remove|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND NOT PURGE="1"|1951' 'Purge|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND PURGE="1"|1952' 'WaitForIt|REMOVE="ALL"|1953' \
 		'DeleteServices|VersionNT|2000' 'RemoveEnvironmentStrings||3300' 'RemoveFiles||3500' 'WriteRegistryValues||5000' 'WriteEnvironmentStrings||5200' \
 		'InstallServices||5800' 'MsiConfigureServices||5850' 'Setup|NOT REMOVE="ALL"|5870' 'InstallFinalize||6600'
 }
