@@ -63,11 +63,11 @@ race:
 
 # Tests of packages as Windows programs, under Wine; it needs root and debootstrap. WINE=FOLDER keeps the system with Wine there.
 wine:
-	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export
+	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export installer
 
 # The life of the MSI, and of the archive for Windows, under the same Wine.
 windows:
-	packaging/windows.sh --stub $(if $(WINE),"$(WINE)")
+	packaging/windows.sh $(if $(WINE),"$(WINE)")
 
 # The steps of docs/install-linux.md, the packages and the playbook in a real systemd; it needs root and debootstrap. The unit's
 # score, in tenths, must stay low.

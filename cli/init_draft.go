@@ -175,9 +175,14 @@ func (d *draft) config() (*config.Config, error) {
 	whole := d.copy()
 	whole.url = cmp.Or(d.url, "https://localhost")
 	if len(d.folders) == 0 {
-		whole.folders = []drafted{{"main", "exports"}}
+		whole.folders = []drafted{{"main", besideData(d.dataDir)}}
 	}
 	return config.Parse(cmp.Or(d.path, "tillpost.yaml"), []byte(whole.text()))
+}
+
+// besideData is a folder for exports that is certainly neither in a data folder ("" = the platform's place) nor above it.
+func besideData(dataDir string) string {
+	return strings.TrimRight(cmp.Or(dataDir, config.DataPlace()), `/\`) + "-exports"
 }
 
 // wrong says why a draft's value is none, in the config's words; nil where it is one.

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"tillpost/installer"
 )
 
 // exampleFolder is a folder as a person may type it.
@@ -47,7 +49,7 @@ func exportRoots() (roots []findRoot) {
 
 // elevated reports whether this process has an administrator's rights. Others may make a folder in %ProgramData%, and the service
 // would then obey whoever made it.
-func elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }
+func elevated() bool { return installer.MayInstall() == nil }
 
 // shareOf is the share that a drive letter such as P: stands for in this session; "" = it is not known.
 func shareOf(drive string) string {

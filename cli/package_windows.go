@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/windows/registry"
@@ -16,7 +18,7 @@ import (
 )
 
 // packageCommands are what the package for Windows' installer calls, as the system and unseen: what goes wrong is in Windows'
-// event log.
+// event log, and in logs\package.log in the data folder.
 func (con *console) packageCommands() []*cobra.Command {
 	setUp := &cobra.Command{
 		Use:    "package-setup",
@@ -43,9 +45,24 @@ func told(err error) error {
 		if h := hint(err); h != "" {
 			text += "\r\n" + h
 		}
-		installer.TellEvent(text)
+		tellSetUp(text)
 	}
 	return err
+}
+
+// tellSetUp tells what nobody would hear: in the event log, and beside the service's own log.
+func tellSetUp(text string) {
+	installer.TellEvent(text)
+	dir := filepath.Join(config.DataPlace(), "logs")
+	if os.MkdirAll(dir, 0o700) != nil {
+		return // the event log has it
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "package.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return // the same
+	}
+	_, _ = fmt.Fprintf(f, "%s %s\r\n", time.Now().Format(time.DateTime), text)
+	_ = f.Close()
 }
 
 // given is what the package was told by its properties; the installer keeps it in the registry.
@@ -92,12 +109,12 @@ func (con *console) packageSetUp(ctx context.Context) error {
 	}
 	o, err := con.packageOptions()
 	if err != nil {
-		installer.TellEvent("the package is installed; its service does not start yet: " + errorText(err))
+		tellSetUp("the package is installed; its service does not start yet: " + errorText(err))
 		return installer.Install(ctx, con.bare())
 	}
 	err = installer.Install(ctx, o)
 	if _, ended := errors.AsType[*installer.EndedError](err); ended {
-		installer.TellEvent(errorText(err))
+		tellSetUp(errorText(err))
 		return nil
 	}
 	return err
@@ -108,12 +125,17 @@ func (con *console) packageOptions() (installer.Options, error) {
 	if err != nil {
 		return installer.Options{}, err
 	}
-	return con.installOptions(c)
+	o, err := con.installOptions(c)
+	o.Tell = unheard
+	return o, err
 }
+
+// unheard is where what was done is told: there is no output, and a write to it would fail.
+func unheard(string, ...any) {}
 
 // bare is what can be set up without a config.
 func (con *console) bare() installer.Options {
-	return installer.Options{Private: []string{config.DataPlace()}, NoStart: true, Tell: con.tellf}
+	return installer.Options{Private: []string{config.DataPlace()}, NoStart: true, Tell: unheard}
 }
 
 // initGiven writes the config as `tillpost init` does for a script. What the newest export leaves open is told in the event log.
@@ -137,7 +159,7 @@ func (con *console) initGiven(ctx context.Context, g given) error {
 	err := root.ExecuteContext(ctx)
 	other.behind.flush()
 	if errors.Is(err, errPartial) {
-		installer.TellEvent("the config is written, and something is still open:\r\n" + said.String())
+		tellSetUp("the config is written, and something is still open:\r\n" + said.String())
 		return nil
 	}
 	return err
@@ -174,5 +196,5 @@ func (con *console) packageRemove(ctx context.Context, purge bool) error {
 		}
 		p = purging(c)
 	}
-	return installer.UnpackFor(ctx, p, con.tellf)
+	return installer.UnpackFor(ctx, p, unheard)
 }

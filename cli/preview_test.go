@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tillpost/agent"
+	"tillpost/config"
 	"tillpost/export"
 	"tillpost/inventory"
 )
@@ -242,4 +243,21 @@ func TestDuplicatesAreSettledAsInThePlainestWay(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPreviewWithoutAConfigWorksInAnyFolder(t *testing.T) { // not parallel: it has a folder of its own
+	export := filepath.Join(t.TempDir(), "stock.csv")
+	if err := os.WriteFile(export, []byte("Store,UPC,Qty\n3,849632048260,12\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TILLPOST_CONFIG", "")
+	for dir := filepath.Dir(config.DataPlace()); ; dir = filepath.Dir(dir) { // above the data folder of a config that says nothing
+		t.Chdir(dir)
+		if _, errs, code := runIn(t.Context(), "preview", export); code != statusDone {
+			t.Errorf("in %s: got %d, %q", dir, code, errs)
+		}
+		if dir == filepath.Dir(dir) {
+			return
+		}
+	}
 }

@@ -197,6 +197,16 @@ func quotedLine(program string, args []string) string {
 	return line
 }
 
+// MayInstall is a *RightsError where this account may not install a service.
+func MayInstall() error {
+	m, s, err := connect("install the service", windows.SC_MANAGER_CREATE_SERVICE, windows.SERVICE_QUERY_STATUS)
+	if err != nil {
+		return err
+	}
+	release(m, s)
+	return nil
+}
+
 // Install makes the service, or brings the one that is there into order, lets it start with Windows, and starts it. The program
 // is copied into Program Files first, where it does not lie there. The error is a *RightsError or an *OwnerError, or an
 // *EndedError where the service does not stay up; it is then installed all the same.

@@ -13,7 +13,7 @@ if [ "$1" = 2 ]; then
 	until_ 30 is_active || fail "it has not"
 	waiting 1 || fail "what waited is lost: $(tillpost status 2>&1)"
 	stand_in /packages/program
-	until_ 60 delivered 1 || fail "after the restart: $(tillpost status 2>&1)"
+	until_ 60 arrived 5 || fail "after the restart: $(tillpost status 2>&1)"
 
 	echo "stopped in order, removed, purged"
 	tillpost stop >/dev/null
@@ -44,7 +44,7 @@ while read -r line; do
 	*) bash -c "$line" || fail "$line" ;;
 	esac
 done < <(sed -n '/^<!-- transcript/,/^<!-- end of transcript/s/^# //p' /packages/docs/install-linux.md)
-until_ 30 delivered 2 || fail "the export was not delivered: $(tillpost status 2>&1)"
+until_ 30 arrived 12 || fail "the export was not delivered: $(tillpost status 2>&1)"
 echo "  $commands commands, delivered after $((SECONDS - began)) s"
 [ $commands -ge 3 ] && [ $commands -le 6 ] && [ $((SECONDS - began)) -lt 300 ] || fail "more than six commands, or five minutes"
 rm token.txt tillpost_0.1.1-1_amd64.deb
@@ -80,16 +80,20 @@ echo "killed, it is back"
 kill -9 "$pid"
 until_ 5 back_from "$pid" || fail "it is not back within 5 s"
 export_ 11 0
-until_ 30 delivered 3 || fail "after the kill: $(tillpost status 2>&1)"
+until_ 30 arrived 11 || fail "after the kill: $(tillpost status 2>&1)"
 
 echo "a new token without a restart"
 pid=$(main_pid)
 printf 'another-%s\n' "$secret" | tillpost token set >/dev/null
 export_ 10 0
-paused() { tillpost status --json 2>/dev/null | grep -q '"state":"paused"'; }
-until_ 30 paused || fail "a wrong token is not noticed: $(tillpost status 2>&1)"
+state() { # S: the agent's
+	local status
+	status=$(tillpost status --json 2>/dev/null) || return 1
+	[[ "$status" = *"\"state\":\"$1\""* ]]
+}
+until_ 30 state paused || fail "a wrong token is not noticed: $(tillpost status 2>&1)"
 printf '%s\n' "$secret" | tillpost token set >/dev/null
-until_ 30 delivered 4 || fail "after the new token: $(tillpost status 2>&1)"
+until_ 30 arrived 10 || fail "after the new token: $(tillpost status 2>&1)"
 [ "$(main_pid)" = "$pid" ] || fail "it was restarted for a token"
 
 echo "an export is archived, where the account and the unit may"
@@ -99,7 +103,7 @@ tillpost install
 export_ 9 0
 archived() { [ ! -e "$folder/stock.csv" ]; }
 until_ 30 archived || fail "the export was not archived: $(tillpost status 2>&1)"
-until_ 30 delivered 5 || fail "$(tillpost status 2>&1)"
+until_ 30 arrived 9 || fail "$(tillpost status 2>&1)"
 
 echo "with a wrong config it goes on trying, and is back once that is mended"
 cp /etc/tillpost/tillpost.yaml /run/right.yaml
@@ -109,14 +113,13 @@ tried() { [ "$(systemctl show -p NRestarts --value tillpost)" -ge 2 ]; }
 until_ 20 tried || fail "it does not try again"
 says "tillpost.yaml:" tillpost check
 cp /run/right.yaml /etc/tillpost/tillpost.yaml
-answers() { tillpost status --json 2>/dev/null | grep -q '"state":"running"'; }
-until_ 20 answers || fail "it is not back: $(tillpost status 2>&1)"
+until_ 20 state running || fail "it is not back: $(tillpost status 2>&1)"
 
 echo "the token as a credential of systemd"
 (umask 077 && mkdir -p /etc/credstore && mv /etc/tillpost/token /etc/credstore/tillpost.token && chown root: /etc/credstore/tillpost.token)
 tillpost restart
 export_ 8 0
-until_ 30 delivered 6 || fail "with the credential: $(tillpost status 2>&1)"
+until_ 30 arrived 8 || fail "with the credential: $(tillpost status 2>&1)"
 mv /etc/credstore/tillpost.token /etc/tillpost/token
 chown tillpost: /etc/tillpost/token
 tillpost restart >/dev/null
@@ -131,14 +134,13 @@ back_from "$pid" || fail "the new program does not run"
 tells 0.1.2 tillpost version
 waiting 2 || fail "what waited is lost: $(tillpost status 2>&1)"
 api_down 0
-until_ 90 delivered 8 || fail "what waited was not delivered: $(tillpost status 2>&1)"
+until_ 90 arrived 7 || fail "what waited was not delivered: $(tillpost status 2>&1)"
 
 echo "killed again and again while much waits, it sends no more than it may"
 sed -i 's/^api:.*/&\n  rate: 2\/s/' /etc/tillpost/tillpost.yaml
 until_ 20 grep -q 'config has changed' <(sleep 4; journalctl -u tillpost -o cat) || fail "the slower rate is not taken up"
 { printf 'Store,UPC,Style,Size,Width,Qty\n'; for i in $(seq 100 149); do printf '3,,SHOE-%s,9,D,%s\n' "$i" "$i"; done; } >"$folder/much.csv"
-much() { tillpost status --json 2>/dev/null | grep -qE '"pending":[2-9][0-9][,}]'; }
-until_ 30 much || fail "nothing waits: $(tillpost status 2>&1)"
+until_ 30 waiting '[2-9][0-9]' || fail "nothing waits: $(tillpost status 2>&1)"
 began=$SECONDS had=$(api_requests)
 for _ in 1 2 3 4; do
 	pid=$(main_pid)
@@ -153,7 +155,7 @@ until_ 90 delivered 58 || fail "after that: $(tillpost status 2>&1)"
 
 echo "the token is nowhere else"
 export_ 6 1
-until_ 30 delivered 59 || fail "$(tillpost status 2>&1)"
+until_ 30 arrived 6 || fail "$(tillpost status 2>&1)"
 token_nowhere_but /etc/tillpost/token
 export_ 5 1 # while the API is away; it waits until the computer has started anew
 until_ 30 waiting 1 || fail "nothing waits: $(tillpost status 2>&1)"

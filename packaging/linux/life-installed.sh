@@ -14,7 +14,7 @@ if [ "$1" = 2 ]; then
 	until_ 30 is_active || fail "it has not"
 	stand_in /usr/local/bin/tillpost
 	export_rows "/srv/pos export/stock.csv" 3,849632048260,5 3,849632040011,5
-	until_ 30 delivered 4 || fail "after the restart: $(tillpost status 2>&1)"
+	until_ 30 arrived 5 || fail "after the restart: $(tillpost status 2>&1)"
 
 	echo "uninstalled, what it knows stays"
 	tillpost uninstall
@@ -80,7 +80,7 @@ pid=$(main_pid)
 [ "$(stat -c '%U %a' /etc/tillpost/token)" = "tillpost 600" ] || fail "the token's file is $(stat -c '%U %a' /etc/tillpost/token)"
 setfacl -R -m u:tillpost:rwX,d:u:tillpost:rwX "/srv/pos export"
 export_rows "/srv/pos export/stock.csv" 3,849632048260,12 3,849632040011,0
-until_ 30 delivered 2 || fail "the export was not delivered: $(tillpost status 2>&1)"
+until_ 30 arrived 12 || fail "the export was not delivered: $(tillpost status 2>&1)"
 archived() { [ ! -e "/srv/pos export/stock.csv" ]; }
 until_ 30 archived || fail "the export was not archived: $(tillpost status 2>&1)"
 
@@ -117,7 +117,7 @@ back_from "$pid" || fail "it was not started anew"
 tells 99.0.0 tillpost version
 waiting 2 || fail "what waited is lost: $(tillpost status 2>&1)"
 api_down 0
-until_ 60 delivered 5 || fail "what waited was not delivered: $(tillpost status 2>&1)"
+until_ 60 arrived 10 || fail "what waited was not delivered: $(tillpost status 2>&1)"
 
 echo "where it hangs it is ended and started again"
 mkdir -p /etc/systemd/system/tillpost.service.d
