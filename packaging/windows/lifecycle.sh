@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What packaging/windows.sh does under the Wine that it starts, with the MSIs and programs in /t: lifecycle.sh [stub].
 set -euo pipefail
+umask 077 # Wine makes access lists of it
 
 stub=${1:-}
 drive=$HOME/.wine/drive_c
@@ -68,7 +69,7 @@ installed() { # VERSION
 		service | grep -qx 'ImagePath="\?C:\\Program Files\\tillpost\\tillpost.exe"\? run --service' || fail "the service's command: $(service)"
 	else
 		service | grep -qx 'ImagePath="C:\\Program Files\\tillpost\\tillpost.exe" run --service' || fail "the service's command: $(service)"
-		service | grep -qx 'DelayedAutostart=0x1' || fail "its start is not delayed: $(service)"
+		service | grep -qix "DelayedAutostart=0x1" || fail "its start is not delayed: $(service)"
 	fi
 }
 gone() {
@@ -131,9 +132,13 @@ msi 1603 '/i "C:\in stall\tillpost 0.1.4.msi" STORE="#5"'
 gone
 asked
 
-step "a program that is in use is waited for"
+step "what is in the registry already counts as given, as a policy may put it there"
+wine reg add 'HKLM\SOFTWARE\tillpost' /v Folder /d 'C:\pos export' /f >/dev/null 2>&1
 msi 0 '/i "C:\in stall\tillpost 0.1.1.msi"'
 installed 0.1.1
+same "what was given" "$(given)" $'Folder=C:\\pos export\nStore=\nTokenFile=\nUrl='
+
+step "a program that is in use is waited for"
 if [ -n "$stub" ]; then
 	wine "$program" hold &
 else
@@ -152,6 +157,14 @@ msi 0 '/i "C:\in stall\tillpost 0.1.2.msi"'
 wait $! || fail "the installer did not wait"
 installed 0.1.2
 rm -f "$drive/stub.go"
+
+step "the archive's script leaves the MSI's program alone"
+mkdir "$drive/un packed"
+cp /t/install.cmd /t/uninstall.cmd "$drive/un packed/"
+cp /t/0.1.1.exe "$drive/un packed/tillpost.exe"
+batch 'call "C:\un packed\install.cmd"'
+[ "$code" = 1 ] && [[ $said = *"installed by its MSI"* ]] || fail "install.cmd beside the MSI: $code $said"
+installed 0.1.2
 
 step "removed with all that it had"
 msi 0 '/x "C:\in stall\tillpost 0.1.2.msi" PURGE=1'
@@ -175,9 +188,6 @@ if [ -n "$stub" ]; then
 fi
 
 step "the archive's scripts"
-mkdir "$drive/un packed"
-cp /t/install.cmd /t/uninstall.cmd "$drive/un packed/"
-cp /t/0.1.1.exe "$drive/un packed/tillpost.exe"
 rm -rf "$data" "$drive/stub.txt"
 batch 'call "C:\un packed\install.cmd"'
 same "install.cmd without a config" "$code $said" "$(printf '0 installed C:\\Program Files\\tillpost\\tillpost.exe\nnext: "C:\\Program Files\\tillpost\\tillpost.exe" init asks for the rest, then "C:\\Program Files\\tillpost\\tillpost.exe" install starts the service\ncode=0')"

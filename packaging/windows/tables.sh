@@ -22,7 +22,7 @@ the_tables() {
 	for arch in amd64 arm64; do
 		msi=$one/dist/tillpost-$VERSION-$arch.msi
 		same "processor" "$(msiinfo suminfo "$msi" | sed -n 's/^Template: //p')" "$([ $arch = amd64 ] && echo 'x64;1033' || echo 'Arm64;1033')"
-		has "$msi" Property "ProductVersion|$VERSION" "ALLUSERS|1" "UpgradeCode|$code" "MsiHiddenProperties|TOKEN" "ARPPRODUCTICON|tillpost.ico" \
+		has "$msi" Property "ProductVersion|$VERSION" "ALLUSERS|1" "REBOOT|ReallySuppress" "UpgradeCode|$code" "MsiHiddenProperties|TOKEN" "ARPPRODUCTICON|tillpost.ico" \
 			"SecureCustomProperties|FOLDER;PURGE;STORE;TOKEN;TOKENFILE;URL;WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED"
 		only "$msi" Upgrade "$code||$VERSION||513||WIX_UPGRADE_DETECTED" "$code|$VERSION|||2||WIX_DOWNGRADE_DETECTED"
 		has "$msi" File "tillpost.exe|Program|tillpost.exe|$(stat -c %s "$one/dist/build/windows-$arch/tillpost.exe")|$VERSION.0|1033|512|1"
