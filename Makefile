@@ -46,6 +46,7 @@ vet:
 		echo "go vet $$p"; \
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...; \
 	done
+	$(TOOLS) vet ./...
 
 # The tool is of this machine, whatever platform it looks at.
 staticcheck:
@@ -53,7 +54,8 @@ staticcheck:
 	for os in linux windows; do \
 		echo "staticcheck $$os"; \
 		CGO_ENABLED=0 GOOS=$$os "$$tool" ./...; \
-	done
+	done; \
+	cd packaging/tools && "$$tool" ./...
 
 test:
 	go test ./...

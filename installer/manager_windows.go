@@ -162,13 +162,15 @@ func configOf(line string) string {
 	return ""
 }
 
-// packaged reports whether the program came by Windows' installer, whose package leaves this key.
+// packaged reports whether the program came by Windows' installer, whose package leaves its version there.
 func packaged() bool {
 	k, err := registry.OpenKey(registry.LOCAL_MACHINE, PackageKey, registry.QUERY_VALUE)
 	if err != nil {
 		return false
 	}
-	return k.Close() == nil
+	defer k.Close() // it is only read
+	version, _, err := k.GetStringValue("Package")
+	return err == nil && version != ""
 }
 
 // PackageKey is where the package for Windows' installer keeps what it was told, below HKEY_LOCAL_MACHINE.

@@ -36,7 +36,9 @@ refused() { # WHAT COMMAND...: it must fail
 build_twice() {
 	local changed
 	mkdir "$one" "$two"
-	git ls-files -z --cached --others --exclude-standard | tar --null --verbatim-files-from --files-from - -cf - --ignore-failed-read | tee >(tar -xf - -C "$two") | tar -xf - -C "$one"
+	git ls-files -z --cached --others --exclude-standard | tar --null --files-from - --ignore-failed-read -cf "$work/tree.tar"
+	tar -xf "$work/tree.tar" -C "$one"
+	tar -xf "$work/tree.tar" -C "$two"
 	# With the commit in them, as when they are published.
 	cp -R .git "$one/"
 	cp -R .git "$two/"

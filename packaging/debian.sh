@@ -18,6 +18,7 @@ make_debian() {
 
 # make_wine FOLDER: Wine in a Debian 13, that of Debian 12 is too old for Go, and in it a Windows that has been started once.
 make_wine() {
+	rm -rf --one-file-system "$1.new"
 	make_debian trixie "$1.new"
 	cp /etc/resolv.conf "$1.new/etc/" 2>/dev/null || true
 	quietly chroot "$1.new" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends wine wine64

@@ -1,5 +1,6 @@
 # What the lives of tillpost under Wine share; they read it with `source`. $stub is -stub where a stub stands in for the program.
 
+umask 077 # Wine makes access lists of it
 drive=$HOME/.wine/drive_c
 program="$drive/Program Files/tillpost/tillpost.exe"
 data=$drive/ProgramData/tillpost
@@ -41,7 +42,7 @@ msi() {
 	[[ " $1 " = *" $code "* ]] || { cat "$data/logs/"* >&2 || true; ls -la "$data" >&2 || tail -40 "$drive/log s/$runs.log" >&2; fail "msiexec $2: $code, not $1"; }
 }
 registry() { wine reg query "$@" 2>/dev/null | tr -d '\r' | sed -n 's/^ \{4\}\([^ ].*\) \{4\}REG_[A-Z_]* \{4\}\(.*\)$/\1=\2/p'; }
-given() { registry 'HKLM\SOFTWARE\tillpost'; }
+given() { registry 'HKLM\SOFTWARE\tillpost' | sed '/^Package=/d'; }
 service() { registry 'HKLM\System\CurrentControlSet\Services\tillpost'; }
 search_path() { registry 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' /v PATH; }
 products() { wine reg query 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' /s | tr -d '\r' | grep -A30 'DisplayName    REG_SZ    tillpost$' | sed -n 's/.*DisplayVersion    REG_SZ    //p'; }

@@ -3,10 +3,16 @@ rem Installs tillpost from this folder: install.cmd [FLAG OF tillpost install...
 rem place of the other. Where there is no config yet it puts the program into its place and says what comes next.
 setlocal
 set "to=%ProgramFiles%\tillpost"
+if defined ProgramW6432 set "to=%ProgramW6432%\tillpost"
 set "config=%ProgramData%\tillpost\tillpost.yaml"
 if not "%TILLPOST_CONFIG%"=="" set "config=%TILLPOST_CONFIG%"
 if not exist "%~dp0tillpost.exe" (
 	echo install.cmd: tillpost.exe is not beside it: unpack the whole archive first 1>&2
+	exit /b 1
+)
+reg query HKLM\SOFTWARE\tillpost /v Package >nul 2>&1
+if not errorlevel 1 if exist "%to%\tillpost.exe" (
+	echo install.cmd: tillpost was installed by its MSI: upgrade it by the new MSI, or remove it first 1>&2
 	exit /b 1
 )
 mkdir "%to%" 2>nul

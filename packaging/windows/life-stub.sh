@@ -58,9 +58,13 @@ msi 1603 '/i "C:\in stall\tillpost 0.1.4.msi" STORE="#5"'
 gone
 asked
 
-step "a program that is in use is waited for"
+step "what is in the registry already counts as given, as a policy may put it there"
+wine reg add 'HKLM\SOFTWARE\tillpost' /v Folder /d 'C:\pos export' /f >/dev/null 2>&1
 msi 0 '/i "C:\in stall\tillpost 0.1.1.msi"'
 installed 0.1.1
+same "what was given" "$(given)" $'Folder=C:\\pos export\nStore=\nTokenFile=\nUrl='
+
+step "a program that is in use is waited for"
 wine "$program" hold &
 held=$!
 in_use() { ! (wine cmd /c 'type nul >> "C:\Program Files\tillpost\tillpost.exe" && exit 0 || exit 1' >/dev/null 2>&1); }
@@ -75,6 +79,14 @@ msi 0 '/i "C:\in stall\tillpost 0.1.2.msi"'
 wait $! || fail "the installer did not wait"
 installed 0.1.2
 rm -f "$drive/stub.go"
+
+step "the archive's script leaves the MSI's program alone"
+mkdir "$drive/un packed"
+cp /t/install.cmd /t/uninstall.cmd "$drive/un packed/"
+cp /t/0.1.1-stub.exe "$drive/un packed/tillpost.exe"
+batch 'call "C:\un packed\install.cmd"'
+[ "$code" = 1 ] && [[ $said = *"installed by its MSI"* ]] || fail "install.cmd beside the MSI: $code $said"
+installed 0.1.2
 
 step "removed with all that it had"
 msi 0 '/x "C:\in stall\tillpost 0.1.2.msi" PURGE=1'
@@ -95,9 +107,6 @@ gone
 rm "$drive/stub.fail"
 
 step "the archive's scripts"
-mkdir "$drive/un packed"
-cp /t/install.cmd /t/uninstall.cmd "$drive/un packed/"
-cp /t/0.1.1-stub.exe "$drive/un packed/tillpost.exe"
 rm -rf "$data" "$drive/stub.txt"
 batch 'call "C:\un packed\install.cmd"'
 same "install.cmd without a config" "$code $said" "$(printf '0 installed C:\\Program Files\\tillpost\\tillpost.exe\nnext: "C:\\Program Files\\tillpost\\tillpost.exe" init asks for the rest, then "C:\\Program Files\\tillpost\\tillpost.exe" install starts the service\ncode=0')"

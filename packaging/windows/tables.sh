@@ -22,7 +22,7 @@ the_tables() {
 	for arch in amd64 arm64; do
 		msi=$one/dist/tillpost-$VERSION-$arch.msi
 		same "processor" "$(msiinfo suminfo "$msi" | sed -n 's/^Template: //p')" "$([ $arch = amd64 ] && echo 'x64;1033' || echo 'Arm64;1033')"
-		has "$msi" Property "ProductVersion|$VERSION" "ALLUSERS|1" "UpgradeCode|$code" "MsiHiddenProperties|TOKEN" "ARPPRODUCTICON|tillpost.ico" \
+		has "$msi" Property "ProductVersion|$VERSION" "ALLUSERS|1" "REBOOT|ReallySuppress" "UpgradeCode|$code" "MsiHiddenProperties|TOKEN" "ARPPRODUCTICON|tillpost.ico" \
 			"SecureCustomProperties|FOLDER;PURGE;STORE;TOKEN;TOKENFILE;URL;WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED"
 		only "$msi" Upgrade "$code||$VERSION||513||WIX_UPGRADE_DETECTED" "$code|$VERSION|||2||WIX_DOWNGRADE_DETECTED"
 		has "$msi" File "tillpost.exe|Program|tillpost.exe|$(stat -c %s "$one/dist/build/windows-$arch/tillpost.exe")|$VERSION.0|1033|512|1"
@@ -35,7 +35,7 @@ the_tables() {
 		# The registry as the program reads it; nowhere are the values part of a command line.
 		only "$msi" RegLocator 'WasUrl|2|SOFTWARE\tillpost|Url|18' 'WasFolder|2|SOFTWARE\tillpost|Folder|18' 'WasStore|2|SOFTWARE\tillpost|Store|18' 'WasTokenFile|2|SOFTWARE\tillpost|TokenFile|18'
 		same "the registry" "$(msiinfo export "$msi" Registry | tr -d '\r' | tail -n +4 | cut -f 2- | tr '\t' '|')" \
-			"$(printf '%s\n' '2|SOFTWARE\tillpost|Url|[URL]|Given' '2|SOFTWARE\tillpost|Folder|[FOLDER]|Given' '2|SOFTWARE\tillpost|Store|[STORE]|Given' '2|SOFTWARE\tillpost|TokenFile|[TOKENFILE]|Given')"
+			"$(printf '%s\n' '2|SOFTWARE\tillpost|Url|[URL]|Given' '2|SOFTWARE\tillpost|Folder|[FOLDER]|Given' "2|SOFTWARE\\tillpost|Package|$VERSION|Given" '2|SOFTWARE\tillpost|Store|[STORE]|Given' '2|SOFTWARE\tillpost|TokenFile|[TOKENFILE]|Given')"
 		actions=$(msiinfo export "$msi" LaunchCondition | tr -d '\r' | tail -n +4 | cut -f 1)
 		same "what refuses an installation" "$actions" "$(printf '%s\n' 'NOT WIX_DOWNGRADE_DETECTED' 'Installed OR NOT TOKEN' 'Installed OR NOT STORE << "#"')"
 	done

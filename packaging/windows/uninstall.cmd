@@ -2,6 +2,7 @@
 rem Removes what install.cmd installed: uninstall.cmd [--purge]. Config and data stay without --purge.
 setlocal
 set "to=%ProgramFiles%\tillpost"
+if defined ProgramW6432 set "to=%ProgramW6432%\tillpost"
 if not exist "%to%\tillpost.exe" (
 	echo uninstall.cmd: %to%\tillpost.exe is not there: nothing to remove
 	exit /b 0
