@@ -168,9 +168,13 @@ func TestARCHITECTURENamesEveryPackage(t *testing.T) {
 func TestLinksOfTheDocumentsLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`) // without a colon: below this folder
-	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md"} {
+	docs, err := filepath.Glob("docs/*.md")
+	if err != nil || len(docs) == 0 {
+		t.Fatalf("got %v, %v", docs, err)
+	}
+	for _, name := range append(docs, "README.md", "ARCHITECTURE.md", "CHANGELOG.md") {
 		for _, found := range link.FindAllStringSubmatch(read(t, name), -1) {
-			if _, err := os.Stat(filepath.FromSlash(found[1])); err != nil {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(found[1]))); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
