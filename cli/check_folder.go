@@ -152,12 +152,13 @@ func (u *checkup) folderFound(s config.Source, f folder, told *agent.SourceStatu
 	return u.filesFound(s, f, told)
 }
 
-// unc is what a mapped drive stands for, where the system tells it.
+// unc is the path that a mapped drive stands for, where the system tells it.
 func unc(f folder) string {
-	if f.Share == "" {
+	share := shareOf(f.Mapped)
+	if share == "" {
 		return ""
 	}
-	return ", " + f.Share
+	return ", " + share
 }
 
 // errSilent is what is wrong with a share that lets one wait.
