@@ -30,6 +30,9 @@ func Run(ctx context.Context, asService bool, work func(context.Context) error, 
 	return err
 }
 
+// readyMost is how long the service manager waits for Ready: a dead share must not keep the service from being one.
+const readyMost = time.Minute
+
 // tellSystemd tells systemd how the work is until telling ends. What it does not take is told in vain: systemd then starts the
 // service again.
 func tellSystemd(ctx, telling context.Context, life Life) {

@@ -27,6 +27,35 @@ func Run(ctx context.Context, asService bool, work func(context.Context) error, 
 	return errors.Join(err, h.err)
 }
 
+// pulseTime is how long the work has to show that it lives, where the service manager does not say it.
+const pulseTime = 5 * time.Minute
+
+// stopError is the cause of the end of a service that its manager stops.
+type stopError struct{ shutdown bool }
+
+func (e *stopError) Error() string {
+	if e.shutdown {
+		return "the computer shuts down"
+	}
+	return "the service manager stops the service"
+}
+
+// Grace is how long requests on their way have: Windows leaves a service 5 s when it shuts down.
+func (e *stopError) Grace() time.Duration {
+	if e.shutdown {
+		return 3 * time.Second
+	}
+	return 10 * time.Second
+}
+
+// words is an error as a person reads it.
+func (l Life) words(err error) string {
+	if l.Words == nil {
+		return err.Error()
+	}
+	return l.Words(err)
+}
+
 // handler is the service as the service manager knows it.
 type handler struct {
 	ctx    context.Context // of the one call of Run
