@@ -77,6 +77,7 @@ type Agent struct {
 	unlooked atomic.Int64      // sources whose first look is not dealt with yet
 	pulses   chan chan<- error // for Pulse
 	drains   atomic.Bool       // the drain's loop runs
+	life     atomic.Pointer[life]
 
 	paused    atomic.Bool // by command
 	unapplied atomic.Bool // the disk was too full to apply all that was accepted
@@ -244,6 +245,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 // work runs the parts until ctx ends, a part fails, or done, if there is one, answers true.
 func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error) {
+	a.life.Store(&life{begun: time.Now()})
+	defer a.life.Store(nil)
 	if err := a.open(ctx); err != nil {
 		return err
 	}
@@ -254,6 +257,7 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	g, ctx := errgroup.WithContext(ctx)
+	defer a.tellsItsEnd(ctx)()
 	if !a.opts.NoListen {
 		l, err := listen(a)
 		if err != nil {

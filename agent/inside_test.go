@@ -179,6 +179,7 @@ func TestADrainThatHangsHasNoPulse(t *testing.T) {
 	t.Parallel()
 	d := newTestDrain(slog.New(slog.DiscardHandler))
 	d.a.pulses = make(chan chan<- error)
+	d.a.life.Store(&life{begun: time.Now()})
 	d.a.drains.Store(true) // and nobody answers
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, errors.New("too late"))
 	defer cancel()
@@ -195,5 +196,25 @@ func TestADrainThatHangsHasNoPulse(t *testing.T) {
 	}
 	if d.turning = false; d.pulse(now.Add(time.Hour)) != nil {
 		t.Error("got none of a clerk that has nothing to do")
+	}
+	d.a.drains.Store(false)
+	for name, l := range map[string]*life{
+		"begins for ever": {begun: now.Add(-longOpening - time.Minute)},
+		"ends for ever":   {begun: now.Add(-time.Hour), ending: now.Add(-longEnd - time.Minute)},
+	} {
+		d.a.life.Store(l)
+		if d.a.Pulse(t.Context()) == nil {
+			t.Errorf("got a pulse of an agent that %s", name)
+		}
+	}
+	for name, l := range map[string]*life{
+		"begins":     {begun: now.Add(-longOpening / 2)},
+		"ends":       {begun: now.Add(-time.Hour), ending: now.Add(-longEnd / 2)},
+		"is no more": nil,
+	} {
+		d.a.life.Store(l)
+		if err := d.a.Pulse(t.Context()); err != nil {
+			t.Errorf("got %v of an agent that %s", err, name)
+		}
 	}
 }

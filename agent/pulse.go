@@ -27,14 +27,43 @@ func (a *Agent) hasLooked() {
 	}
 }
 
-// stuckTurn is how long the clerk may be at one order until it counts as stuck: a commit that waits for a slow disk takes
-// seconds.
-const stuckTurn = 10 * time.Minute
+const (
+	// stuckTurn is how long the clerk may be at one order until it counts as stuck: a command may keep it waiting for commandTime.
+	stuckTurn = 2 * commandTime
+	// longOpening is how long an agent may take to begin: a large outbox on a slow disk is verified for minutes.
+	longOpening = 30 * time.Minute
+	// longEnd is how long one may take to come to its end: a folder that hangs lets nobody look away.
+	longEnd = 2 * time.Minute
+)
 
-// Pulse answers nil once the drain has answered: the agent is alive, whatever is wrong with the API or a folder. Before the
-// drain begins, and once it ends, there is nothing to ask, and the answer is nil too.
+// life says where an agent is between the call of Run and its return.
+type life struct {
+	begun, ending time.Time // zero = not yet
+}
+
+// tellsItsEnd notes when the work is about to end, which it does with ctx, until what is answered is called.
+func (a *Agent) tellsItsEnd(ctx context.Context) (leave func() bool) {
+	return context.AfterFunc(ctx, func() {
+		if l := a.life.Load(); l != nil {
+			a.life.CompareAndSwap(l, &life{begun: l.begun, ending: time.Now()})
+		}
+	})
+}
+
+// Pulse answers nil once the drain has answered: the agent is alive, whatever is wrong with the API or a folder. While it
+// begins, and while it comes to its end, it is alive unless that takes too long.
 func (a *Agent) Pulse(ctx context.Context) error {
-	if !a.drains.Load() {
+	l := a.life.Load()
+	switch now := time.Now(); {
+	case l == nil:
+		return nil
+	case !l.ending.IsZero() && now.Sub(l.ending) > longEnd:
+		return fmt.Errorf("it has not come to its end since %s", l.ending.Format(time.DateTime))
+	case !l.ending.IsZero():
+		return nil
+	case !a.drains.Load() && now.Sub(l.begun) > longOpening:
+		return fmt.Errorf("it has not begun to send since %s", l.begun.Format(time.DateTime))
+	case !a.drains.Load():
 		return nil
 	}
 	answer := make(chan error, 1)

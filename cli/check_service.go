@@ -29,6 +29,9 @@ func (u *checkup) askService(ctx context.Context) {
 		return
 	}
 	u.service = a.state
+	if o, err := u.con.installOptions(u.conf); err == nil && a.state.Disorder == "" {
+		u.service.Disorder = installer.Lacks(o)
+	}
 	u.ours = a.state.Installed && (a.state.Config == u.conf.File || a.state.Config == "" && u.conf.File == config.Place())
 	if !u.ours {
 		return

@@ -98,7 +98,7 @@ func serviceHint(err error) string {
 		return "let the package bring the newer program, or use " + e.Program
 	}
 	if e, ok := errors.AsType[*installer.OwnerError](err); ok {
-		return "look whether what lies in it is yours; then, as an administrator, `icacls " + shellWord(e.Folder) + ` /setowner *S-1-5-32-544 /T` + "` gives it to administrators; then install again"
+		return ownerHint(e.Path)
 	}
 	if _, ok := errors.AsType[*installer.EndedError](err); ok {
 		return "`tillpost check` says what is wrong, and what to do; the service is started again by itself"

@@ -36,6 +36,9 @@ func (s *setup) write(context.Context) error {
 	if _, err := os.Stat(s.draft.path); !s.exists && err == nil {
 		return fmt.Errorf("write the config: %s is there now, and was not when this began; it was not touched", s.draft.path)
 	}
+	if err := makeHomeSafe(filepath.Dir(s.draft.path)); err != nil {
+		return fmt.Errorf("write the config: %w", err)
+	}
 	if err := makeFolder(filepath.Dir(s.draft.path)); err != nil {
 		return fmt.Errorf("write the config: %w", err)
 	}

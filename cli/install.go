@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,12 +60,13 @@ func (con *console) install(ctx context.Context, path string, noStart bool) erro
 }
 
 // installOptions is what the service of a config needs.
-func (con *console) installOptions(c *config.Config) (o installer.Options, err error) {
-	o = installer.Options{Private: []string{c.DataDir}, Tell: con.tellf}
+func (con *console) installOptions(c *config.Config) (o installer.Options, _ error) {
+	o = installer.Options{Home: privateHome(), Private: []string{c.DataDir}, Tell: con.tellf}
 	if c.File != config.Place() {
 		o.Config = c.File
-	} else if home := privateHome(); home != "" && home != c.DataDir {
-		o.Private = append(o.Private, home)
+	}
+	if err := strangersIn(c.DataDir); err != nil {
+		return o, &setupError{err: err}
 	}
 	tokens := c.TokenSource()
 	switch _, err := tokens.Token(); {
@@ -86,7 +88,7 @@ func (con *console) installOptions(c *config.Config) (o installer.Options, err e
 		}
 	}
 	if c.Log.File != "" {
-		o.Writes = append(o.Writes, filepath.Dir(c.Log.File))
+		o.Logs = filepath.Dir(c.Log.File)
 	}
 	if c.DataDir != config.DataPlace() {
 		o.Writes = append(o.Writes, c.DataDir)
@@ -186,37 +188,79 @@ func (con *console) uninstallCommand() *cobra.Command {
 
 // purging is all that tillpost has written by a config; nil = by none.
 func purging(c *config.Config) (p installer.Purging) {
-	file, data, token := config.Place(), config.DataPlace(), ""
+	file, data := config.Place(), config.DataPlace()
 	p.User = true
 	if c != nil {
 		file, data = c.File, c.DataDir
 		tokens := c.TokenSource()
-		_, _ = tokens.Token() // which finds where it is
-		token = tokens.From()
+		if _, err := tokens.Token(); err == nil && filepath.IsAbs(tokens.From()) {
+			p.Files = append(p.Files, tokens.From())
+		}
 	}
 	if data == config.DataPlace() {
-		p.Files = append(p.Files, data)
-	} else {
-		p.Files = append(p.Files, dataFiles(data)...) // the folder may be somebody else's too
-		p.Folders = append(p.Folders, data)
+		p.Trees = append(p.Trees, data)
+	} else { // the folder may be somebody else's too
+		trees, files := dataFiles(data, c)
+		p.Trees, p.Files = append(p.Trees, trees...), append(p.Files, files...)
+		p.Folders = append(p.Folders, filepath.Join(data, "archive"), filepath.Join(data, "logs"), data)
 	}
-	backups, _ := filepath.Glob(globWord(file) + ".*") // its pattern is a right one
-	p.Files = append(append(p.Files, file), backups...)
-	if filepath.IsAbs(token) {
-		p.Files = append(p.Files, token)
-	}
-	p.Files = append(p.Files, filepath.Join(filepath.Dir(config.Place()), "token"))
-	p.Folders = append(p.Folders, filepath.Dir(file), filepath.Dir(config.Place()), config.DataPlace())
+	copies, _ := filepath.Glob(globWord(file) + ".????????-??????*.bak") // its pattern is a right one
+	home := filepath.Dir(config.Place())
+	p.Files = append(append(p.Files, file), copies...)
+	p.Files = append(p.Files, filepath.Join(home, "token"), filepath.Join(home, packageLog))
+	p.Folders = append(p.Folders, filepath.Dir(file), config.DataPlace(), home)
 	return p
 }
 
-// dataFiles are the paths of what an agent makes in its data folder; ARCHITECTURE.md lists them.
-func dataFiles(dir string) (list []string) {
-	for _, pattern := range []string{"outbox.*", "agent.json", "agent-*.tmp", "spill", "named", "listed", "rejects", "held", "archive", "logs"} {
-		found, _ := filepath.Glob(filepath.Join(globWord(dir), pattern)) // its pattern is a right one
-		list = append(list, found...)
+// packageLog is where the package for Windows' installer says what went wrong, beside the config.
+const packageLog = "package.log"
+
+// The names of what an agent makes in its data folder; ARCHITECTURE.md lists them. Of the folders archive and logs it has only
+// what is called after its sources, and its log.
+var (
+	dataNames   = []string{"outbox.*", "agent.json", "agent-*.tmp", ".tillpost-check-*"}
+	dataFolders = []string{"spill", "named", "listed", "rejects", "held"}
+	logNames    = []string{"tillpost.log", "tillpost-*.log"}
+)
+
+// dataFiles are the paths of what an agent has made in a data folder.
+func dataFiles(dir string, c *config.Config) (trees, files []string) {
+	add := func(list *[]string, under string, names ...string) {
+		for _, name := range names {
+			found, _ := filepath.Glob(filepath.Join(globWord(under), name)) // its pattern is a right one
+			*list = append(*list, found...)
+		}
 	}
-	return list
+	add(&files, dir, dataNames...)
+	add(&trees, dir, dataFolders...)
+	add(&files, filepath.Join(dir, "logs"), logNames...)
+	if c != nil {
+		for _, s := range c.Sources {
+			add(&trees, filepath.Join(dir, "archive"), globWord(s.Name))
+		}
+	}
+	return trees, files
+}
+
+// strangersIn says what in a data folder is none of an agent's: it must be a folder of its own before the service is given all of it.
+func strangersIn(dir string) error {
+	if dir == config.DataPlace() {
+		return nil
+	}
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	known := append(append([]string{"archive", "logs", "*.log"}, dataNames...), dataFolders...)
+	for _, entry := range list {
+		if !slices.ContainsFunc(known, func(pattern string) bool { ok, _ := filepath.Match(pattern, entry.Name()); return ok }) {
+			return fmt.Errorf("data_dir, %s, holds %s, which is not tillpost's; it must be a folder of its own", dir, entry.Name())
+		}
+	}
+	return nil
 }
 
 // globWord is a path that a pattern takes as it is.

@@ -18,7 +18,7 @@ import (
 )
 
 // packageCommands are what the package for Windows' installer calls, as the system and unseen: what goes wrong is in Windows'
-// event log, and in logs\package.log in the data folder.
+// event log, and in package.log beside the config.
 func (con *console) packageCommands() []*cobra.Command {
 	setUp := &cobra.Command{
 		Use:    "package-setup",
@@ -45,23 +45,29 @@ func told(err error) error {
 		if h := hint(err); h != "" {
 			text += "\r\n" + h
 		}
-		tellSetUp(text)
+		installer.TellEvent(text)
+		tellBeside(text, err)
 	}
 	return err
 }
 
-// tellSetUp tells what nobody would hear: in the event log, and beside the service's own log.
+// tellSetUp tells what nobody would hear: in the event log, and beside the config.
 func tellSetUp(text string) {
 	installer.TellEvent(text)
-	dir := filepath.Join(config.DataPlace(), "logs")
-	if os.MkdirAll(dir, 0o700) != nil {
+	tellBeside(text, nil)
+}
+
+// tellBeside tells beside the config, unless that folder is somebody's who is no administrator.
+func tellBeside(text string, err error) {
+	home := filepath.Dir(config.Place())
+	if _, ok := errors.AsType[*installer.OwnerError](err); ok || installer.MakeHome(home) != nil {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(home, packageLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
 		return // the event log has it
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "package.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return // the same
-	}
-	_, _ = fmt.Fprintf(f, "%s %s\r\n", time.Now().Format(time.DateTime), text)
+	_, _ = fmt.Fprintf(f, "%s %s\r\n", time.Now().Format(time.DateTime), text) // the same
 	_ = f.Close()
 }
 
@@ -90,6 +96,9 @@ func readGiven() (g given, err error) {
 // packageSetUp makes a config of what the package was told, where there is none, and brings the service into order. One that
 // was there before is used as it is: that something is wrong with it keeps no newer program from being installed.
 func (con *console) packageSetUp(ctx context.Context) error {
+	if err := installer.MakeHome(filepath.Dir(config.Place())); err != nil { // before anything in it is believed
+		return err
+	}
 	g, err := readGiven()
 	if err != nil {
 		return err
@@ -109,8 +118,9 @@ func (con *console) packageSetUp(ctx context.Context) error {
 	}
 	o, err := con.packageOptions()
 	if err != nil {
-		tellSetUp("the package is installed; its service does not start yet: " + errorText(err))
-		return installer.Install(ctx, con.bare())
+		tellSetUp("the package is installed; its service cannot work yet: " + errorText(err))
+		o = con.bare()
+		o.NoStart = false // it tries again and again, and works once that is mended
 	}
 	err = installer.Install(ctx, o)
 	if _, ended := errors.AsType[*installer.EndedError](err); ended {
@@ -126,7 +136,7 @@ func (con *console) packageOptions() (installer.Options, error) {
 		return installer.Options{}, err
 	}
 	o, err := con.installOptions(c)
-	o.Tell = unheard
+	o.Tell, o.InPlace = unheard, true
 	return o, err
 }
 
@@ -135,7 +145,7 @@ func unheard(string, ...any) {}
 
 // bare is what can be set up without a config.
 func (con *console) bare() installer.Options {
-	return installer.Options{Private: []string{config.DataPlace()}, NoStart: true, Tell: unheard}
+	return installer.Options{Home: filepath.Dir(config.Place()), Private: []string{config.DataPlace()}, NoStart: true, InPlace: true, Tell: unheard}
 }
 
 // initGiven writes the config as `tillpost init` does for a script. What the newest export leaves open is told in the event log.

@@ -1,17 +1,20 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"tillpost/config"
+	"tillpost/installer"
 )
 
 func (con *console) tokenCommand() *cobra.Command {
@@ -64,6 +67,9 @@ func (con *console) setToken(ctx context.Context, c *config.Config, in io.Reader
 	if err != nil {
 		return err
 	}
+	if err := makeHomeSafe(tokenHome(c)); err != nil {
+		return err
+	}
 	tokens := c.TokenSource()
 	path, err := tokens.Store(text)
 	if err != nil {
@@ -76,6 +82,20 @@ func (con *console) setToken(ctx context.Context, c *config.Config, in io.Reader
 	}
 	con.printf("the token is stored in %s\n", plain(path))
 	return nil
+}
+
+// tokenHome is the folder that a token is stored in.
+func tokenHome(c *config.Config) string {
+	return filepath.Dir(cmp.Or(c.API.TokenFile, config.TokenPlace()))
+}
+
+// makeHomeSafe makes the folder of config and token safe, where it is the platform's place and whoever does it may: nothing secret
+// is written into a folder that somebody else could have made.
+func makeHomeSafe(dir string) error {
+	if dir != filepath.Dir(config.Place()) || !elevated() {
+		return nil
+	}
+	return installer.MakeHome(dir)
 }
 
 // askToken reads the token: from a person, without echo, or to the end of anything else.

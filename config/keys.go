@@ -95,7 +95,7 @@ func apiKeys() []key {
 
 func agentKeys() []key {
 	return []key{
-		{path: "data_dir", place: "`/var/lib/tillpost`, on Windows `%ProgramData%\\tillpost`", allowed: "a folder's path", meaning: "where the outbox lives", read: pathOf(func(t target) *string { return &t.c.DataDir })},
+		{path: "data_dir", place: "`/var/lib/tillpost`, on Windows `%ProgramData%\\tillpost\\data`", allowed: "a folder's path", meaning: "where the outbox lives", read: pathOf(func(t target) *string { return &t.c.DataDir })},
 		{path: "resend_all", def: "0", allowed: orNever, meaning: "how often everything is sent once more, a little at a time while nothing else waits, so that drift at the API heals; 0 = never", read: one(duration, func(t target) *time.Duration { return &t.c.ResendAll })},
 		{path: "status"},
 		{path: "status.listen", def: "127.0.0.1:8460", allowed: "an address and port of this machine alone, or off", meaning: "where the status page is served", now: []string{"off"}, read: one(listen, func(t target) *string { return &t.c.Status.Listen })},

@@ -11,7 +11,7 @@ func machine() platform {
 	return platform{
 		windows: true,
 		config:  home + `\tillpost.yaml`,
-		dataDir: home,
+		dataDir: home + `\data`, // the service may write there, and not where the config lies
 		token:   home + `\token`,
 	}
 }

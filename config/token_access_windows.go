@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io/fs"
+	"strings"
 	"unsafe"
 
 	win "golang.org/x/sys/windows"
@@ -18,6 +19,17 @@ var strangers = map[string]string{
 	"S-1-5-32-545": "every user of this computer",
 	"S-1-5-32-546": "guests",
 }
+
+// domainGroups are those of a domain, by the last number of their security identifiers.
+var domainGroups = map[string]string{
+	"513": "every user of the domain",
+	"514": "guests of the domain",
+	"515": "every computer of the domain",
+}
+
+// allowedCallback is the type of an entry that lets in where a condition holds (ACCESS_ALLOWED_CALLBACK_ACE_TYPE); it begins like
+// one without.
+const allowedCallback = 9
 
 // anyUse is the rights to read a file's bytes, to change them, or to change who may.
 const anyUse = win.FILE_READ_DATA | win.FILE_WRITE_DATA | win.FILE_APPEND_DATA | win.DELETE | win.WRITE_DAC | win.WRITE_OWNER |
@@ -47,11 +59,17 @@ func letsStrangersIn(path string) error {
 		if err := win.GetAce(list, i, &ace); err != nil {
 			return fmt.Errorf("read the token: look up who may use %s: %w", path, err)
 		}
-		if ace.Header.AceType != win.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceFlags&win.INHERIT_ONLY_ACE != 0 || uint32(ace.Mask)&anyUse == 0 {
+		allows := ace.Header.AceType == win.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceType == allowedCallback
+		if !allows || ace.Header.AceFlags&win.INHERIT_ONLY_ACE != 0 || uint32(ace.Mask)&anyUse == 0 {
 			continue
 		}
 		sid := (*win.SID)(unsafe.Pointer(&ace.SidStart))
-		if who, ok := strangers[sid.String()]; ok {
+		text := sid.String()
+		who, ok := strangers[text]
+		if !ok && strings.HasPrefix(text, "S-1-5-21-") {
+			who, ok = domainGroups[text[strings.LastIndexByte(text, '-')+1:]]
+		}
+		if ok {
 			return &ExposedTokenError{Path: path, Who: who}
 		}
 	}

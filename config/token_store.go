@@ -47,7 +47,7 @@ func replaceToken(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	err = ownToken(f.Name(), path) // before anything secret is in it
+	err = ownToken(f, path) // before anything secret is in it
 	if err == nil {
 		_, err = f.Write(text)
 	}

@@ -26,16 +26,16 @@ func revealToken(path string, text []byte) ([]byte, error) {
 	return text, nil
 }
 
-// ownToken gives a new token file, of which root is the writer, to whoever has the one that it takes the place of, else to the
+// ownToken gives a new token file, which is open and of which root is the writer, to whoever has the one that it takes the place of, else to the
 // service's user, where there is one.
-func ownToken(file, path string) error {
+func ownToken(file *os.File, path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	about, err := os.Stat(path)
 	if err == nil {
 		if s, ok := about.Sys().(*syscall.Stat_t); ok {
-			return os.Chown(file, int(s.Uid), int(s.Gid))
+			return file.Chown(int(s.Uid), int(s.Gid))
 		}
 		return nil
 	}
@@ -51,7 +51,7 @@ func ownToken(file, path string) error {
 	if err := errors.Join(badUID, badGID); err != nil {
 		return err
 	}
-	return os.Chown(file, uid, gid)
+	return file.Chown(uid, gid)
 }
 
 // syncDir makes a rename in a folder outlast a power cut.

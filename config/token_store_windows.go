@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"unsafe"
 
@@ -56,10 +57,10 @@ func takeBlob(b *win.DataBlob) []byte {
 
 // ownToken lets nobody but the system, administrators and the service read a token file; what its folder would let others do is
 // not inherited. A file that it takes the place of may have a list that names another account of the service: that stays.
-func ownToken(file, path string) error {
-	if sd, err := win.GetNamedSecurityInfo(path, win.SE_FILE_OBJECT, win.DACL_SECURITY_INFORMATION); err == nil && exposed(path, 0) == nil {
+func ownToken(file *os.File, path string) error {
+	if sd, err := win.GetNamedSecurityInfo(path, win.SE_FILE_OBJECT, win.DACL_SECURITY_INFORMATION); err == nil && exposed(path, 0) == nil && ownedByAdmins(path) {
 		if control, _, err := sd.Control(); err == nil && control&win.SE_DACL_PROTECTED != 0 {
-			return setTokenList(file, sd)
+			return setTokenList(file.Name(), sd)
 		}
 	}
 	list := "D:P(A;;FA;;;SY)(A;;FA;;;BA)" // the system and administrators
@@ -79,7 +80,17 @@ func ownToken(file, path string) error {
 	if err != nil {
 		return err
 	}
-	return setTokenList(file, sd)
+	return setTokenList(file.Name(), sd)
+}
+
+// ownedByAdmins reports whether a file is administrators' or the system's, who alone can have given it its list.
+func ownedByAdmins(path string) bool {
+	sd, err := win.GetNamedSecurityInfo(path, win.SE_FILE_OBJECT, win.OWNER_SECURITY_INFORMATION)
+	if err != nil {
+		return false
+	}
+	owner, _, err := sd.Owner()
+	return err == nil && (owner.IsWellKnown(win.WinBuiltinAdministratorsSid) || owner.IsWellKnown(win.WinLocalSystemSid))
 }
 
 func setTokenList(file string, sd *win.SECURITY_DESCRIPTOR) error {

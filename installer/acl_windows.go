@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -68,26 +69,17 @@ func setList(path, list string) error {
 	return nil
 }
 
-// makePrivate makes folders and files the service's, the system's and administrators' alone.
+// makePrivate makes folders and files the system's, administrators' and the service's alone: the home it may read, the others
+// it may change too.
 func makePrivate(o Options, sids []string) error {
-	for _, dir := range o.Private {
-		made, err := makeFolder(dir, privateList(rightsChange, true, sids))
-		if err != nil {
+	if o.Home != "" {
+		if err := makeOneSafe(o.Home, rightsRead, sids, o); err != nil {
 			return err
 		}
-		if !made {
-			if err := takeOwner(dir); err != nil {
-				return err
-			}
-			if err := setList(dir, privateList(rightsChange, true, sids)); err != nil {
-				return err
-			}
-			if err := inheritAll(dir); err != nil {
-				return err
-			}
-		}
-		if made {
-			o.Tell("the folder %s is made, for the service and administrators alone", dir)
+	}
+	for _, dir := range o.Private {
+		if err := makeOneSafe(dir, rightsChange, sids, o); err != nil {
+			return err
 		}
 	}
 	for _, file := range o.Secrets {
@@ -99,6 +91,41 @@ func makePrivate(o Options, sids []string) error {
 		}
 	}
 	return nil
+}
+
+// makeOneSafe makes a folder with its access list, or gives one that is there its owner and list, and all that is in it.
+func makeOneSafe(dir, rights string, sids []string, o Options) error {
+	list := privateList(rights, true, sids)
+	made, err := makeFolder(dir, list)
+	if err != nil {
+		return err
+	}
+	if made {
+		o.Tell("the folder %s is made, for the service and administrators alone", dir)
+		return nil
+	}
+	if err := checkOwner(dir); err != nil {
+		return err
+	}
+	if err := setList(dir, list); err != nil { // from here on strangers change nothing in it
+		return err
+	}
+	return takeOver(dir, o.Private)
+}
+
+// MakeHome makes the folder of config and token safe before anything is written there: any account of the computer may make a
+// folder in ProgramData. The error is an *OwnerError where somebody has who is no administrator.
+func MakeHome(dir string) error {
+	m, s, err := connect("make "+dir+" safe", windows.SC_MANAGER_CONNECT, windows.SERVICE_QUERY_CONFIG)
+	if err != nil {
+		return err
+	}
+	defer release(m, s)
+	_, sids, err := accountOf(s)
+	if err != nil {
+		return err
+	}
+	return makeOneSafe(dir, rightsRead, sids, Options{Tell: func(string, ...any) {}, Private: []string{filepath.Join(dir, "data")}})
 }
 
 // makeFolder makes a folder with its access list in one step, so that nobody is quicker, and reports whether it was not there.
@@ -133,19 +160,10 @@ func makeFolder(dir, list string) (made bool, err error) {
 	return true, nil
 }
 
-// takeOwner checks whose a folder is that was there before, and gives it and all in it to administrators: any account of the
-// computer may make a folder in ProgramData, and whoever owns it may change its access list at any time. The error is an
-// *OwnerError where it is somebody's who is no administrator.
-func takeOwner(dir string) error {
+// checkOwner checks whose a folder is that was there before: whoever owns it may change its access list at any time. The error is an
+// *OwnerError where it is somebody's who is no administrator, and not whose the installation is.
+func checkOwner(dir string) error {
 	owner, err := ownerOf(dir)
-	if err != nil {
-		return err
-	}
-	admins, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
-	if err != nil {
-		return err
-	}
-	system, err := windows.CreateWellKnownSid(windows.WinLocalSystemSid)
 	if err != nil {
 		return err
 	}
@@ -153,19 +171,64 @@ func takeOwner(dir string) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case owner.Equals(admins), owner.Equals(system):
-		return nil
-	case !owner.Equals(me.User.Sid): // who installs the service may do all of it anyway
-		return &OwnerError{Folder: dir, Owner: accountName(owner)}
+	if !owner.Equals(me.User.Sid) && !isWellKnown(owner, windows.WinBuiltinAdministratorsSid, windows.WinLocalSystemSid) {
+		return &OwnerError{Path: dir, Owner: accountName(owner)}
 	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	return nil
+}
+
+func isWellKnown(sid *windows.SID, kinds ...windows.WELL_KNOWN_SID_TYPE) bool {
+	for _, kind := range kinds {
+		if sid.IsWellKnown(kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeOver gives a folder and all in it to administrators, and lets what is in it have the folder's list and none of its own: it
+// may have been there before. What the service has made stays its own, and the folders in private have lists of their own.
+func takeOver(dir string, private []string) error {
+	admins, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
+	if err != nil {
+		return err
+	}
+	sd, err := windows.SecurityDescriptorFromString("D:") // an empty list
+	if err != nil {
+		return fmt.Errorf("make an empty access list: %w", err)
+	}
+	empty, _, err := sd.DACL()
+	if err != nil {
+		return fmt.Errorf("make an empty access list: %w", err)
+	}
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // it has gone meanwhile
+		case err != nil:
+			return err
+		case path != dir && slices.ContainsFunc(private, func(p string) bool { return strings.EqualFold(p, path) }):
+			return fs.SkipDir
+		case path != dir && entry.Type()&(fs.ModeSymlink|fs.ModeIrregular) != 0:
+			return fmt.Errorf("%s leads somewhere else; nothing like that belongs into %s: look at it and remove it", path, dir)
+		}
+		owner, err := ownerOf(path)
 		if err != nil {
 			return err
 		}
-		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, admins, nil, nil, nil)
-		if err != nil {
-			return fmt.Errorf("give %s to administrators: %w", path, err)
+		if !isWellKnown(owner, windows.WinBuiltinAdministratorsSid, windows.WinLocalSystemSid) && owner.String() != serviceSID(Name) {
+			err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, admins, nil, nil, nil)
+			if err != nil {
+				return fmt.Errorf("give %s to administrators: %w", path, err)
+			}
+		}
+		if path == dir {
+			return nil
+		}
+		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+			windows.DACL_SECURITY_INFORMATION|windows.UNPROTECTED_DACL_SECURITY_INFORMATION, nil, nil, empty, nil)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("set the access list of %s: %w", path, err)
 		}
 		return nil
 	})
@@ -194,32 +257,11 @@ func accountName(sid *windows.SID) string {
 	return domain + `\` + name
 }
 
-// inheritAll lets what lies in a folder have the folder's access list and none of its own: it may have been there before.
-// A secret gets its own again afterwards.
-func inheritAll(dir string) error {
-	sd, err := windows.SecurityDescriptorFromString("D:") // an empty list
-	if err != nil {
-		return fmt.Errorf("make an empty access list: %w", err)
-	}
-	empty, _, err := sd.DACL()
-	if err != nil {
-		return fmt.Errorf("make an empty access list: %w", err)
-	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || path == dir {
-			return err
-		}
-		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
-			windows.DACL_SECURITY_INFORMATION|windows.UNPROTECTED_DACL_SECURITY_INFORMATION, nil, nil, empty, nil)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("set the access list of %s: %w", path, err)
-		}
-		return nil
-	})
-}
-
 // letIn adds to a folder's access list what the service needs there; what others may do stays.
 func letIn(dir, sid, rights string) error {
+	if volume := filepath.VolumeName(dir); strings.HasPrefix(volume, `\\`) || len(dir) <= len(volume)+1 {
+		return nil // another computer does not know this one's service; a whole disk is not to be the service's
+	}
 	sd, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
 		return err

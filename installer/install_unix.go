@@ -247,7 +247,10 @@ func makePrivate(o Options) error {
 		if dir == dataHome {
 			continue
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+			return err
+		}
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if err := ownAll(dir, uid, gid); err != nil {
@@ -255,33 +258,67 @@ func makePrivate(o Options) error {
 		}
 	}
 	for _, file := range o.Secrets {
-		about, err := os.Stat(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		if err := ownSecret(file, uid, gid, o); err != nil {
 			return err
 		}
-		if s, ok := about.Sys().(*syscall.Stat_t); ok && int(s.Uid) == uid && about.Mode().Perm()&0o077 == 0 {
-			continue
-		}
-		if err := errors.Join(os.Chmod(file, 0o600), os.Chown(file, uid, gid)); err != nil {
-			return fmt.Errorf("give %s to the user %s: %w", file, Name, err)
-		}
-		o.Tell("%s is the service's alone", file)
 	}
 	return nil
 }
 
-// ownAll gives a folder and what is in it to an account; links are not followed.
+// ownSecret gives a file to the service, unless it is somebody's who is not root. No link is followed.
+func ownSecret(file string, uid, gid int, o Options) (err error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	about, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s, ok := about.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok || !about.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", file)
+	case int(s.Uid) == uid && about.Mode().Perm()&0o077 == 0:
+		return nil
+	case s.Uid != 0 && int(s.Uid) != uid:
+		return &OwnerError{Path: file, Owner: accountName(s.Uid)}
+	}
+	if err := errors.Join(f.Chmod(0o600), f.Chown(uid, gid)); err != nil {
+		return fmt.Errorf("give %s to the user %s: %w", file, Name, err)
+	}
+	o.Tell("%s is the service's alone", file)
+	return nil
+}
+
+func accountName(uid uint32) string {
+	if u, err := user.LookupId(strconv.Itoa(int(uid))); err == nil {
+		return u.Username
+	}
+	return "the account " + strconv.Itoa(int(uid))
+}
+
+// ownAll gives a folder and what is in it to an account, and lets nobody else into it. No link leads out of it.
 func ownAll(dir string, uid, gid int) error {
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	err = fs.WalkDir(root.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, uid, gid)
+		return root.Lchown(path, uid, gid)
 	})
+	return errors.Join(err, root.Chmod(".", 0o700), root.Close())
 }
+
+// MakeHome does nothing: the folder of the config is for all to read, and root's.
+func MakeHome(string) error { return nil }
 
 // bringUp starts the service, or starts it anew, and waits until it is up.
 func bringUp(ctx context.Context, tell func(string, ...any), again bool) error {

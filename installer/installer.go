@@ -35,19 +35,23 @@ const (
 // Options of Install. Paths are absolute.
 type Options struct {
 	Config  string   // of the service; "" = the platform's place
+	Home    string   // the folder of config and token, for administrators and, to read, the service; "" = it is for all (Linux)
 	Private []string // folders for the service and administrators alone; they are made where they are missing
 	Secrets []string // files for the service and administrators alone; those that are missing are passed over
 	Reads   []string // folders whose files the service reads
 	Writes  []string // folders in which it must write too
+	Logs    string   // the folder of its log, in which it must write as well; "" = none of its own
 	NoStart bool
+	InPlace bool // the program stays where it lies: its package answers for that
 
 	Tell func(format string, args ...any) // about what was done; one line, without its end
 }
 
 // Purging is what Uninstall is to remove besides the service.
 type Purging struct {
-	Files   []string // paths; folders with all that is in them
-	Folders []string // removed where nothing is left in them, the last first
+	Trees   []string // folders with all that is in them, and files
+	Files   []string // files
+	Folders []string // removed where nothing is left in them, in this order
 	User    bool     // the account on Linux
 }
 
@@ -110,14 +114,14 @@ func (e *PackagedError) Error() string {
 	return fmt.Sprintf("%s came in a package, and %s would take its place", e.Program, e.Ours)
 }
 
-// OwnerError says that a folder belongs to somebody who could change what the service does.
+// OwnerError says that a file or folder belongs to somebody who could change what the service does.
 type OwnerError struct {
-	Folder string
-	Owner  string
+	Path  string
+	Owner string
 }
 
 func (e *OwnerError) Error() string {
-	return fmt.Sprintf("the folder %s belongs to %s, who is no administrator and could change what the service does", e.Folder, e.Owner)
+	return fmt.Sprintf("%s belongs to %s, who is no administrator and could change what the service does", e.Path, e.Owner)
 }
 
 const (
@@ -126,10 +130,23 @@ const (
 	pollEvery = 200 * time.Millisecond
 )
 
-// undoing keeps what takes back what was done.
-type undoing struct{ list []func() error }
+// undoing keeps what takes back what was done, and what is left to do once all was done.
+type undoing struct {
+	list []func() error
+	last []func()
+}
 
 func (u *undoing) add(undo func() error) { u.list = append(u.list, undo) }
+
+// finally adds what is to be done once there is nothing to take back any more.
+func (u *undoing) finally(do func()) { u.last = append(u.last, do) }
+
+// keep says that all of it stays.
+func (u *undoing) keep() {
+	for _, do := range u.last {
+		do()
+	}
+}
 
 // back takes all of it back, the last first, and answers err with what went wrong meanwhile.
 func (u *undoing) back(err error) error {

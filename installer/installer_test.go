@@ -63,7 +63,8 @@ func TestPurgingRemovesWhatIsNamedAndNoMore(t *testing.T) {
 	}
 	told := 0
 	p := Purging{
-		Files:   []string{filepath.Join(dir, "data", "outbox.db"), filepath.Join(dir, "data", "held"), filepath.Join(dir, "etc", "tillpost.yaml"), filepath.Join(dir, "none")},
+		Trees:   []string{filepath.Join(dir, "data", "held")},
+		Files:   []string{filepath.Join(dir, "data", "outbox.db"), filepath.Join(dir, "etc", "tillpost.yaml"), filepath.Join(dir, "none")},
 		Folders: []string{filepath.Join(dir, "data"), filepath.Join(dir, "etc"), filepath.Join(dir, "mixed"), filepath.Join(dir, "none")},
 	}
 	for range 2 { // the second time there is nothing left to do

@@ -105,19 +105,9 @@ func Install(ctx context.Context, o Options) error {
 		return err
 	}
 	defer func() { release(m, s) }()
-	account := serviceAccount
-	if s != nil {
-		if e, err := entryOf(s); err == nil && chosen(e.account) {
-			account = e.account
-		}
-	}
-	sids := []string{serviceSID(Name)}
-	if account != serviceAccount {
-		sid, _, _, err := windows.LookupSID("", strings.TrimPrefix(account, `.\`))
-		if err != nil {
-			return fmt.Errorf("look up the service's account %s: %w", account, err)
-		}
-		sids = append(sids, sid.String())
+	account, sids, err := accountOf(s)
+	if err != nil {
+		return err
 	}
 	if err := makePrivate(o, sids); err != nil { // before there is anything that uses it
 		return err
@@ -134,6 +124,7 @@ func Install(ctx context.Context, o Options) error {
 	if err != nil {
 		return u.back(err)
 	}
+	u.keep()
 	o.Tell("the service %s starts with Windows, as the account %s", Name, account)
 	if recovers(s) {
 		o.Tell("Windows starts it again wherever it fails, after 5 s, 30 s, and then every 2 minutes")
@@ -150,6 +141,24 @@ func Install(ctx context.Context, o Options) error {
 		return nil
 	}
 	return bringUp(ctx, s, o.Tell)
+}
+
+// accountOf is the account that the service runs as, or is to, and whom its folders are for: the account that Windows makes for it,
+// and one that a person has chosen.
+func accountOf(s *mgr.Service) (account string, sids []string, err error) {
+	account, sids = serviceAccount, []string{serviceSID(Name)}
+	if s == nil {
+		return account, sids, nil
+	}
+	e, err := entryOf(s)
+	if err != nil || !chosen(e.account) {
+		return account, sids, nil
+	}
+	sid, _, _, err := windows.LookupSID("", strings.TrimPrefix(e.account, `.\`))
+	if err != nil {
+		return "", nil, fmt.Errorf("look up the service's account %s: %w", e.account, err)
+	}
+	return e.account, append(sids, sid.String()), nil
 }
 
 // chosen reports whether an account is one that a person has given the service, such as one that a network share knows.
@@ -257,6 +266,11 @@ func listen() error {
 
 // bringUp starts the service and waits until it is up, and stays so for a moment.
 func bringUp(ctx context.Context, s *mgr.Service, tell func(string, ...any)) error {
+	if now, err := s.Query(); err == nil && now.State == svc.StopPending {
+		if _, err := halt(ctx, s); err != nil { // Windows would say that it runs
+			return rights("start the service, which is still about to stop", err)
+		}
+	}
 	err := s.Start()
 	switch {
 	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
@@ -379,11 +393,15 @@ func Start(ctx context.Context, tell func(string, ...any)) error {
 // Stop ends the service, where it runs: requests on their way have 10 s. It starts with Windows again.
 func Stop(ctx context.Context, tell func(string, ...any)) error {
 	return act("stop the service", func(s *mgr.Service) error {
+		now, qerr := s.Query()
 		was, err := halt(ctx, s)
-		if err != nil {
+		switch {
+		case err != nil:
 			return rights("stop the service", err)
-		}
-		if !was {
+		case !was && qerr == nil && exitOf(now) != "":
+			tell("the service does not run, for it has failed (%s); Windows may start it again within 2 minutes: then stop it once more", exitOf(now))
+			return nil
+		case !was:
 			tell("the service does not run")
 			return nil
 		}
@@ -420,13 +438,10 @@ func Uninstall(ctx context.Context, p Purging, tell func(string, ...any)) error 
 	if _, err := halt(ctx, s); err != nil {
 		return rights("stop the service", err)
 	}
-	k, err := service.New(nothing{}, &service.Config{Name: Name})
-	if err != nil {
-		return err
-	}
-	if err := k.Uninstall(); err != nil {
+	if err := s.Delete(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) {
 		return fmt.Errorf("remove the service: %w", err)
 	}
+	_ = eventlog.Remove(Name) // there may be none
 	tell("the service is removed")
 	_ = s.Close() // Windows forgets it once nobody has it open
 	s = nil

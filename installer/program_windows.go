@@ -24,8 +24,8 @@ func programFolder() (string, error) {
 	return filepath.Join(dir, Name), nil
 }
 
-// placeProgram answers the program that the service is to run: the one that runs now, where it lies in Program Files, else a
-// copy of it there. For that a service that runs is stopped, and started again by undo; it reports whether it was.
+// placeProgram answers the program that the service is to run: the one that runs now, where it lies in its place in Program Files, else
+// a copy of it there. For that a service that runs is stopped, and started again by undo; it reports whether it was.
 func placeProgram(ctx context.Context, o Options, s *mgr.Service, u *undoing) (program string, wasRunning bool, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -37,7 +37,7 @@ func placeProgram(ctx context.Context, o Options, s *mgr.Service, u *undoing) (p
 	}
 	registered := registeredProgram(s)
 	switch {
-	case inside(self, filepath.Dir(dir)), packaged() && strings.EqualFold(self, registered):
+	case o.InPlace, inside(self, dir), packaged() && strings.EqualFold(self, registered):
 		return self, false, nil
 	case packaged() && registered != "":
 		return "", false, &PackagedError{Program: registered, Ours: self}
@@ -114,10 +114,13 @@ func replaceProgram(ctx context.Context, from, to string, tell func(string, ...a
 		if !had {
 			return os.Remove(to)
 		}
-		return errors.Join(os.Remove(to), os.Rename(old, to))
+		if err := os.Rename(to, next); err != nil {
+			return err
+		}
+		return errors.Join(os.Rename(old, to), os.Remove(next))
 	})
 	if had {
-		_ = os.Remove(old) // a program that still runs from it keeps it, until the next time
+		u.finally(func() { _ = os.Remove(old) }) // a program that still runs from it keeps it, until the next time
 	}
 	return nil
 }

@@ -9,15 +9,21 @@ import (
 // purge removes what a person wants to be rid of for good.
 func purge(p Purging, tell func(string, ...any)) error {
 	var problems []error
-	for _, path := range p.Files {
+	away := func(path string, remove func(string) error) {
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			continue
+			return
 		}
-		if err := os.RemoveAll(path); err != nil {
+		if err := remove(path); err != nil {
 			problems = append(problems, err)
-			continue
+			return
 		}
 		tell("%s is removed", path)
+	}
+	for _, path := range p.Trees {
+		away(path, os.RemoveAll)
+	}
+	for _, path := range p.Files {
+		away(path, os.Remove)
 	}
 	for _, dir := range p.Folders {
 		about, err := os.Lstat(dir)

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
@@ -18,7 +21,9 @@ func Run(ctx context.Context, asService bool, work func(context.Context) error, 
 	if !asService {
 		return work(ctx)
 	}
-	h := &handler{ctx: ctx, work: work, life: life, events: openEvents()}
+	// A console's signals are not a service's: somebody who logs off would stop it.
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	h := &handler{ctx: context.WithoutCancel(ctx), work: work, life: life, events: openEvents()}
 	defer h.events.close()
 	err := svc.Run(Name, h)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
@@ -87,7 +92,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, states 
 	watching, unwatch := context.WithCancel(ctx)
 	defer unwatch()
 	go h.watch(watching, hangs)
-	var tick <-chan time.Time
+	var tick, late <-chan time.Time
 	for {
 		select {
 		case h.err = <-ended:
@@ -102,11 +107,15 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, states 
 				states <- now
 			case svc.Stop, svc.Shutdown:
 				unwatch()
+				hurry()
 				stop(&stopError{shutdown: r.Cmd == svc.Shutdown})
 				now = svc.Status{State: svc.StopPending, CheckPoint: 1, WaitHint: 15_000}
 				states <- now
-				tick = time.Tick(2 * time.Second)
+				tick, late = time.Tick(2*time.Second), time.After(endTime)
 			}
+		case <-late: // a folder hangs, or the disk; what is on disk is whole, and no later start waits for this process
+			h.err = errors.New("it has not come to its end in time")
+			return h.end(ctx)
 		case <-tick: // it is still about to stop
 			now.CheckPoint++
 			states <- now
@@ -148,10 +157,26 @@ func (h *handler) watch(ctx context.Context, hangs chan<- error) {
 	}
 }
 
-// yield lets the POS go first: processor, disk and memory are given to this process when nobody else wants them.
-func yield() {
-	const backgroundBegin = 0x00100000                                      // PROCESS_MODE_BACKGROUND_BEGIN
-	_ = windows.SetPriorityClass(windows.CurrentProcess(), backgroundBegin) // a Windows that does not know it is only less polite
+// endTime is how long the work has to come to its end: 10 s for requests on their way, and a slow disk needs its time.
+const endTime = 40 * time.Second
+
+// Windows' priorities of disk and network, as NtSetInformationProcess knows them.
+const (
+	ioLow    = 1
+	ioNormal = 2
+)
+
+// yield lets the POS go first: the processor and the disk are for others where they want them. It is not Windows' background mode,
+// which also takes all memory from a process but 32 MiB, and lets one that needs more crawl.
+func yield() { prioritise(windows.BELOW_NORMAL_PRIORITY_CLASS, ioLow) }
+
+// hurry ends yield: the service is to come to its end.
+func hurry() { prioritise(windows.NORMAL_PRIORITY_CLASS, ioNormal) }
+
+// prioritise sets both; a Windows that does not know one of them is only less polite.
+func prioritise(class, io uint32) {
+	_ = windows.SetPriorityClass(windows.CurrentProcess(), class)
+	_ = windows.NtSetInformationProcess(windows.CurrentProcess(), windows.ProcessIoPriority, unsafe.Pointer(&io), uint32(unsafe.Sizeof(io)))
 }
 
 // What events are numbered; the system's own EventCreate.exe shows their text.

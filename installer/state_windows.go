@@ -120,6 +120,9 @@ func packaged() bool {
 // PackageKey is where the package for Windows' installer keeps what it was told, below HKEY_LOCAL_MACHINE.
 const PackageKey = `SOFTWARE\tillpost`
 
+// Lacks says what Install would change for a config; "" = nothing that is known.
+func Lacks(Options) string { return "" }
+
 func before(s, sep string) string {
 	head, _, _ := strings.Cut(strings.ToLower(s), sep)
 	return head

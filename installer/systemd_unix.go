@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,11 +98,36 @@ func querySystemd(ctx context.Context) (State, error) {
 	s.PID, _ = strconv.Atoi(p["MainPID"]) // 0 where it is none
 	s.Recovers = p["Restart"] == "always"
 	s.Config = configOf(dropIn)
+	if p["NeedDaemonReload"] == "yes" {
+		s.Disorder = "its unit has changed since systemd read it"
+	}
+	if packaged := packagedUnit(); !s.Packaged && packaged != "" {
+		s.Disorder = "its unit, " + ownUnit + ", hides that of a package, " + packaged + ", which is not used: `tillpost uninstall` removes the former"
+	}
 	s.Problem = problemOf(p)
 	if p["LoadState"] != "loaded" {
 		s.Problem = "systemd cannot read its unit: " + p["LoadState"]
 	}
 	return s, nil
+}
+
+// packagedUnit is the unit that a package has brought; "" = none.
+func packagedUnit() string {
+	for _, dir := range []string{"/usr/lib/systemd/system/", "/lib/systemd/system/"} {
+		if _, err := os.Stat(dir + unitName); err == nil {
+			return dir + unitName
+		}
+	}
+	return ""
+}
+
+// Lacks says what Install would change for a config; "" = nothing.
+func Lacks(o Options) string {
+	text, err := os.ReadFile(dropIn)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || string(text) == dropInFor(o) {
+		return ""
+	}
+	return "its unit is for another config: folders that it must write in, or the config's place"
 }
 
 // problemOf is why the unit does not run, or begins again and again.
@@ -173,8 +199,8 @@ func dropInFor(o Options) string {
 	if o.Config != "" && o.Config != configPlace {
 		service = append(service, "Environment="+quoted("TILLPOST_CONFIG="+o.Config))
 	}
-	for _, dir := range o.Writes {
-		if dir == dataHome || strings.HasPrefix(dir, dataHome+"/") {
+	for _, dir := range append(slices.Clone(o.Writes), o.Logs) {
+		if dir == "" || dir == dataHome || strings.HasPrefix(dir, dataHome+"/") {
 			continue
 		}
 		// The minus lets the service start while the folder is missing.

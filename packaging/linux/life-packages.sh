@@ -127,6 +127,15 @@ if is_active; then fail "it still runs"; fi
 kept "after uninstall.sh"
 tells "nothing to remove" sh /run/archive/uninstall.sh
 
+echo "a package after an installation without one takes its place"
+sh /run/archive/install.sh >/run/install.log 2>&1 || fail "$(cat /run/install.log)"
+until_ 30 is_active || fail "it does not run"
+dpkg -i $packages/2.deb >/run/dpkg.log 2>&1 || fail "$(cat /run/dpkg.log)"
+[ ! -e /etc/systemd/system/tillpost.service ] && [ ! -e /usr/local/bin/tillpost ] || fail "the old unit or program is left"
+until_ 30 runs 0.1.2 || fail "the package's program does not run: $(systemctl status tillpost 2>&1)"
+[ "$(systemctl is-enabled tillpost)" = enabled ] || fail "it is $(systemctl is-enabled tillpost)"
+dpkg -P tillpost >/run/dpkg.log 2>&1 || fail "$(cat /run/dpkg.log)"
+
 echo "Ansible: a store is set up; a second run changes nothing; an upgrade"
 cd $packages/ansible
 export LC_ALL=C.UTF-8 ANSIBLE_NOCOWS=1

@@ -39,7 +39,7 @@ msi() {
 	runs=$((runs + 1))
 	rm -f "$drive/stub.txt"
 	batch "msiexec $2 /qn /l*v \"C:\\log s\\$runs.log\""
-	[[ " $1 " = *" $code "* ]] || { cat "$data/logs/"* >&2 || true; ls -la "$data" >&2 || tail -40 "$drive/log s/$runs.log" >&2; fail "msiexec $2: $code, not $1"; }
+	[[ " $1 " = *" $code "* ]] || { cat "$data/package.log" "$data/data/logs/"* >&2 || true; tail -40 "$drive/log s/$runs.log" >&2; fail "msiexec $2: $code, not $1"; }
 }
 registry() { wine reg query "$@" 2>/dev/null | tr -d '\r' | sed -n 's/^ \{4\}\([^ ].*\) \{4\}REG_[A-Z_]* \{4\}\(.*\)$/\1=\2/p'; }
 given() { registry 'HKLM\SOFTWARE\tillpost' | sed '/^Package=/d'; }

@@ -54,14 +54,14 @@ export_ 12 0
 step "silent, with blanks in paths: the service runs and an export is delivered"
 msi 0 '/i "C:\in stall\tillpost 0.1.1.msi" URL="http://127.0.0.1:8099" FOLDER="C:\pos export\" TOKENFILE="C:\to ken\token.txt"'
 installed 0.1.1
-until_ 60 arrived 12 || fail "the export was not delivered: $(tillpost status; cat "$data"/logs/*)"
+until_ 60 arrived 12 || fail "the export was not delivered: $(tillpost status; cat "$data"/data/logs/*)"
 running || fail "Windows does not say that it runs: $(wine sc query tillpost)"
 grep -q "^tillpost-protected-token-1 " "$data/token" || fail "the token is not protected"
 checked=$(tillpost check)
 grep -q 'as the account NT SERVICE\\tillpost' <<<"$checked" || fail "check: $checked"
 if grep -q '^failed' <<<"$checked"; then fail "check: $checked"; fi
 quick
-until_ 20 grep -q 'config has changed' "$data/logs/tillpost.log" || fail "the changed config is not taken up: $(cat "$data/logs/tillpost.log")"
+until_ 20 grep -q 'config has changed' "$data/data/logs/tillpost.log" || fail "the changed config is not taken up: $(cat "$data/data/logs/tillpost.log")"
 
 step "three upgrades while updates wait; nothing is lost"
 api_down 503
@@ -91,7 +91,7 @@ wineserver -k
 wineserver -w
 computer_on
 stand_in
-until_ 90 arrived 10 || fail "after the restart: $(tillpost status; tail -5 "$data/logs/tillpost.log")"
+until_ 90 arrived 10 || fail "after the restart: $(tillpost status; tail -5 "$data/data/logs/tillpost.log")"
 running || fail "Windows does not say that it runs"
 
 step "stop, start, restart; a wrong config is named and mended"
@@ -139,7 +139,7 @@ token_nowhere
 step "removed, its data stays; back, it goes on"
 msi 0 '/x "C:\in stall\tillpost 0.1.4.msi"'
 gone
-[ -e "$data/outbox.db" ] && [ -e "$data/token" ] && [ "$sum" != "$(sha256sum </dev/null)" ] && cmp /tmp/right.yaml "$config" || fail "something of it is gone: $(ls "$data")"
+[ -e "$data/data/outbox.db" ] && [ -e "$data/token" ] && [ "$sum" != "$(sha256sum </dev/null)" ] && cmp /tmp/right.yaml "$config" || fail "something of it is gone: $(ls "$data")"
 msi 0 '/i "C:\in stall\tillpost 0.1.4.msi"'
 export_ 7 1
 until_ 60 arrived 7 || fail "it does not go on: $(tillpost status)"
@@ -207,6 +207,6 @@ api_down 0
 until_ 60 arrived 6 || fail "what waited was not delivered: $(tillpost status)"
 batch 'call "C:\un packed\uninstall.cmd"'
 same "uninstall.cmd: $said" "$code" 0
-[ ! -e "$program" ] && [ -e "$data/outbox.db" ] || fail "uninstall.cmd: $said"
+[ ! -e "$program" ] && [ -e "$data/data/outbox.db" ] || fail "uninstall.cmd: $said"
 same "the service" "$(service)" ""
 token_nowhere

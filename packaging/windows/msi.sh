@@ -53,6 +53,10 @@ at KeepTokenFile 54
 at Remove 1951 # the service has stopped, and is still there
 at Purge 1952
 at Setup 5870 # the service is there, and what fails is still rolled back
+# At an upgrade the service stays what it is, with the account that somebody may have given it: Setup brings it into order, or makes
+# it where there is none.
+sql "UPDATE \`InstallExecuteSequence\` SET \`Condition\` = 'VersionNT AND NOT UPGRADINGPRODUCTCODE' WHERE \`Action\` = 'DeleteServices'"
+sql "UPDATE \`InstallExecuteSequence\` SET \`Condition\` = 'VersionNT AND NOT WIX_UPGRADE_DETECTED' WHERE \`Action\` = 'InstallServices'"
 action RemoveEnvironmentStrings 3300
 action WriteEnvironmentStrings 5200
 action MsiConfigureServices 5850

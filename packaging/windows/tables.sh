@@ -55,6 +55,6 @@ the_actions() { # MSI
 	has "$1" InstallExecuteSequence 'AppSearch||50' 'KeepUrl|NOT URL AND WAS_URL|51' 'KeepFolder|NOT FOLDER AND WAS_FOLDER|52' 'KeepStore|NOT STORE AND WAS_STORE|53' \
 		'KeepTokenFile|NOT TOKENFILE AND WAS_TOKENFILE|54' 'LaunchConditions||100' 'InstallInitialize||1500' 'RemoveExistingProducts||1501' 'StopServices||1900' \
 		'Remove|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND NOT PURGE="1"|1951' 'Purge|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND PURGE="1"|1952' 'WaitForIt|REMOVE="ALL"|1953' \
-		'DeleteServices|VersionNT|2000' 'RemoveEnvironmentStrings||3300' 'RemoveFiles||3500' 'WriteRegistryValues||5000' 'WriteEnvironmentStrings||5200' \
-		'InstallServices||5800' 'MsiConfigureServices||5850' 'Setup|NOT REMOVE="ALL"|5870' 'InstallFinalize||6600'
+		'DeleteServices|VersionNT AND NOT UPGRADINGPRODUCTCODE|2000' 'RemoveEnvironmentStrings||3300' 'RemoveFiles||3500' 'WriteRegistryValues||5000' 'WriteEnvironmentStrings||5200' \
+		'InstallServices|VersionNT AND NOT WIX_UPGRADE_DETECTED|5800' 'MsiConfigureServices||5850' 'Setup|NOT REMOVE="ALL"|5870' 'InstallFinalize||6600'
 }
