@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,8 @@ func (con *console) initCommand(install installFunc) *cobra.Command {
 		Short: "set it up: asks what it must know, tries it, writes the config",
 		Long: "init sets tillpost up. At a terminal it asks for the API's address and token and tries them, looks for the folder of the\n" +
 			"exports, reads the newest one and asks what that leaves open. Then it writes the config with comments in it, and stores\n" +
-			"the token as `token set` does. Nothing is written before the end. A config that is there is never touched unasked; with\n" +
-			"--replace it stays beside the new one as a copy.\n\n" +
+			"the token as `token set` does. Nothing is written before the end. A config that is there is never touched unasked, and one that\n" +
+			"says all of it already is left alone; with --replace it stays beside the new one as a copy.\n\n" +
 			"With --yes or --json, or without a terminal, it asks nothing: the flags say it all, and one that is missing is an error.\n" +
 			"An API that does not answer is a warning then; one that does not take the token is an error, and nothing is written.\n" +
 			"The exit status is 3 where the config is written and the newest export would be refused with it.",
@@ -133,6 +134,7 @@ type setup struct {
 
 	draft  draft
 	exists bool           // there is a config
+	same   bool           // and it is what would be written
 	old    *config.Config // that one; nil = it cannot be read
 	token  string         // to be stored; "" = none
 	stored string         // the token that stays; "" = none does
@@ -148,7 +150,8 @@ type initResult struct {
 	Token   string       `json:"token,omitempty"` // where it is
 	API     *initAPI     `json:"api,omitempty"`   // absent = it was not tried
 	Sources []initSource `json:"sources"`
-	Open    []string     `json:"open,omitempty"` // what a person must still say
+	Open    []string     `json:"open,omitempty"`  // what a person must still say
+	Error   string       `json:"error,omitempty"` // why nothing was written
 }
 
 type initAPI struct {
@@ -167,7 +170,26 @@ type initSource struct {
 
 // run asks, tries and writes.
 func (s *setup) run(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.begin, s.tryAPI, s.watchFolders, s.readExports, s.confirm, s.write, s.end} {
+	err := s.steps(ctx)
+	if _, usage := errors.AsType[*usageError](err); err != nil && !usage && !errors.Is(err, errPartial) && s.o.asJSON {
+		s.result.Error = s.look.redact(errorText(err))
+		s.con.json(s.result)
+	}
+	return err
+}
+
+// errSame ends an init that would write what is there already.
+var errSame = errors.New("the config says all that already")
+
+func (s *setup) steps(ctx context.Context) error {
+	all := []func(context.Context) error{s.tryAPI, s.watchFolders, s.readExports, s.confirm, s.write, s.end}
+	switch err := s.begin(ctx); {
+	case errors.Is(err, errSame): // what is open is told again
+		all = []func(context.Context) error{s.watchFolders, s.readExports, s.end}
+	case err != nil:
+		return err
+	}
+	for _, step := range all {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -239,6 +261,12 @@ func (s *setup) mayWrite(ctx context.Context) error {
 func (s *setup) meetOld(ctx context.Context) error {
 	path := s.draft.path
 	switch {
+	case s.exists && s.ask == nil && s.saysTheSame(ctx):
+		s.same = true
+		return errSame
+	case s.exists && s.old == nil && s.o.dataDir == "" && s.hidesPlaces():
+		return hinted(fmt.Errorf("the config that is there, %s, cannot be read, and it says where its data or its token are; it was not touched", path),
+			[]string{"`tillpost check` says what is wrong in it; mend that first, or give --data-dir"})
 	case !s.exists || s.o.replace:
 		return nil
 	case s.ask == nil:
@@ -254,6 +282,31 @@ func (s *setup) meetOld(ctx context.Context) error {
 		err = errLeft
 	}
 	return err
+}
+
+// saysTheSame reports whether the config that is there is what would be written, and its token the one that was given.
+func (s *setup) saysTheSame(ctx context.Context) bool {
+	text, err := os.ReadFile(s.draft.path)
+	if err != nil || string(text) != s.draft.text() || s.old == nil {
+		return false
+	}
+	tokens := s.old.TokenSource()
+	stored, err := tokens.Token()
+	if err != nil {
+		return false
+	}
+	s.kept, s.result.Token = tokens.From(), tokens.From()
+	if s.o.tokenFile == "" {
+		return true
+	}
+	given, err := config.ReadTokenFile(s.o.tokenFile)
+	return s.o.tokenFile != "-" && err == nil && given == stored && ctx.Err() == nil
+}
+
+// hidesPlaces reports whether a config that cannot be read may say where its data and its token are: a new one would leave both behind.
+func (s *setup) hidesPlaces() bool {
+	text, err := os.ReadFile(s.draft.path)
+	return err == nil && (bytes.Contains(text, []byte("data_dir")) || bytes.Contains(text, []byte("token_file")))
 }
 
 // takeFlags puts what the flags say into the draft. Its errors name the flag.
@@ -324,6 +377,9 @@ func (s *setup) takeReading() {
 	}
 	if s.cmd.Flags().Changed("store") {
 		d.setIn("defaults", "store", scalar(o.store))
+		if len(o.folders) > 1 {
+			s.warn("--store counts for each --folder: where they are several stores, give each folder's source its own `defaults: {store: ...}` in the config")
+		}
 	}
 	for _, p := range *o.stores {
 		d.setIn("stores", p.word, scalar(p.other))

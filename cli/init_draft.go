@@ -29,6 +29,9 @@ type drafted struct{ name, folder string }
 
 // watch adds the folder of a source, under its name in the config before, or one that no other source has.
 func (d *draft) watch(folder string, old *config.Config) {
+	if slices.ContainsFunc(d.folders, func(f drafted) bool { return samePath(f.folder, folder) }) {
+		return // named twice
+	}
 	name := ""
 	if old != nil {
 		for _, s := range old.Sources {

@@ -180,6 +180,10 @@ func (s *setup) leaveOpen(src config.Source, name string, l learned) {
 		}
 		return
 	}
+	if sum := l.sum; s.ask == nil && sum.Rejects*10 > sum.Rows {
+		s.result.Open = append(s.result.Open, fmt.Sprintf("%s: %s of %s are rejected", name, number(sum.Rejects), plural(sum.Rows, "row")))
+		s.warn("%s: %s of %s cannot be used; `tillpost preview` shows which, and why", name, number(sum.Rejects), plural(sum.Rows, "row"))
+	}
 	if strange := strangeStores(src, l); s.ask == nil && len(src.Stores) == 0 && len(strange) > 0 {
 		s.warn("%s: it calls the stores %s; where the API knows them by codes of its own, --stores gives each its code", name, strings.Join(quotedAll(strange), ", "))
 	}

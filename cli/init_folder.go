@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -135,11 +134,11 @@ func (s *setup) missingFolder(ctx context.Context, src config.Source, why error)
 			s.tell("folder      %s\n", plain(src.Folder))
 			return true, nil
 		}
-		if err := os.MkdirAll(src.Folder, 0o755); err != nil {
+		if err := makeAsAbove(src.Folder); err != nil {
 			about, options = "It cannot be made: "+errorText(err), options[1:]
 			continue
 		}
-		s.tell("folder      %s, made just now\n", plain(src.Folder))
+		s.tell("folder      %s, made just now; the POS must be allowed to write into it\n", plain(src.Folder))
 		return true, nil
 	}
 }

@@ -171,9 +171,9 @@ func TestInitTouchesNoConfigUnasked(t *testing.T) {
 	if got := read(t, p.config); got != before {
 		t.Fatalf("got %q, want it untouched", got)
 	}
-	for range 2 { // within a second
-		if out, errs, status := p.init(append(all, "--replace")...); status != statusDone {
-			t.Fatalf("got %d, %q, %q", status, out, errs)
+	for _, more := range [][]string{{"--replace"}, {"--replace", "--store", "3"}, {"--store", "3"}, {"--replace", "--store", "3"}} { // within a second; the last two say what is there
+		if out, errs, status := p.init(append(all, more...)...); status != statusDone {
+			t.Fatalf("%v: got %d, %q, %q", more, status, out, errs)
 		}
 	}
 	copies, err := filepath.Glob(p.config + ".*.bak")
@@ -183,6 +183,10 @@ func TestInitTouchesNoConfigUnasked(t *testing.T) {
 	c := p.load()
 	if c.DataDir != filepath.Join(p.dir, "data") || c.API.TokenFile != filepath.Join(p.dir, "etc", "secret", "token") || c.Sources[0].Name != "till" {
 		t.Errorf("got %s, %s, %q; want data, token and name as they were", c.DataDir, c.API.TokenFile, c.Sources[0].Name)
+	}
+	p.write("etc/tillpost.yaml", "data_dir: ../data\nneither: nor\n")
+	if _, errs, status := p.init("--url", "$URL", "--folder", "$DIR/pos", "--token-file", "$DIR/given", "--replace"); status != statusFailed || !strings.Contains(errs, "--data-dir") {
+		t.Errorf("where the old one is wrong, and says where the data is: got %d, %q; want it asked for", status, errs)
 	}
 	p.write("etc/tillpost.yaml", "neither: nor\n")
 	if out, errs, status := p.init("--url", "$URL", "--folder", "$DIR/pos", "--token-file", "$DIR/given", "--replace"); status != statusDone {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,6 +37,26 @@ func exportRoots() (roots []findRoot) {
 
 // elevated reports whether this process may do what Windows lets only administrators do in earnest. Here the modes of files say it.
 func elevated() bool { return true }
+
+// makeAsAbove makes a folder, which then belongs to whom the folder above it does: the POS is to write into it.
+func makeAsAbove(dir string) error {
+	above, err := os.Stat(filepath.Dir(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		if err = makeAsAbove(filepath.Dir(dir)); err == nil {
+			above, err = os.Stat(filepath.Dir(dir))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, above.Mode().Perm()); err != nil {
+		return err
+	}
+	if s, ok := above.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		return os.Lchown(dir, int(s.Uid), int(s.Gid))
+	}
+	return nil
+}
 
 // shareOf is the share that a drive letter stands for: there are none.
 func shareOf(string) string { return "" }

@@ -51,6 +51,9 @@ func exportRoots() (roots []findRoot) {
 // would then obey whoever made it.
 func elevated() bool { return installer.MayInstall() == nil }
 
+// makeAsAbove makes a folder, which has the access list of the folder above it.
+func makeAsAbove(dir string) error { return os.MkdirAll(dir, 0o755) }
+
 // shareOf is the share that a drive letter such as P: stands for in this session; "" = it is not known.
 func shareOf(drive string) string {
 	letter, err := windows.UTF16PtrFromString(drive)

@@ -42,24 +42,36 @@ func (s *setup) write(context.Context) error {
 	if err := makeFolder(filepath.Dir(s.draft.path)); err != nil {
 		return fmt.Errorf("write the config: %w", err)
 	}
+	if s.exists {
+		if s.result.Backup, err = keepCopy(s.draft.path, time.Now()); err != nil {
+			return fmt.Errorf("keep a copy of the config: %w", err)
+		}
+	}
+	place, err := besideFile(s.draft.path, []byte(s.draft.text())) // before the token: a full disk is noticed here
+	if err != nil {
+		return errors.Join(fmt.Errorf("write the config: %w", err), s.forgetCopy())
+	}
 	if s.token != "" {
 		if s.kept, err = c.TokenSource().Store([]byte(s.token)); err != nil {
-			return err
+			return errors.Join(err, place(false), s.forgetCopy())
 		}
 		if given := s.o.tokenFile; given != "" && given != "-" && !sameFile(given, s.kept) {
 			s.warn("%s still holds the token, for all who can read that file: delete it", given)
 		}
 	}
 	s.result.Token = s.kept
-	if s.exists {
-		if s.result.Backup, err = keepCopy(s.draft.path, time.Now()); err != nil {
-			return fmt.Errorf("keep a copy of the config: %w", err)
-		}
-	}
-	if err := replaceFile(s.draft.path, []byte(s.draft.text())); err != nil {
+	if err := place(true); err != nil {
 		return fmt.Errorf("write the config: %w", err)
 	}
 	return nil
+}
+
+// forgetCopy removes the copy of a config that was not replaced after all.
+func (s *setup) forgetCopy() error {
+	if s.result.Backup == "" {
+		return nil
+	}
+	return os.Remove(s.result.Backup)
 }
 
 // end tells what was written and what comes next.
@@ -67,7 +79,11 @@ func (s *setup) end(ctx context.Context) error {
 	if s.o.asJSON {
 		s.con.json(s.result)
 	}
-	s.tell("\nThe config is written: %s\n", plain(s.draft.path))
+	if s.same {
+		s.tell("The config says all that already, and is left as it is: %s\n", plain(s.draft.path))
+	} else {
+		s.tell("\nThe config is written: %s\n", plain(s.draft.path))
+	}
 	if s.result.Backup != "" {
 		s.tell("The one of before is kept: %s; what else it said is in there alone.\n", plain(s.result.Backup))
 	}
@@ -169,15 +185,15 @@ func keepCopy(path string, now time.Time) (string, error) {
 	return name, nil
 }
 
-// replaceFile writes a file that all can read beside the old one, and puts it into its place in one step.
-func replaceFile(path string, text []byte) error {
+// besideFile writes a file that all can read beside the one at path; place puts it there in one step, or removes it again.
+func besideFile(path string, text []byte) (place func(bool) error, err error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // the link stays one
 	}
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".tillpost-init-*")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = f.Write(text)
 	if err == nil {
@@ -186,12 +202,21 @@ func replaceFile(path string, text []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
+	return func(there bool) error {
+		if !there {
+			return os.Remove(f.Name())
+		}
+		if err := os.Rename(f.Name(), path); err != nil {
+			return errors.Join(err, os.Remove(f.Name()))
+		}
+		return syncFolder(dir)
+	}, nil
+}
+
+func syncFolder(dir string) error {
 	if d, err := os.Open(dir); err == nil { // a power cut may take the new file away, and leaves no half one; Windows syncs no folder
 		_ = d.Sync()
 		return d.Close()

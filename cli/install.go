@@ -167,7 +167,7 @@ func (con *console) uninstallCommand() *cobra.Command {
 	path := configFlag(cmd)
 	purge := cmd.Flags().Bool("purge", false, "remove the config, the token, the archive and what waits to be sent too")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig(*path)
+		c, err := serviceConfig(cmd.Context(), *path)
 		if err != nil && *purge && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("find what is to be removed: %w", err)
 		}
@@ -184,6 +184,14 @@ func (con *console) uninstallCommand() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// serviceConfig is the config that a flag names, else the one that the service uses, else the usual one.
+func serviceConfig(ctx context.Context, flag string) (*config.Config, error) {
+	if state, err := installer.Query(ctx); err == nil && flag == "" && state.Config != "" {
+		flag = state.Config
+	}
+	return loadConfig(flag)
 }
 
 // purging is all that tillpost has written by a config; nil = by none.

@@ -103,8 +103,12 @@ func (con *console) packageSetUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = os.Stat(config.Place())
-	switch isNew := errors.Is(err, os.ErrNotExist); {
+	path := config.Place() // or what somebody has given the service
+	if state, err := installer.Query(ctx); err == nil && state.Config != "" {
+		path = state.Config
+	}
+	_, err = os.Stat(path)
+	switch isNew := errors.Is(err, os.ErrNotExist) && path == config.Place(); {
 	case isNew && g.url == "" && g.folder == "" && g.tokenFile == "":
 		return installer.Install(ctx, con.bare()) // `tillpost init` goes on from here
 	case isNew:
@@ -112,14 +116,17 @@ func (con *console) packageSetUp(ctx context.Context) error {
 			return err
 		}
 	default:
-		if err := con.tokenGiven(g); err != nil {
-			return err
+		if c, err := loadConfig(path); err == nil {
+			con.tokenGiven(g, c)
 		}
 	}
-	o, err := con.packageOptions()
+	o, err := con.packageOptions(path)
 	if err != nil {
 		tellSetUp("the package is installed; its service cannot work yet: " + errorText(err))
 		o = con.bare()
+		if path != config.Place() {
+			o.Config = path
+		}
 		o.NoStart = false // it tries again and again, and works once that is mended
 	}
 	err = installer.Install(ctx, o)
@@ -130,8 +137,8 @@ func (con *console) packageSetUp(ctx context.Context) error {
 	return err
 }
 
-func (con *console) packageOptions() (installer.Options, error) {
-	c, err := loadConfig("")
+func (con *console) packageOptions(path string) (installer.Options, error) {
+	c, err := loadConfig(path)
 	if err != nil {
 		return installer.Options{}, err
 	}
@@ -175,32 +182,28 @@ func (con *console) initGiven(ctx context.Context, g given) error {
 	return err
 }
 
-// tokenGiven stores the token from the file that was named, where that is still there.
-func (con *console) tokenGiven(g given) error {
-	if g.tokenFile == "" {
-		return nil
+// tokenGiven stores the token from the file that was named, where there is none yet: one that is there may be newer than what the
+// file holds, and that file may be long gone. What is wrong with it is told, and keeps no newer program from being installed.
+func (con *console) tokenGiven(g given, c *config.Config) {
+	tokens := c.TokenSource()
+	if _, err := tokens.Token(); err == nil || g.tokenFile == "" {
+		return
 	}
 	text, err := os.ReadFile(g.tokenFile)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // it was deleted once its token was stored
-	}
-	if err != nil {
-		return fmt.Errorf("read the token: %w", err)
-	}
 	defer clear(text)
-	c, err := loadConfig("")
-	if err != nil {
-		return nil // the config is what is told
+	if err == nil {
+		_, err = tokens.Store(text)
 	}
-	_, err = c.TokenSource().Store(text)
-	return err
+	if err != nil {
+		tellSetUp("the token of TOKENFILE is not stored: " + errorText(err))
+	}
 }
 
 // packageRemove stops the service before it is removed, and removes with purge what it has left on the disk.
 func (con *console) packageRemove(ctx context.Context, purge bool) error {
 	var p installer.Purging
 	if purge {
-		c, err := loadConfig("")
+		c, err := serviceConfig(ctx, "")
 		if err != nil {
 			c = nil // what lies in the platform's places
 		}

@@ -130,23 +130,10 @@ const (
 	pollEvery = 200 * time.Millisecond
 )
 
-// undoing keeps what takes back what was done, and what is left to do once all was done.
-type undoing struct {
-	list []func() error
-	last []func()
-}
+// undoing keeps what takes back what was done.
+type undoing struct{ list []func() error }
 
 func (u *undoing) add(undo func() error) { u.list = append(u.list, undo) }
-
-// finally adds what is to be done once there is nothing to take back any more.
-func (u *undoing) finally(do func()) { u.last = append(u.last, do) }
-
-// keep says that all of it stays.
-func (u *undoing) keep() {
-	for _, do := range u.last {
-		do()
-	}
-}
 
 // back takes all of it back, the last first, and answers err with what went wrong meanwhile.
 func (u *undoing) back(err error) error {

@@ -124,7 +124,7 @@ func Install(ctx context.Context, o Options) error {
 	if err != nil {
 		return u.back(err)
 	}
-	u.keep()
+	_ = os.Remove(program + ".old") // there is nothing to take back any more; one that still runs keeps it, until the next time
 	o.Tell("the service %s starts with Windows, as the account %s", Name, account)
 	if recovers(s) {
 		o.Tell("Windows starts it again wherever it fails, after 5 s, 30 s, and then every 2 minutes")

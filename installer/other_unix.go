@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/kardianos/service"
 )
@@ -35,9 +36,10 @@ func queryOther() (State, error) {
 		return State{}, err
 	}
 	state := State{Manager: s.Platform(), Command: ownProgram, Account: "root"}
-	switch now, err := s.Status(); {
-	case errors.Is(err, service.ErrNotInstalled):
-		return state, nil
+	now, err := s.Status()
+	switch known := hasScript(); {
+	case errors.Is(err, service.ErrNotInstalled), !known && now != service.StatusRunning:
+		return state, nil // the library takes any trouble with a status for a service that is there
 	case now == service.StatusRunning:
 		state.Running = true
 	case err != nil && now == service.StatusUnknown:
@@ -45,6 +47,16 @@ func queryOther() (State, error) {
 	}
 	state.Installed, state.Enabled = true, true
 	return state, nil
+}
+
+// hasScript reports whether a service manager other than systemd has been told of the service.
+func hasScript() bool {
+	for _, path := range []string{"/etc/init.d/" + Name, "/etc/init/" + Name + ".conf", "/etc/rc.d/" + Name} {
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func installOther(ctx context.Context, o Options) error {

@@ -119,9 +119,6 @@ func replaceProgram(ctx context.Context, from, to string, tell func(string, ...a
 		}
 		return errors.Join(os.Rename(old, to), os.Remove(next))
 	})
-	if had {
-		u.finally(func() { _ = os.Remove(old) }) // a program that still runs from it keeps it, until the next time
-	}
 	return nil
 }
 

@@ -61,13 +61,19 @@ mount --make-rshared / # as systemd has it that boots a computer; credentials ne
 exec env -i container=tillpost-test /lib/systemd/systemd --log-target=null
 END
 
+is_up() {
+	local state
+	state=$(inside systemctl is-system-running 2>/dev/null || true) # its exit status is for "running" alone
+	[[ "$state" = running || "$state" = degraded ]]
+}
+
 # boot starts the system in $work/sys; its first process is then $init.
 boot() {
 	unshare --pid --mount --uts --ipc --net --cgroup --fork --kill-child bash "$work/boot" "$work/sys" >"$work/console" 2>&1 &
 	booted=$!
 	for _ in $(seq 150); do
 		init=$(pgrep -P "$booted" || true)
-		if [ -n "$init" ] && [ "$(cat "/proc/$init/comm" 2>/dev/null)" = systemd ] && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; then
+		if [ -n "$init" ] && [ "$(cat "/proc/$init/comm" 2>/dev/null)" = systemd ] && is_up; then
 			return
 		fi
 		sleep 0.2

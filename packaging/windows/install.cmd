@@ -23,15 +23,23 @@ if not exist "%to%\.new" (
 )
 del "%to%\.new"
 
+copy /y "%~dp0tillpost.exe" "%to%\tillpost.exe.new" >nul 2>&1
+if errorlevel 1 (
+	del "%to%\tillpost.exe.new" 2>nul
+	echo install.cmd: the program could not be copied to %to%: look how much room the disk has 1>&2
+	exit /b 1
+)
 rem Windows does not replace a program that runs: the service is stopped, and what else runs it gets half a minute.
 if exist "%to%\tillpost.exe" "%to%\tillpost.exe" stop >nul 2>&1
 set tries=0
 :copy
-copy /y "%~dp0tillpost.exe" "%to%\tillpost.exe" >nul 2>&1
+move /y "%to%\tillpost.exe.new" "%to%\tillpost.exe" >nul 2>&1
 if not errorlevel 1 goto copied
 set /a tries+=1
 if %tries% geq 30 (
-	echo install.cmd: %to%\tillpost.exe is in use: close what runs it, then try again 1>&2
+	del "%to%\tillpost.exe.new" 2>nul
+	"%to%\tillpost.exe" start >nul 2>&1
+	echo install.cmd: %to%\tillpost.exe is in use: close what runs it, then try again. Until then the old one goes on 1>&2
 	exit /b 1
 )
 ping -n 2 127.0.0.1 >nul

@@ -46,6 +46,8 @@ action() { sql "INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Condition\
 
 # The old version goes first, and whole: later, every second upgrade leaves one registered.
 at RemoveExistingProducts 1501
+# Where a person double-clicks, Windows would look for what was given in the part without rights, and not again in the other.
+sql "DELETE FROM \`InstallUISequence\` WHERE \`Action\` = 'AppSearch'"
 at KeepUrl 51
 at KeepFolder 52
 at KeepStore 53

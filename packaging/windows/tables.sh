@@ -30,6 +30,7 @@ the_tables() {
 		# Nothing of the data's folder, so that it stays.
 		only "$msi" Directory "TARGETDIR||SourceDir" "ProgramFiles64Folder|TARGETDIR|." "INSTALLDIR|ProgramFiles64Folder|tillpost"
 		same "tables that remove or create folders" "$(msiinfo export "$msi" RemoveFile | tail -n +4; msiinfo export "$msi" CreateFolder | tail -n +4)" ""
+		same "where what was given is looked for" "$(msiinfo export "$msi" InstallUISequence | tr -d '\r' | cut -f 1 | grep -x AppSearch || true)" ""
 		the_service "$msi"
 		the_actions "$msi"
 		# The registry as the program reads it; nowhere are the values part of a command line.
