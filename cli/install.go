@@ -186,10 +186,12 @@ func (con *console) uninstallCommand() *cobra.Command {
 	return cmd
 }
 
-// serviceConfig is the config that a flag names, else the one that the service uses, else the usual one.
+// serviceConfig is the config that a flag or the environment names, else the one that the service uses, else the usual one.
 func serviceConfig(ctx context.Context, flag string) (*config.Config, error) {
-	if state, err := installer.Query(ctx); err == nil && flag == "" && state.Config != "" {
-		flag = state.Config
+	if flag == "" && os.Getenv("TILLPOST_CONFIG") == "" {
+		if state, err := installer.Query(ctx); err == nil {
+			flag = state.Config
+		}
 	}
 	return loadConfig(flag)
 }
