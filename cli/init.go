@@ -58,6 +58,7 @@ func (con *console) initCommand(install installFunc) *cobra.Command {
 // initFlags are what the command line says.
 type initFlags struct {
 	config, url, tokenFile, dataDir     string
+	proxy, caFile                       string
 	folders, files                      []string
 	store, preset, missing, after       string
 	stores, columns                     *[]wordPair
@@ -93,6 +94,8 @@ func initFlagsOf(cmd *cobra.Command) *initFlags {
 	f.StringVar(&o.url, "url", "", "the API's `URL`, as your retailer gave it")
 	f.StringVar(&o.tokenFile, "token-file", "", "read the API's token from `FILE`, - for standard input, and store it protected")
 	f.StringVar(&o.dataDir, "data-dir", "", "the `FOLDER` for what is not delivered yet (default: the platform's place)")
+	f.StringVar(&o.proxy, "proxy", "", "the `URL` of the proxy that this network wants, http://HOST:PORT")
+	f.StringVar(&o.caFile, "ca-file", "", "the `FILE` with the root certificate of a network that signs certificates by itself")
 	f.StringArrayVar(&o.folders, "folder", nil, "a `FOLDER` that the POS drops its exports into; can be given several times")
 	f.StringArrayVar(&o.files, "files", nil, "which files in it are exports, such as \"*.csv\": a `GLOB`; can be given several times")
 	f.StringVar(&o.store, "store", "", "the API's `CODE` of the store, where no column says it")
@@ -107,7 +110,7 @@ func initFlagsOf(cmd *cobra.Command) *initFlags {
 	f.BoolVar(&o.inst, "install", false, "install the service afterwards")
 	f.BoolVar(&o.yes, "yes", false, "ask nothing")
 	f.BoolVar(&o.asJSON, "json", false, "ask nothing, and print one JSON object: what was written, and what is open")
-	for _, flag := range []string{"config", "token-file", "data-dir", "folder"} {
+	for _, flag := range []string{"config", "token-file", "data-dir", "folder", "ca-file"} {
 		complete(cmd, flag, fileChoices)
 	}
 	complete(cmd, "preset", keyChoices("sources[].preset"))
@@ -328,6 +331,12 @@ func (s *setup) takeFlags() error {
 		d.dataDir = absolute(o.dataDir)
 	}
 	d.url = strings.TrimSpace(o.url)
+	if o.proxy != "" {
+		put(&d.api, "proxy", scalar(o.proxy))
+	}
+	if o.caFile != "" {
+		put(&d.api, "ca_file", scalar(absolute(o.caFile)))
+	}
 	for _, line := range o.lines {
 		if err := d.write(line); err != nil {
 			return wrongUse(s.cmd, "--line: %q %s", line, err)
@@ -399,6 +408,9 @@ func (s *setup) takeOld() error {
 		s.draft.tokenFile = s.old.API.TokenFile
 		if s.old.DataDir != plain.DataDir {
 			s.draft.dataDir = s.old.DataDir
+		}
+		if text, err := os.ReadFile(s.draft.path); err == nil {
+			s.draft.keep(text)
 		}
 	}
 	beside := s.tokenBeside()

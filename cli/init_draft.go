@@ -22,6 +22,8 @@ type draft struct {
 	dataDir   string // "" = the platform's place
 	folders   []drafted
 	reading   yaml.Node // a group of what all sources say besides name and folder
+	api       yaml.Node // a group of what is said under api besides url and token_file
+	agent     yaml.Node // a group of what is said of the agent besides api, data_dir and sources
 }
 
 // drafted is a source's folder.
@@ -87,6 +89,25 @@ func (d *draft) write(line string) error {
 	return nil
 }
 
+// keep takes over what a config said of the API and the agent that no question is about, such as a proxy.
+func (d *draft) keep(text []byte) {
+	var doc yaml.Node
+	if err := yaml.Load(text, &doc); err != nil || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return // its copy has it
+	}
+	take := func(from, to *yaml.Node, but ...string) {
+		for i := 0; i+1 < len(from.Content); i += 2 {
+			if key := from.Content[i].Value; !slices.Contains(but, key) && isPlainYAML(from.Content[i+1]) {
+				put(to, key, from.Content[i+1])
+			}
+		}
+	}
+	take(doc.Content[0], &d.agent, "api", "data_dir", "sources")
+	if api := find(doc.Content[0], "api"); api != nil && api.Kind == yaml.MappingNode {
+		take(api, &d.api, "url", "token_file")
+	}
+}
+
 // isPlainYAML reports whether a value is made of groups, lists and words in one line alone.
 func isPlainYAML(n *yaml.Node) bool {
 	switch n.Kind {
@@ -137,7 +158,7 @@ func (d *draft) says(key string, below ...string) bool {
 func (d *draft) copy() draft {
 	c := *d
 	c.folders = slices.Clone(d.folders)
-	c.reading.Content = slices.Clone(d.reading.Content)
+	c.reading.Content, c.api.Content, c.agent.Content = slices.Clone(d.reading.Content), slices.Clone(d.api.Content), slices.Clone(d.agent.Content)
 	for i, n := range c.reading.Content {
 		group := *n
 		group.Content = slices.Clone(n.Content)

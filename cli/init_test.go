@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tillpost/config"
 	"tillpost/mockapi"
@@ -161,7 +162,7 @@ func TestInitNamesTheFlagThatIsMissingOrWrong(t *testing.T) {
 func TestInitTouchesNoConfigUnasked(t *testing.T) {
 	t.Parallel()
 	p := newInitPlace(t)
-	const before = "# mine\napi: {url: https://api.example.com, token_file: secret/token}\ndata_dir: ../data\nsources: [{name: till, folder: ../pos}]\n"
+	const before = "# mine\nresend_all: 7d\napi: {url: https://api.example.com, token_file: secret/token, rate: 120/m, retry: {min: 2s}}\ndata_dir: ../data\nsources: [{name: till, folder: ../pos}]\n"
 	p.write("etc/tillpost.yaml", before)
 	p.write("etc/secret/token", initToken)
 	all := []string{"--url", "$URL", "--folder", "$DIR/pos"}
@@ -181,6 +182,9 @@ func TestInitTouchesNoConfigUnasked(t *testing.T) {
 		t.Errorf("got the copies %v, %v; want one of each config", copies, err)
 	}
 	c := p.load()
+	if c.API.Rate != 2 || c.API.RetryMin != 2*time.Second || c.ResendAll != 7*24*time.Hour {
+		t.Errorf("got %+v, want what it said of the API and the agent kept", c)
+	}
 	if c.DataDir != filepath.Join(p.dir, "data") || c.API.TokenFile != filepath.Join(p.dir, "etc", "secret", "token") || c.Sources[0].Name != "till" {
 		t.Errorf("got %s, %s, %q; want data, token and name as they were", c.DataDir, c.API.TokenFile, c.Sources[0].Name)
 	}

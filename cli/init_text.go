@@ -38,6 +38,13 @@ const besides = `    # Also possible, without the # before it. README.md has all
     # reserve: 1                   # so many units are never shown to the API
 `
 
+// writeGroup writes each key of a group in a line.
+func writeGroup(b *strings.Builder, indent string, group *yaml.Node) {
+	for i := 0; i+1 < len(group.Content); i += 2 {
+		writeKey(b, indent, group.Content[i].Value, flow(group.Content[i+1]))
+	}
+}
+
 // text is the config with its comments. It says just what the draft says.
 func (d *draft) text() string {
 	var b strings.Builder
@@ -49,10 +56,20 @@ func (d *draft) text() string {
 	} else {
 		b.WriteString("  # The token is not in here: `tillpost token set` stores it where nobody else can read it.\n")
 	}
-	b.WriteString("  # proxy: http://HOST:PORT        # where this network wants one\n" +
-		"  # rate: 5/s                      # how many requests at most\n\n")
+	writeGroup(&b, "  ", &d.api)
+	if find(&d.api, "proxy") == nil {
+		b.WriteString("  # proxy: http://HOST:PORT        # where this network wants one\n")
+	}
+	if find(&d.api, "rate") == nil {
+		b.WriteString("  # rate: 5/s                      # how many requests at most\n")
+	}
+	b.WriteString("\n")
 	if d.dataDir != "" {
 		writeKey(&b, "", "data_dir", quoted(d.dataDir))
+		b.WriteString("\n")
+	}
+	if len(d.agent.Content) > 0 {
+		writeGroup(&b, "", &d.agent)
 		b.WriteString("\n")
 	}
 	b.WriteString("sources:\n")

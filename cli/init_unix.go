@@ -58,6 +58,18 @@ func makeAsAbove(dir string) error {
 	return nil
 }
 
+// likeBefore lets a new file be read by whom the one at path could be, which may have held a proxy's password; by all where there is none.
+func likeBefore(f *os.File, path string) error {
+	about, err := os.Stat(path)
+	if err != nil {
+		return f.Chmod(0o644)
+	}
+	if s, ok := about.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		err = f.Chown(int(s.Uid), int(s.Gid))
+	}
+	return errors.Join(err, f.Chmod(about.Mode().Perm()))
+}
+
 // shareOf is the share that a drive letter stands for: there are none.
 func shareOf(string) string { return "" }
 

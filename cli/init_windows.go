@@ -54,6 +54,9 @@ func elevated() bool { return installer.MayInstall() == nil }
 // makeAsAbove makes a folder, which has the access list of the folder above it.
 func makeAsAbove(dir string) error { return os.MkdirAll(dir, 0o755) }
 
+// likeBefore does nothing: a file has the access list of its folder.
+func likeBefore(*os.File, string) error { return nil }
+
 // shareOf is the share that a drive letter such as P: stands for in this session; "" = it is not known.
 func shareOf(drive string) string {
 	letter, err := windows.UTF16PtrFromString(drive)

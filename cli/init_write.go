@@ -85,7 +85,7 @@ func (s *setup) end(ctx context.Context) error {
 		s.tell("\nThe config is written: %s\n", plain(s.draft.path))
 	}
 	if s.result.Backup != "" {
-		s.tell("The one of before is kept: %s; what else it said is in there alone.\n", plain(s.result.Backup))
+		s.tell("The one of before is kept: %s; what else it said of its sources is in there alone.\n", plain(s.result.Backup))
 	}
 	switch {
 	case s.kept == "":
@@ -197,7 +197,7 @@ func besideFile(path string, text []byte) (place func(bool) error, err error) {
 	}
 	_, err = f.Write(text)
 	if err == nil {
-		err = f.Chmod(0o644)
+		err = likeBefore(f, path)
 	}
 	if err == nil {
 		err = f.Sync()
