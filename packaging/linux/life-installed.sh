@@ -27,6 +27,18 @@ tells "is not installed" run uninstall
 	until_ 30 is_active || fail "it does not come back"
 	[ "$(run status --json | grep -c '"delivered":1[0-9][0-9]')" = 1 ] || fail "it has forgotten what was delivered"
 
+	echo "an outbox of the first format goes on"
+	run stop >/dev/null
+	mkdir /run/old
+	tar -xzf /life/format-1.tar.gz -C /run/old
+	cp "$(find /run/old -name outbox.db)" /srv/data/outbox.db
+	chown tillpost: /srv/data/outbox.db
+	rm -f /srv/data/outbox.mark
+	run start >/dev/null
+	until_ 30 is_active || fail "it does not start with an outbox of the first format"
+	tells "verified" run check
+	ls /srv/data/*damaged* 2>/dev/null && fail "it took the old format for damage"
+
 	echo "purged, nothing stays"
 	run uninstall --purge --config "/srv/a config/tillpost.yaml"
 	for left in /srv/data /etc/tillpost "/srv/a config" /var/lib/tillpost /usr/local/bin/tillpost /etc/systemd/system/tillpost.service; do

@@ -32,7 +32,7 @@ for v in 2 3 4; do
 		values=${values/Store=3/Store=4}
 	fi
 	msi 0 "/i \"C:\\in stall\\tillpost 0.1.$v.msi\"$more"
-	installed 0.1.$v
+	installed 0.1.$v upgraded
 	asked "0.1.$((v - 1))|package-remove" "0.1.$v|package-setup"
 	same "what was given" "$(given)" "$values"
 	kept
@@ -40,7 +40,7 @@ done
 
 step "a downgrade is refused"
 msi 1603 '/i "C:\in stall\tillpost 0.1.2.msi"'
-installed 0.1.4
+installed 0.1.4 upgraded
 asked
 kept
 
@@ -77,7 +77,7 @@ waiting() { grep -qsa '[(]1,1,30[)]' /proc/[0-9]*/cmdline; } # the one of msi.sh
 ) &
 msi 0 '/i "C:\in stall\tillpost 0.1.2.msi"'
 wait $! || fail "the installer did not wait"
-installed 0.1.2
+installed 0.1.2 upgraded
 rm -f "$drive/stub.go"
 
 step "the archive's script leaves the MSI's program alone"
@@ -86,7 +86,7 @@ cp /t/install.cmd /t/uninstall.cmd "$drive/un packed/"
 cp /t/0.1.1-stub.exe "$drive/un packed/tillpost.exe"
 batch 'call "C:\un packed\install.cmd"'
 [ "$code" = 1 ] && [[ $said = *"installed by its MSI"* ]] || fail "install.cmd beside the MSI: $code $said"
-installed 0.1.2
+installed 0.1.2 upgraded
 
 step "removed with all that it had"
 msi 0 '/x "C:\in stall\tillpost 0.1.2.msi" PURGE=1'
@@ -105,6 +105,16 @@ msi '1603 1627' '/x "C:\in stall\tillpost 0.1.3.msi" PURGE=1'
 msi 0 '/x "C:\in stall\tillpost 0.1.3.msi"'
 gone
 rm "$drive/stub.fail"
+
+step "where it fails at an upgrade it is said, and the next try goes through"
+msi 0 '/i "C:\in stall\tillpost 0.1.1.msi"'
+echo package-setup >"$drive/stub.fail"
+msi '1603 1627' '/i "C:\in stall\tillpost 0.1.2.msi"' # Windows brings the old version back then, Wine does not
+rm "$drive/stub.fail"
+msi 0 '/i "C:\in stall\tillpost 0.1.2.msi"'
+installed 0.1.2 upgraded
+msi 0 '/x "C:\in stall\tillpost 0.1.2.msi"'
+gone
 
 step "the archive's scripts"
 rm -rf "$data" "$drive/stub.txt"
