@@ -29,15 +29,13 @@ tells "is not installed" run uninstall
 
 	echo "an outbox of the first format goes on"
 	run stop >/dev/null
-	mkdir /run/old
-	tar -xzf /life/format-1.tar.gz -C /run/old
-	cp "$(find /run/old -name outbox.db)" /srv/data/outbox.db
-	chown tillpost: /srv/data/outbox.db
-	rm -f /srv/data/outbox.mark
+	rm -rf /srv/data/*
+	tar -xzf /life/format-1.tar.gz -C /srv/data
+	chown -R tillpost: /srv/data
 	run start >/dev/null
 	until_ 30 is_active || fail "it does not start with an outbox of the first format"
 	tells "verified" run check
-	ls /srv/data/*damaged* 2>/dev/null && fail "it took the old format for damage"
+	if ls /srv/data/*damaged* 2>/dev/null; then fail "it took the old format for damage"; fi
 
 	echo "purged, nothing stays"
 	run uninstall --purge --config "/srv/a config/tillpost.yaml"
