@@ -29,12 +29,12 @@ func (u *checkup) askService(ctx context.Context) {
 		return
 	}
 	u.service = a.state
-	if o, err := u.con.installOptions(u.conf); err == nil && a.state.Disorder == "" {
-		u.service.Disorder = installer.Lacks(o)
-	}
 	u.ours = a.state.Installed && (a.state.Config == u.conf.File || a.state.Config == "" && u.conf.File == config.Place())
 	if !u.ours {
 		return
+	}
+	if o, err := u.con.installOptions(u.conf); err == nil && a.state.Disorder == "" {
+		u.service.Disorder = installer.Lacks(o)
 	}
 	err := beOwnerOf(u.conf.DataDir, false)
 	if err == nil && a.state.Account != "" {

@@ -24,7 +24,7 @@ import (
 // installFunc installs the service that runs with a config, and tells of it.
 type installFunc func(ctx context.Context, con *console, configPath string) error
 
-// initCommand makes `init`. Where install is nil this program cannot install itself.
+// initCommand makes `init`, which offers to install.
 func (con *console) initCommand(install installFunc) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [--url URL] [--folder FOLDER] [--token-file FILE] [--config FILE] [--replace] [--yes] [--json]",
@@ -43,9 +43,6 @@ func (con *console) initCommand(install installFunc) *cobra.Command {
 	}
 	o := initFlagsOf(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if o.inst && install == nil {
-			return wrongUse(cmd, "--install: this tillpost cannot install itself")
-		}
 		s := &setup{con: con, cmd: cmd, o: o, in: cmd.InOrStdin(), install: install, look: &checkup{con: con, width: len("connection")}}
 		if in, ok := s.in.(*os.File); ok && con.err.file != nil && term.IsTerminal(int(in.Fd())) && !o.yes && !o.asJSON {
 			s.ask = askerOf(in, con.err.file, con.err.columns)
@@ -154,7 +151,7 @@ type initResult struct {
 	API     *initAPI     `json:"api,omitempty"`   // absent = it was not tried
 	Sources []initSource `json:"sources"`
 	Open    []string     `json:"open,omitempty"`  // what a person must still say
-	Error   string       `json:"error,omitempty"` // why nothing was written
+	Error   string       `json:"error,omitempty"` // why it failed
 }
 
 type initAPI struct {
@@ -174,10 +171,13 @@ type initSource struct {
 // run asks, tries and writes.
 func (s *setup) run(ctx context.Context) error {
 	err := s.steps(ctx)
-	if _, usage := errors.AsType[*usageError](err); err != nil && !usage && !errors.Is(err, errPartial) && s.o.asJSON {
-		s.result.Error = s.look.redact(errorText(err))
-		s.con.json(s.result)
+	if _, usage := errors.AsType[*usageError](err); usage || !s.o.asJSON {
+		return err
 	}
+	if err != nil && !errors.Is(err, errPartial) {
+		s.result.Error = s.look.redact(errorText(err))
+	}
+	s.con.json(s.result)
 	return err
 }
 

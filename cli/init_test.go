@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -342,6 +343,26 @@ func TestInitPrintsOneObjectForScripts(t *testing.T) {
 	}
 	if out, errs, status := p.init("--json"); status != statusUsage || out != "" {
 		t.Errorf("wrong: got %d, %q, %q; want 2 and nothing on standard output", status, out, errs)
+	}
+	p.write("wrong", "not-the-token")
+	out, _, status = p.init("--config", filepath.Join(p.dir, "other.yaml"), "--url", "$URL", "--folder", "$DIR/pos", "--token-file", "$DIR/wrong", "--json")
+	got = initResult{}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || status != statusFailed || got.Error == "" || got.API.State != apiRefuses || strings.Contains(out, "not-the-token") {
+		t.Errorf("a wrong token: got %d, %q, %v; want 1 and one object that says why", status, out, err)
+	}
+}
+
+func TestInitPrintsOneObjectWhereTheInstallationFails(t *testing.T) {
+	t.Parallel()
+	p := newInitPlace(t)
+	var stdout, stderr strings.Builder
+	cmd := newConsole(&stdout, &stderr).initCommand(func(context.Context, *console, string) error { return errors.New("no room") })
+	cmd.SetArgs(p.flags("--config", p.config, "--url", "$URL", "--folder", "$DIR/pos", "--token-file", "$DIR/given", "--json", "--install"))
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err := cmd.ExecuteContext(t.Context())
+	var got initResult
+	if jerr := json.Unmarshal([]byte(stdout.String()), &got); jerr != nil || err == nil || got.Error != "no room" || got.Token == "" {
+		t.Errorf("got %v and %q, %v; want one object that says why it is not installed", err, &stdout, jerr)
 	}
 }
 

@@ -76,9 +76,6 @@ func (s *setup) forgetCopy() error {
 
 // end tells what was written and what comes next.
 func (s *setup) end(ctx context.Context) error {
-	if s.o.asJSON {
-		s.con.json(s.result)
-	}
 	if s.same {
 		s.tell("The config says all that already, and is left as it is: %s\n", plain(s.draft.path))
 	} else {
@@ -105,7 +102,7 @@ func (s *setup) end(ctx context.Context) error {
 // offerService installs the service where that is wanted, and says what else starts tillpost.
 func (s *setup) offerService(ctx context.Context) error {
 	wanted := s.o.inst
-	if s.ask != nil && s.install != nil && !wanted {
+	if s.ask != nil && !wanted {
 		const yes, no = "yes", "no"
 		answer, err := s.ask.choose(ctx, question{"Install tillpost as a service, which runs whenever this computer does?", ""}, []option{{"yes", yes}, {"not now", no}}, yes)
 		if err != nil && !errors.Is(err, errLeft) { // the config is written
@@ -122,11 +119,7 @@ func (s *setup) offerService(ctx context.Context) error {
 		}
 		return s.install(ctx, con, s.draft.path)
 	}
-	next := "`tillpost run" + s.configWord() + "` starts it"
-	if cmd, _, err := s.cmd.Root().Find([]string{"install"}); err == nil && cmd.Name() == "install" {
-		next = "`tillpost install" + s.configWord() + "` lets it run whenever this computer does"
-	}
-	s.tell("Next: `tillpost check%s` looks whether all is in order; %s.\n", s.configWord(), next)
+	s.tell("Next: `tillpost check%s` looks whether all is in order; `tillpost install%[1]s` lets it run whenever this computer does.\n", s.configWord())
 	return nil
 }
 

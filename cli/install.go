@@ -317,7 +317,7 @@ func (con *console) serving(do func(context.Context, func(string, ...any)) error
 		if err := do(cmd.Context(), con.tellf); err != nil || !begins {
 			return err
 		}
-		if c, err := loadConfig(*path); err == nil {
+		if c, err := serviceConfig(cmd.Context(), *path); err == nil {
 			con.showFirstLook(cmd.Context(), c)
 		}
 		return nil

@@ -38,29 +38,23 @@ func (con *console) packageCommands() []*cobra.Command {
 	return []*cobra.Command{setUp, remove}
 }
 
-// told is err, once it is in the event log.
+// told is err, once it is told.
 func told(err error) error {
 	if err != nil {
 		text := "the package cannot be set up or removed: " + errorText(err)
 		if h := hint(err); h != "" {
 			text += "\r\n" + h
 		}
-		installer.TellEvent(text)
-		tellBeside(text, err)
+		tellSetUp(text)
 	}
 	return err
 }
 
-// tellSetUp tells what nobody would hear: in the event log, and beside the config.
+// tellSetUp tells what nobody would hear: in the event log, and beside the config, unless that folder is not safe.
 func tellSetUp(text string) {
 	installer.TellEvent(text)
-	tellBeside(text, nil)
-}
-
-// tellBeside tells beside the config, unless that folder is somebody's who is no administrator.
-func tellBeside(text string, err error) {
 	home := filepath.Dir(config.Place())
-	if _, ok := errors.AsType[*installer.OwnerError](err); ok || installer.MakeHome(home) != nil {
+	if installer.MakeHome(home) != nil {
 		return
 	}
 	f, err := os.OpenFile(filepath.Join(home, packageLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -157,9 +151,6 @@ func (con *console) bare() installer.Options {
 
 // initGiven writes the config as `tillpost init` does for a script. What the newest export leaves open is told in the event log.
 func (con *console) initGiven(ctx context.Context, g given) error {
-	if err := installer.Install(ctx, con.bare()); err != nil { // its folder first, for few
-		return err
-	}
 	args := []string{"init", "--yes", "--config", config.Place()}
 	if g.tokenFile == "" {
 		args = append(args, "--offline") // `tillpost token set` is to follow

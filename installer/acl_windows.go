@@ -15,11 +15,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The rights of files in access lists, as Windows writes them: all, change, read and run.
+// The rights of files in access lists: to change, and to read and run, as Windows itself puts them together.
 const (
-	rightsAll    = "FA"
-	rightsChange = "0x1301bf"
-	rightsRead   = "0x1200a9"
+	rightsChange windows.ACCESS_MASK = 0x1301bf
+	rightsRead   windows.ACCESS_MASK = 0x1200a9
 )
 
 // serviceSID is the security identifier that Windows gives the account NT SERVICE\name, whether there is such a service yet or
@@ -40,14 +39,14 @@ func serviceSID(name string) string {
 
 // privateList is the access list of what is for the system, administrators and the service's accounts alone. Nothing is
 // inherited, and with inherit all that lies in a folder gets it.
-func privateList(rights string, inherit bool, sids []string) string {
+func privateList(rights windows.ACCESS_MASK, inherit bool, sids []string) string {
 	flags := ""
 	if inherit {
 		flags = "OICI"
 	}
 	list := fmt.Sprintf("D:P(A;%s;FA;;;SY)(A;%s;FA;;;BA)", flags, flags)
 	for _, sid := range sids {
-		list += fmt.Sprintf("(A;%s;%s;;;%s)", flags, rights, sid)
+		list += fmt.Sprintf("(A;%s;%#x;;;%s)", flags, uint32(rights), sid)
 	}
 	return list
 }
@@ -71,14 +70,14 @@ func setList(path, list string) error {
 
 // makePrivate makes folders and files the system's, administrators' and the service's alone: the home it may read, the others
 // it may change too.
-func makePrivate(o Options, sids []string) error {
+func makePrivate(o Options, sids []string, u *undoing) error {
 	if o.Home != "" {
-		if err := makeOneSafe(o.Home, rightsRead, sids, o); err != nil {
+		if err := makeOneSafe(o.Home, rightsRead, sids, o, u); err != nil {
 			return err
 		}
 	}
 	for _, dir := range o.Private {
-		if err := makeOneSafe(dir, rightsChange, sids, o); err != nil {
+		if err := makeOneSafe(dir, rightsChange, sids, o, u); err != nil {
 			return err
 		}
 	}
@@ -86,7 +85,7 @@ func makePrivate(o Options, sids []string) error {
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := setList(file, privateList("FR", false, sids)); err != nil {
+		if err := setList(file, privateList(rightsRead, false, sids)); err != nil {
 			return err
 		}
 	}
@@ -94,13 +93,14 @@ func makePrivate(o Options, sids []string) error {
 }
 
 // makeOneSafe makes a folder with its access list, or gives one that is there its owner and list, and all that is in it.
-func makeOneSafe(dir, rights string, sids []string, o Options) error {
+func makeOneSafe(dir string, rights windows.ACCESS_MASK, sids []string, o Options, u *undoing) error {
 	list := privateList(rights, true, sids)
 	made, err := makeFolder(dir, list)
 	if err != nil {
 		return err
 	}
 	if made {
+		u.add(func() error { return os.Remove(dir) })
 		o.Tell("the folder %s is made, for the service and administrators alone", dir)
 		return nil
 	}
@@ -125,7 +125,7 @@ func MakeHome(dir string) error {
 	if err != nil {
 		return err
 	}
-	return makeOneSafe(dir, rightsRead, sids, Options{Tell: func(string, ...any) {}, Private: []string{filepath.Join(dir, "data")}})
+	return makeOneSafe(dir, rightsRead, sids, Options{Tell: func(string, ...any) {}, Private: []string{filepath.Join(dir, "data")}}, &undoing{})
 }
 
 // makeFolder makes a folder with its access list in one step, so that nobody is quicker, and reports whether it was not there.
@@ -186,8 +186,9 @@ func isWellKnown(sid *windows.SID, kinds ...windows.WELL_KNOWN_SID_TYPE) bool {
 	return false
 }
 
-// takeOver gives a folder and all in it to administrators, and lets what is in it have the folder's list and none of its own: it
-// may have been there before. What the service has made stays its own, and the folders in private have lists of their own.
+// takeOver gives what in a folder is neither administrators', the system's nor the service's to administrators, and lets it have the
+// folder's access list and none of its own: whoever made it before may have meant to keep a way in. What is theirs keeps its list, such
+// as a token's, which nobody else can have given it. The folders in private have lists of their own.
 func takeOver(dir string, private []string) error {
 	admins, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
 	if err != nil {
@@ -216,14 +217,15 @@ func takeOver(dir string, private []string) error {
 		if err != nil {
 			return err
 		}
-		if !isWellKnown(owner, windows.WinBuiltinAdministratorsSid, windows.WinLocalSystemSid) && owner.String() != serviceSID(Name) {
-			err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, admins, nil, nil, nil)
-			if err != nil {
-				return fmt.Errorf("give %s to administrators: %w", path, err)
-			}
+		if isWellKnown(owner, windows.WinBuiltinAdministratorsSid, windows.WinLocalSystemSid) || owner.String() == serviceSID(Name) {
+			return nil
+		}
+		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, admins, nil, nil, nil)
+		if err != nil {
+			return fmt.Errorf("give %s to administrators: %w", path, err)
 		}
 		if path == dir {
-			return nil
+			return nil // it has its list
 		}
 		err = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
 			windows.DACL_SECURITY_INFORMATION|windows.UNPROTECTED_DACL_SECURITY_INFORMATION, nil, nil, empty, nil)
@@ -258,7 +260,7 @@ func accountName(sid *windows.SID) string {
 }
 
 // letIn adds to a folder's access list what the service needs there; what others may do stays.
-func letIn(dir, sid, rights string) error {
+func letIn(dir, sid string, rights windows.ACCESS_MASK) error {
 	if volume := filepath.VolumeName(dir); strings.HasPrefix(volume, `\\`) || len(dir) <= len(volume)+1 {
 		return nil // another computer does not know this one's service; a whole disk is not to be the service's
 	}
@@ -274,11 +276,7 @@ func letIn(dir, sid, rights string) error {
 	if err != nil {
 		return err
 	}
-	mask := windows.ACCESS_MASK(0x1200a9)
-	if rights == rightsChange {
-		mask = 0x1301bf
-	}
-	after, err := windows.ACLFromEntries([]windows.EXPLICIT_ACCESS{{AccessPermissions: mask, AccessMode: windows.GRANT_ACCESS,
+	after, err := windows.ACLFromEntries([]windows.EXPLICIT_ACCESS{{AccessPermissions: rights, AccessMode: windows.GRANT_ACCESS,
 		Inheritance: windows.SUB_CONTAINERS_AND_OBJECTS_INHERIT,
 		Trustee:     windows.TRUSTEE{TrusteeForm: windows.TRUSTEE_IS_SID, TrusteeValue: windows.TrusteeValueFromSID(who)}}}, before)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -67,36 +66,48 @@ func installSystemd(ctx context.Context, o Options, before State, u *undoing) (c
 	if err := makeUser(ctx, o, u); err != nil {
 		return false, err
 	}
-	if err := makePrivate(o); err != nil {
+	if err := makePrivate(o, u); err != nil {
 		return false, err
 	}
-	wrote := false
-	if !before.Packaged || !before.Installed {
-		if wrote, err = placeFile(ownUnit, unitFor(program), u); err != nil {
-			return false, fmt.Errorf("write the unit: %w", err)
-		}
-		if wrote {
-			o.Tell("the unit is %s", ownUnit)
-		}
+	wrote, bared, err := placeUnit(program, o, before, u)
+	if err != nil {
+		return false, fmt.Errorf("write the unit: %w", err)
 	}
 	added, err := placeDropIn(o, u)
 	if err != nil {
 		return false, fmt.Errorf("write what the unit needs for this config: %w", err)
 	}
-	if wrote || added {
+	if wrote || bared || added {
 		u.add(func() error { _, err := systemctl(ctx, "daemon-reload"); return err })
 		if _, err := systemctl(ctx, "daemon-reload"); err != nil {
 			return false, err
 		}
 	}
-	if !before.Enabled {
+	if !before.Enabled || bared {
 		u.add(func() error { _, err := systemctl(ctx, "disable", unitName); return err })
-		if _, err := systemctl(ctx, "enable", unitName); err != nil {
+		if _, err := systemctl(ctx, "reenable", unitName); err != nil { // what led to a unit that is no more is led to the other
 			return false, err
 		}
 	}
 	o.Tell("the service %s starts with the computer, as the user %s", Name, Name)
-	return renewed || wrote || added, nil
+	return renewed || wrote || bared || added, nil
+}
+
+// placeUnit writes the unit, unless a package has brought one for that program: then ours, which would hide it, is removed (bared).
+func placeUnit(program string, o Options, before State, u *undoing) (wrote, bared bool, err error) {
+	if before.Packaged {
+		return false, false, nil
+	}
+	if packaged := packagedUnit(); packaged != "" && programOf(packaged) == program {
+		if bared, err = removeFile(ownUnit, u); bared && err == nil {
+			o.Tell("the unit is the package's, %s; %s, which hid it, is removed", packaged, ownUnit)
+		}
+		return false, bared, err
+	}
+	if wrote, err = placeFile(ownUnit, unitFor(program), u); wrote && err == nil {
+		o.Tell("the unit is %s", ownUnit)
+	}
+	return wrote, false, err
 }
 
 // placeDropIn writes what the unit needs besides, or removes what it does not need any more.
@@ -174,45 +185,6 @@ func rootAlone(path string) bool {
 	}
 }
 
-// sameContent reports whether two files hold the same; one that is not there does not.
-func sameContent(a, b string) (bool, error) {
-	x, err := os.Open(a)
-	if err != nil {
-		return false, err
-	}
-	defer x.Close() // it is only read
-	y, err := os.Open(b)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer y.Close() // it is only read
-	return sameBytes(x, y)
-}
-
-func sameBytes(x, y io.Reader) (bool, error) {
-	p, q := make([]byte, 64<<10), make([]byte, 64<<10)
-	for {
-		n, errX := io.ReadFull(x, p)
-		m, errY := io.ReadFull(y, q)
-		if n != m || string(p[:n]) != string(q[:m]) {
-			return false, nil
-		}
-		endX := errors.Is(errX, io.EOF) || errors.Is(errX, io.ErrUnexpectedEOF)
-		endY := errors.Is(errY, io.EOF) || errors.Is(errY, io.ErrUnexpectedEOF)
-		switch {
-		case errX != nil && !endX:
-			return false, errX
-		case errY != nil && !endY:
-			return false, errY
-		case endX || endY:
-			return endX == endY, nil
-		}
-	}
-}
-
 // makeUser makes the account that the service runs as, where there is none. It can log in nowhere.
 func makeUser(ctx context.Context, o Options, u *undoing) error {
 	if _, err := user.Lookup(Name); err == nil {
@@ -238,7 +210,7 @@ func account() (uid, gid int, err error) {
 }
 
 // makePrivate makes folders and files the service's alone. What systemd makes by itself (StateDirectory) is left to it.
-func makePrivate(o Options) error {
+func makePrivate(o Options, u *undoing) error {
 	uid, gid, err := account()
 	if err != nil {
 		return err
@@ -250,7 +222,10 @@ func makePrivate(o Options) error {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 			return err
 		}
-		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		switch err := os.Mkdir(dir, 0o700); {
+		case err == nil:
+			u.add(func() error { return os.Remove(dir) })
+		case !errors.Is(err, fs.ErrExist):
 			return err
 		}
 		if err := ownAll(dir, uid, gid); err != nil {

@@ -4,7 +4,8 @@
 // # Promises
 //
 //  1. Every function does what is not done yet, works a second time, and tells what it did, a line each.
-//  2. Where Install fails on the way, what it has made is taken away again; what was there before is not.
+//  2. Where Install fails on the way, what it has made is taken away again, and what it has replaced is put back. What it has
+//     given to the service, such as a token, stays the service's.
 //  3. Who lacks the rights is told so by a *RightsError, before anything was changed.
 //  4. No secret is passed to a service manager: nothing is in a unit, an argument or an environment but paths.
 //  5. A service that fails is started again, for ever; one whose work hangs is ended, and so started again too.

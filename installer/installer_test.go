@@ -77,3 +77,39 @@ func TestPurgingRemovesWhatIsNamedAndNoMore(t *testing.T) {
 		t.Errorf("got %v, %v and %d lines; want the folders left that are somebody's, and 5", left, err, told)
 	}
 }
+
+func TestTwoProgramsAreTheSameByTheirBytes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name string, size int, last byte) string {
+		path := filepath.Join(dir, name)
+		data := make([]byte, size)
+		if size > 0 {
+			data[size-1] = last
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const block = 64 << 10
+	for _, size := range []int{0, 1, block, block + 1, 3 * block} {
+		a, same := write("a", size, 1), write("b", size, 1)
+		if got, err := sameContent(a, same); !got || err != nil {
+			t.Errorf("%d bytes: got %v, %v; want the same", size, got, err)
+		}
+		longer := write("c", size+1, 0)
+		if got, err := sameContent(a, longer); got || err != nil {
+			t.Errorf("%d bytes and one more: got %v, %v; want another", size, got, err)
+		}
+		if size == 0 {
+			continue
+		}
+		if got, err := sameContent(a, write("d", size, 2)); got || err != nil {
+			t.Errorf("%d bytes with another last one: got %v, %v; want another", size, got, err)
+		}
+	}
+	if got, err := sameContent(write("a", 1, 1), filepath.Join(dir, "none")); got || err != nil {
+		t.Errorf("got %v, %v of a file that is not there; want another", got, err)
+	}
+}

@@ -109,10 +109,10 @@ func Install(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := makePrivate(o, sids); err != nil { // before there is anything that uses it
-		return err
-	}
 	u := &undoing{}
+	if err := makePrivate(o, sids, u); err != nil { // before there is anything that uses it
+		return u.back(err)
+	}
 	program, wasRunning, err := placeProgram(ctx, o, s, u)
 	if err == nil && s == nil {
 		s, err = create(m, program, o, u)
@@ -186,8 +186,7 @@ func letInto(o Options, sids []string) {
 // create makes the service's entry and its source of events.
 func create(m *mgr.Mgr, program string, o Options, u *undoing) (*mgr.Service, error) {
 	exe, args := commandLine(program, o.Config)
-	k, err := service.New(nothing{}, &service.Config{Name: Name, DisplayName: title, Description: description, UserName: serviceAccount,
-		Executable: exe, Arguments: args, Option: service.KeyValue{"DelayedAutoStart": true}})
+	k, err := kardianos(exe, args, serviceAccount, service.KeyValue{"DelayedAutoStart": true})
 	if err != nil {
 		return nil, err
 	}
@@ -202,15 +201,8 @@ func create(m *mgr.Mgr, program string, o Options, u *undoing) (*mgr.Service, er
 	if err != nil {
 		return nil, fmt.Errorf("open the service that was made: %w", err)
 	}
-	u.add(s.Close)
 	return s, nil
 }
-
-// nothing is what service.New wants to run, and is never asked to: Run runs the work.
-type nothing struct{}
-
-func (nothing) Start(service.Service) error { return nil }
-func (nothing) Stop(service.Service) error  { return nil }
 
 // reconcile brings the service's entry into order, whoever made it, and reports whether it would run otherwise than before.
 func reconcile(s *mgr.Service, program string, o Options, account string) (changed bool, err error) {

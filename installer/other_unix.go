@@ -17,18 +17,12 @@ func otherService(program string, o Options) (service.Service, error) {
 	if o.Config != "" {
 		args = append(args, "--config", o.Config)
 	}
-	s, err := service.New(nothing{}, &service.Config{Name: Name, DisplayName: title, Description: description, Executable: program, Arguments: args})
+	s, err := kardianos(program, args, "", nil)
 	if errors.Is(err, service.ErrNoServiceSystemDetected) {
 		return nil, ErrNoManager
 	}
 	return s, err
 }
-
-// nothing is what service.New wants to run, and is never asked to: Run runs the work.
-type nothing struct{}
-
-func (nothing) Start(service.Service) error { return nil }
-func (nothing) Stop(service.Service) error  { return nil }
 
 func queryOther() (State, error) {
 	s, err := otherService(ownProgram, Options{})

@@ -43,7 +43,7 @@ func placeProgram(ctx context.Context, o Options, s *mgr.Service, u *undoing) (p
 		return "", false, &PackagedError{Program: registered, Ours: self}
 	}
 	program = filepath.Join(dir, Name+".exe")
-	if same, err := sameFile(self, program); err != nil || same {
+	if same, err := sameContent(self, program); err != nil || same {
 		return program, false, err
 	}
 	if s != nil {
@@ -161,19 +161,6 @@ func copyFile(from, to string) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-// sameFile reports whether two files hold the same; one that is not there does not.
-func sameFile(a, b string) (bool, error) {
-	x, err := os.ReadFile(a)
-	if err != nil {
-		return false, err
-	}
-	y, err := os.ReadFile(b)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil && string(x) == string(y), err
 }
 
 // removeProgram removes the program from Program Files, unless it is the one that runs: Windows keeps that.

@@ -4,7 +4,6 @@ package installer
 
 import (
 	"context"
-	"errors"
 	"os"
 	"sync"
 	"time"
@@ -36,12 +35,13 @@ const readyMost = time.Minute
 // tellSystemd tells systemd how the work is until telling ends. What it does not take is told in vain: systemd then starts the
 // service again.
 func tellSystemd(ctx, telling context.Context, life Life) {
+	var beat <-chan time.Time // nil = nobody waits for it
 	every, err := daemon.SdWatchdogEnabled(false)
-	if err != nil || every == 0 {
-		every = time.Hour // nobody waits for it
+	if err == nil && every > 0 {
+		ticker := time.NewTicker(every / 3)
+		defer ticker.Stop()
+		beat = ticker.C
 	}
-	beat := time.NewTicker(every / 3)
-	defer beat.Stop()
 	late := time.NewTimer(readyMost)
 	defer late.Stop()
 	ready, stopping := life.Ready, ctx.Done()
@@ -64,9 +64,8 @@ func tellSystemd(ctx, telling context.Context, life Life) {
 		case <-stopping:
 			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 			stopping = nil
-		case <-beat.C:
-			err := life.alive(telling, every/3)
-			if err == nil || errors.Is(err, context.Canceled) {
+		case <-beat:
+			if life.alive(telling, every/3) == nil {
 				_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
 			}
 		}

@@ -34,7 +34,7 @@ func TestTheUnitHasWhatAConfigNeeds(t *testing.T) {
 		o    Options
 		want string // all of it; "" = there is no drop-in
 	}{
-		"nothing":                {Options{Config: configPlace, Writes: []string{dataHome, dataHome + "/archive"}}, ""},
+		"nothing":                {Options{Writes: []string{dataHome, dataHome + "/archive"}}, ""},
 		"no config is named":     {Options{}, ""},
 		"folders to write in":    {Options{Writes: []string{"/srv/pos export", "/mnt/50%"}}, "[Service]\nReadWritePaths=\"-/srv/pos export\"\nReadWritePaths=\"-/mnt/50%%\"\n"},
 		"a config somewhere":     {Options{Config: "/srv/a b/till.yaml"}, "[Unit]\nConditionPathExists=\nConditionPathExists=/srv/a b/till.yaml\n\n[Service]\nEnvironment=\"TILLPOST_CONFIG=/srv/a b/till.yaml\"\n"},
@@ -52,12 +52,8 @@ func TestTheUnitHasWhatAConfigNeeds(t *testing.T) {
 			if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			want := test.o.Config
-			if want == configPlace {
-				want = ""
-			}
-			if found := configOf(path); found != want {
-				t.Errorf("its config is read back as %q, want %q", found, want)
+			if found := configOf(path); found != test.o.Config {
+				t.Errorf("its config is read back as %q, want %q", found, test.o.Config)
 			}
 		})
 	}
@@ -143,42 +139,6 @@ func TestAProgramThatOthersCouldChangeIsNotInPlace(t *testing.T) {
 	}
 	if rootAlone(loose) {
 		t.Error("a file that everybody may write counts as root's alone")
-	}
-}
-
-func TestTwoProgramsAreTheSameByTheirBytes(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write := func(name string, size int, last byte) string {
-		path := filepath.Join(dir, name)
-		data := make([]byte, size)
-		if size > 0 {
-			data[size-1] = last
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	const block = 64 << 10
-	for _, size := range []int{0, 1, block, block + 1, 3 * block} {
-		a, same := write("a", size, 1), write("b", size, 1)
-		if got, err := sameContent(a, same); !got || err != nil {
-			t.Errorf("%d bytes: got %v, %v; want the same", size, got, err)
-		}
-		longer := write("c", size+1, 0)
-		if got, err := sameContent(a, longer); got || err != nil {
-			t.Errorf("%d bytes and one more: got %v, %v; want another", size, got, err)
-		}
-		if size == 0 {
-			continue
-		}
-		if got, err := sameContent(a, write("d", size, 2)); got || err != nil {
-			t.Errorf("%d bytes with another last one: got %v, %v; want another", size, got, err)
-		}
-	}
-	if got, err := sameContent(write("a", 1, 1), filepath.Join(dir, "none")); got || err != nil {
-		t.Errorf("got %v, %v of a file that is not there; want another", got, err)
 	}
 }
 

@@ -30,7 +30,6 @@ const (
 	dropIn      = "/etc/systemd/system/" + unitName + ".d/50-config.conf" // what Install adds to the unit of this computer's config
 	ownProgram  = "/usr/local/bin/tillpost"
 	dataHome    = "/var/lib/tillpost"
-	configPlace = "/etc/tillpost/tillpost.yaml"
 )
 
 // systemctl runs it, and answers what it printed.
@@ -69,7 +68,7 @@ func hasSystemd() bool {
 // properties are the unit's, by their names.
 func properties(ctx context.Context) (map[string]string, error) {
 	out, err := systemctl(ctx, "show", unitName, "--property="+strings.Join([]string{"LoadState", "ActiveState", "SubState", "UnitFileState",
-		"FragmentPath", "User", "MainPID", "Restart", "Result", "ExecMainStatus", "ExecMainCode", "ReadWritePaths", "StateDirectory", "ConditionResult", "NeedDaemonReload"}, ","))
+		"FragmentPath", "User", "MainPID", "Restart", "Result", "ExecMainStatus", "ConditionResult", "NeedDaemonReload"}, ","))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +101,7 @@ func querySystemd(ctx context.Context) (State, error) {
 		s.Disorder = "its unit has changed since systemd read it"
 	}
 	if packaged := packagedUnit(); !s.Packaged && packaged != "" {
-		s.Disorder = "its unit, " + ownUnit + ", hides that of a package, " + packaged + ", which is not used: `tillpost uninstall` removes the former"
+		s.Disorder = "its unit, " + ownUnit + ", hides that of a package, " + packaged + ", which is not used"
 	}
 	s.Problem = problemOf(p)
 	if p["LoadState"] != "loaded" {
@@ -136,8 +135,6 @@ func problemOf(p map[string]string) string {
 	switch {
 	case p["ActiveState"] == "active":
 		return ""
-	case p["ConditionResult"] == "no" && p["ActiveState"] == "inactive" && p["Result"] == "success" && status == "0":
-		return "" // it may never have been started
 	case p["Result"] == "exit-code" || status != "0" && status != "":
 		return "its program ended with the status " + status
 	case p["Result"] != "success" && p["Result"] != "":
@@ -192,11 +189,11 @@ func quoted(path string) string {
 // dropInFor is what the unit needs for this computer's config; "" = nothing.
 func dropInFor(o Options) string {
 	var b strings.Builder
-	if o.Config != "" && o.Config != configPlace {
+	if o.Config != "" {
 		fmt.Fprintf(&b, "[Unit]\nConditionPathExists=\nConditionPathExists=%s\n\n", strings.ReplaceAll(o.Config, "%", "%%"))
 	}
 	var service []string
-	if o.Config != "" && o.Config != configPlace {
+	if o.Config != "" {
 		service = append(service, "Environment="+quoted("TILLPOST_CONFIG="+o.Config))
 	}
 	for _, dir := range append(slices.Clone(o.Writes), o.Logs) {

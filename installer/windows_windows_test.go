@@ -48,7 +48,7 @@ func TestACommandLineIsReadBackAsItWasWritten(t *testing.T) {
 
 func TestAccessListsAreOnesThatWindowsReads(t *testing.T) {
 	t.Parallel()
-	for _, list := range []string{privateList(rightsChange, true, []string{serviceSID(Name)}), privateList("FR", false, []string{serviceSID(Name), "S-1-5-21-1-2-3-1001"})} {
+	for _, list := range []string{privateList(rightsChange, true, []string{serviceSID(Name)}), privateList(rightsRead, false, []string{serviceSID(Name), "S-1-5-21-1-2-3-1001"})} {
 		sd, err := windows.SecurityDescriptorFromString(list)
 		if err != nil {
 			t.Fatalf("%s: %v", list, err)
@@ -69,7 +69,7 @@ func TestAPrivateFolderIsMadeOnceAndKeepsWhatIsInIt(t *testing.T) {
 	told := 0
 	o := Options{Private: []string{dir}, Secrets: []string{filepath.Join(dir, "token"), filepath.Join(dir, "none")}, Tell: func(string, ...any) { told++ }}
 	for range 2 {
-		if err := makePrivate(o, []string{serviceSID(Name)}); err != nil {
+		if err := makePrivate(o, []string{serviceSID(Name)}, &undoing{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, "token"), []byte("x"), 0o600); err != nil {
@@ -80,7 +80,7 @@ func TestAPrivateFolderIsMadeOnceAndKeepsWhatIsInIt(t *testing.T) {
 		t.Errorf("got %q, %v and %d lines; want the file as it was, and one line", text, err, told)
 	}
 	file := filepath.Join(dir, "token")
-	if err := makePrivate(Options{Private: []string{file}, Tell: o.Tell}, nil); err == nil || !strings.Contains(err.Error(), "is not a folder") {
+	if err := makePrivate(Options{Private: []string{file}, Tell: o.Tell}, nil, &undoing{}); err == nil || !strings.Contains(err.Error(), "is not a folder") {
 		t.Errorf("got %v for a file in a folder's place", err)
 	}
 }

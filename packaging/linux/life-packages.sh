@@ -134,6 +134,19 @@ dpkg -i $packages/2.deb >/run/dpkg.log 2>&1 || fail "$(cat /run/dpkg.log)"
 [ ! -e /etc/systemd/system/tillpost.service ] && [ ! -e /usr/local/bin/tillpost ] || fail "the old unit or program is left"
 until_ 30 runs 0.1.2 || fail "the package's program does not run: $(systemctl status tillpost 2>&1)"
 [ "$(systemctl is-enabled tillpost)" = enabled ] || fail "it is $(systemctl is-enabled tillpost)"
+mkdir -p /opt/old
+cp /usr/bin/tillpost /opt/old/tillpost
+sed 's#^ExecStart=.*#ExecStart="/opt/old/tillpost" run#' /life/tillpost.service >/etc/systemd/system/tillpost.service
+systemctl daemon-reload
+systemctl reenable --quiet tillpost
+systemctl restart tillpost
+checked=$(tillpost check 2>&1 || true)
+grep -q 'hides that of a package' <<<"$checked" || fail "check says nothing of a unit that hides the package's: $checked"
+tillpost install >/run/install.log 2>&1 || fail "$(cat /run/install.log)"
+[ ! -e /etc/systemd/system/tillpost.service ] || fail "install leaves the unit that hides the package's"
+until_ 30 runs 0.1.2 || fail "the package's program does not run: $(systemctl status tillpost 2>&1)"
+[ "$(systemctl is-enabled tillpost)" = enabled ] || fail "it is $(systemctl is-enabled tillpost)"
+rm -r /opt/old
 dpkg -P tillpost >/run/dpkg.log 2>&1 || fail "$(cat /run/dpkg.log)"
 
 echo "Ansible: a store is set up; a second run changes nothing; an upgrade"
