@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the release twice, in two folders, and looks at all of it from outside: packaging/check.sh. It ends with 0 only if all of
-# it is as it must be. What the packages do once they are installed: packaging/systemd.sh and packaging/msi.sh.
+# it is as it must be. What the packages do once they are installed: packaging/packages.sh and packaging/windows.sh.
 #
 # It signs with keys of its own that are made for it, and sees that a changed byte is found.
 set -euo pipefail
@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # What signs the real thing has no place here.
 unset SIGN_CERT SIGN_KEY SIGN_PKCS12 SIGN_PASSWORD_FILE SIGN_TIMESTAMP MINISIGN_KEY
 
+source packaging/shared.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 one=$work/one
@@ -17,12 +18,6 @@ two="$work/the other"
 fail() {
 	echo "FAILED: $*" >&2
 	exit 1
-}
-same() { # WHAT GOT WANT
-	if [ "$2" != "$3" ]; then
-		diff <(printf '%s\n' "$3") <(printf '%s\n' "$2") >&2 || true
-		fail "$1: see above, < is what was wanted"
-	fi
 }
 refused() { # WHAT COMMAND...: it must fail
 	local what=$1
@@ -70,8 +65,8 @@ the_programs() {
 	[[ "$said" = "tillpost $VERSION, commit "* ]] || fail "the program says it is $said"
 	for p in linux/amd64 linux/arm64 windows/amd64 windows/arm64; do
 		program=$(echo "$one/dist/build/${p/\//-}"/tillpost*)
-		go version -m "$program" | grep -q $'build\tCGO_ENABLED=0$' || fail "$program is not static"
-		go version -m "$program" | grep -q $'build\tGOARCH='"${p#*/}"'$' || fail "$program is for another processor"
+		go version -m "$program" | grep -c $'build\tCGO_ENABLED=0$' >/dev/null || fail "$program is not static"
+		go version -m "$program" | grep -c $'build\tGOARCH='"${p#*/}"'$' >/dev/null || fail "$program is for another processor"
 		parts "$program" "$one/dist/tillpost-$VERSION-${p/\//-}.cdx.json"
 	done
 }
@@ -115,7 +110,7 @@ the_packages() {
 		same "the rpm's documents" "$(sed -n 's|.*/doc/tillpost/||p' <<<"$files" | grep docs/)" "$(ls docs/*.md)"
 		same "the rpm's processor and version" "$(rpm -qp --qf '%{ARCH} %{VERSION}-%{RELEASE}' "$rpm")" "$rpmarch $VERSION-1"
 		same "what the rpm needs" "$(rpm -qp --requires "$rpm" | grep -v '^rpmlib(')" "$(printf '%s\n' /usr/sbin/useradd /usr/sbin/groupadd /usr/bin/getent)"
-		rpm -K --nosignature "$rpm" | grep -q 'digests OK' || fail "the rpm's digests are wrong"
+		rpm -K --nosignature "$rpm" | grep -c 'digests OK' >/dev/null || fail "the rpm's digests are wrong"
 		scripts "$deb" "$rpm"
 		same_program $arch "$deb" "$rpm"
 	done
@@ -147,7 +142,7 @@ same_program() {
 	cmp "$built" "$out/deb/usr/bin/tillpost" && cmp "$built" "$out/rpm/usr/bin/tillpost" && cmp "$built" "$out/tar/$packed/tillpost" || fail "the $1 programs differ"
 	cmp "$UNIT" "$out/deb/usr/lib/systemd/system/tillpost.service" && cmp "$UNIT" "$out/rpm/usr/lib/systemd/system/tillpost.service" || fail "the units differ"
 	[ "$(find "$out/deb/usr/share/man" -name 'tillpost*.gz' | wc -l)" -ge 20 ] || fail "the deb lacks pages of the manual"
-	gzip -dc "$out/deb/usr/share/man/man1/tillpost.1.gz" | grep -q "tillpost $VERSION" || fail "the manual is of another version"
+	gzip -dc "$out/deb/usr/share/man/man1/tillpost.1.gz" | grep -c "tillpost $VERSION" >/dev/null || fail "the manual is of another version"
 }
 
 the_archives() {
@@ -178,7 +173,7 @@ the_signatures() {
 		verify "$msi" || fail "the signature of $msi"
 		unzip -p "$dist/tillpost-$VERSION-windows-$arch.zip" "tillpost-$VERSION-windows-$arch/tillpost.exe" | cmp - "$exe" || fail "the program in the zip is not the signed one"
 		msiextract -C "$work/msi-$arch" "$msi" >/dev/null
-		find "$work/msi-$arch" -name tillpost.exe -exec cmp {} "$exe" \; -print | grep -q . || fail "the MSI lacks the program"
+		find "$work/msi-$arch" -name tillpost.exe -exec cmp {} "$exe" \; -print | grep -c . >/dev/null || fail "the MSI lacks the program"
 		cmp "$(find "$work/msi-$arch" -name tillpost.exe)" "$exe" || fail "the program in the MSI is not the signed one"
 	done
 	sums "$dist" || fail "the check sums of what is signed"

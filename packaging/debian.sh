@@ -13,15 +13,25 @@ needs_debian() {
 make_debian() {
 	local release=$1 folder=$2
 	shift 2
-	quietly debootstrap --variant=minbase "$@" "$release" "$folder" "$mirror"
+	quietly env -u TMPDIR debootstrap --variant=minbase "$@" "$release" "$folder" "$mirror"
+}
+
+# add_to_debian FOLDER PACKAGE...: nothing of this system's environment is for the other one but its proxies; a TMPDIR, for one, is
+# not there.
+add_to_debian() {
+	local folder=$1
+	shift
+	cp /etc/resolv.conf "$folder/etc/" 2>/dev/null || true
+	quietly chroot "$folder" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+		http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" DEBIAN_FRONTEND=noninteractive \
+		apt-get install -q -y --no-install-recommends "$@"
 }
 
 # make_wine FOLDER: Wine in a Debian 13, that of Debian 12 is too old for Go, and in it a Windows that has been started once.
 make_wine() {
 	rm -rf --one-file-system "$1.new"
 	make_debian trixie "$1.new"
-	cp /etc/resolv.conf "$1.new/etc/" 2>/dev/null || true
-	quietly chroot "$1.new" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends wine wine64
+	add_to_debian "$1.new" wine wine64
 	# Without the wait for the server the first programs may fail.
 	quietly in_wine "$1.new" sh -c 'wineboot -i && wineserver -w'
 	mv "$1.new" "$1"

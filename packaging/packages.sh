@@ -22,8 +22,7 @@ if [ ! -e "$base" ]; then
 	echo "a system with systemd, rpm and Ansible"
 	rm -rf --one-file-system "$base.new"
 	make_debian bookworm "$base.new" --include=systemd,systemd-sysv,dbus,udev,iproute2,procps,acl,adduser
-	cp /etc/resolv.conf "$base.new/etc/" 2>/dev/null || true
-	quietly chroot "$base.new" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends rpm ansible-core python3-apt
+	add_to_debian "$base.new" rpm ansible-core python3-apt
 	mv "$base.new" "$base"
 fi
 

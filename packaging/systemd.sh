@@ -36,7 +36,7 @@ fi
 mkdir "$work/life"
 CGO_ENABLED=0 go build -trimpath -o "$work/life/tillpost" .
 CGO_ENABLED=0 go build -trimpath -ldflags "-X tillpost/cli.version=99.0.0" -o "$work/life/tillpost-newer" .
-cp installer/tillpost.service packaging/linux/life*.sh outbox/testdata/format-1.tar.gz "$work/life/"
+cp installer/tillpost.service packaging/shared.sh packaging/linux/life*.sh outbox/testdata/format-1.tar.gz "$work/life/"
 
 cat >"$work/boot" <<'END'
 set -e

@@ -50,7 +50,7 @@ for VERSION in 0.1.1 0.1.2 0.1.3 0.1.4; do
 		packaging/windows/msi.sh "$exe" amd64 "$work/t/$name.msi" >/dev/null
 	done
 done
-cp packaging/windows/common.sh packaging/windows/life-*.sh packaging/windows/install.cmd packaging/windows/uninstall.cmd docs/install-windows.md "$work/t/"
+cp packaging/shared.sh packaging/windows/common.sh packaging/windows/life-*.sh packaging/windows/install.cmd packaging/windows/uninstall.cmd docs/install-windows.md "$work/t/"
 
 for life in "${lives[@]}"; do
 	echo "=== $life"

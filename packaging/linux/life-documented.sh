@@ -34,18 +34,23 @@ cp 1.deb tillpost_0.1.1-1_amd64.deb
 (umask 077 && printf '%s\n' "$secret" >token.txt)
 
 echo "the commands of docs/install-linux.md"
-began=$SECONDS commands=0
-while read -r line; do
-	echo "# $line"
-	commands=$((commands + 1))
-	case $line in
-	apt-get*) quietly env DEBIAN_FRONTEND=noninteractive bash -c "$line -q -y" ;;
-	"tillpost status") until_ 30 delivered 2 && tillpost status ;;
-	*) bash -c "$line" || fail "$line" ;;
-	esac
-done < <(sed -n '/^<!-- transcript/,/^<!-- end of transcript/s/^# //p' /packages/docs/install-linux.md)
+transcript() { # does what the document says, and prints what comes of it
+	local line
+	while read -r line; do
+		echo "# $line"
+		case $line in
+		apt-get*) quietly env DEBIAN_FRONTEND=noninteractive bash -c "$line -q -y" ;;
+		"tillpost status") until_ 30 delivered 2 && tillpost status 2>&1 || fail "not delivered: $(tillpost status 2>&1)" ;;
+		*) bash -c "$line" 2>&1 || fail "$line" ;;
+		esac
+	done < <(documented /packages/docs/install-linux.md | sed -n 's/^# //p')
+}
+began=$SECONDS
+said=$(transcript)
 until_ 30 arrived 12 || fail "the export was not delivered: $(tillpost status 2>&1)"
+commands=$(grep -c '^# ' <<<"$said")
 echo "  $commands commands, delivered after $((SECONDS - began)) s"
+same "the transcript" "$(alike <<<"$said")" "$(documented /packages/docs/install-linux.md | alike)"
 [ $commands -ge 3 ] && [ $commands -le 6 ] && [ $((SECONDS - began)) -lt 300 ] || fail "more than six commands, or five minutes"
 rm token.txt tillpost_0.1.1-1_amd64.deb
 [ "$(stat -c %a /etc/tillpost/tillpost.yaml)" = 644 ] || fail "the config's mode is $(stat -c %a /etc/tillpost/tillpost.yaml), not 644"

@@ -1,22 +1,12 @@
 # What the scripts share that packaging/systemd.sh runs inside the systems that it boots. They read it with `source`.
 
-secret=tok-SECRET-0123456789
-api=127.0.0.1:8099
+source /life/shared.sh
 
 fail() {
 	echo "FAILED: $*" >&2
 	systemctl status tillpost --no-pager -n 20 >&2 || true
 	journalctl -u tillpost --no-pager -n 30 >&2 || true
 	exit 1
-}
-
-until_() { # SECONDS COMMAND...: waits until the command says yes
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.2
-	done
 }
 
 delivered() { # N: nothing waits, and so many updates or more were acknowledged
@@ -66,16 +56,6 @@ stand_in() { # PROGRAM
 	systemd-run --quiet --unit=stand-in --property=EnvironmentFile=/run/secret "$1" mock-api --listen "$api"
 	until_ 10 api_answers || fail "the stand-in does not answer"
 }
-
-http_() { # METHOD PATH [BODY]: the answer's body
-	exec 3<>"/dev/tcp/${api/://}"
-	printf '%s %s HTTP/1.0\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "$1" "$2" "$api" "$secret" "${#3}" "${3:-}" >&3
-	sed '1,/^\r$/d' <&3
-	exec 3>&-
-}
-api_answers() { [[ "$( (http_ GET /state '') 2>/dev/null || true)" = *'"requests"'* ]]; }
-api_requests() { http_ GET /state '' | tr -d ' \n' | sed -n 's/^[^[]*"requests":\([0-9]*\).*/\1/p'; }
-api_down() { [[ "$(http_ POST /control "{\"down\":$1}")" = *faults* ]] || fail "the stand-in does not go down"; } # 0 = up
 
 export_rows() { # FILE ROW...: an export as a POS writes it, in one step
 	local file=$1

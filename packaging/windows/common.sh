@@ -1,31 +1,17 @@
 # What the lives of tillpost under Wine share; they read it with `source`. $stub is -stub where a stub stands in for the program.
 
+source /t/shared.sh
+
 umask 077 # Wine makes access lists of it
 drive=$HOME/.wine/drive_c
 program="$drive/Program Files/tillpost/tillpost.exe"
 data=$drive/ProgramData/tillpost
-secret=tok-SECRET-0123456789
 runs=0
 
 fail() {
 	echo "FAILED: $*" >&2
 	exit 1
 }
-same() { # WHAT GOT WANT
-	if [ "$2" != "$3" ]; then
-		diff <(printf '%s\n' "$3") <(printf '%s\n' "$2") >&2 || true
-		fail "$1: see above, < is what was wanted"
-	fi
-}
-until_() { # SECONDS COMMAND...: waits until the command says yes
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.2
-	done
-}
-
 # batch LINE: runs it in a batch file, so that Windows' own rules for quotes hold; its exit status, of which Linux would keep
 # a byte, is in $code, and what it printed in $said.
 batch() {

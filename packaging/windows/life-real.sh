@@ -6,7 +6,6 @@ set -euo pipefail
 stub=
 source /t/common.sh
 
-api=127.0.0.1:8099
 tillpost() { (wine "$program" "$@" 2>&1 || true) | tr -d '\r'; } # what it prints; the exit status is lost
 tells() { # TEXT ARGUMENTS...: the program says so
 	local text=$1 said
@@ -18,14 +17,6 @@ stand_in() {
 	TILLPOST_TOKEN=$secret wine /t/0.1.1.exe mock-api --listen $api >/dev/null 2>&1 &
 	until_ 30 api_answers || fail "the stand-in does not answer"
 }
-http_() { # METHOD PATH [BODY]: the answer's body
-	exec 3<>"/dev/tcp/${api/://}"
-	printf '%s %s HTTP/1.0\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "$1" "$2" "$api" "$secret" "${#3}" "${3:-}" >&3
-	sed '1,/^\r$/d' <&3
-	exec 3>&-
-}
-api_answers() { [[ "$( (http_ GET /state '') 2>/dev/null || true)" = *'"requests"'* ]]; }
-api_down() { [[ "$(http_ POST /control "{\"down\":$1}")" = *faults* ]] || fail "the stand-in does not go down"; } # 0 = up
 status_is() { # TEXT...: all of them are in the status
 	local text said
 	said=$(tillpost status --json)
@@ -179,16 +170,21 @@ step "the commands of docs/install-windows.md"
 cp "$drive/in stall/tillpost 0.1.1.msi" "$drive/tillpost-0.1.1-amd64.msi"
 cp "$drive/to ken/token.txt" "$drive/token.txt"
 export_ 4 1
-began=$SECONDS commands=0
-while read -r line; do
-	echo "> $line"
-	commands=$((commands + 1))
-	case $line in "tillpost status") until_ 60 arrived 4 || fail "not delivered: $(tillpost status)" ;; esac
-	batch "cd /d C:\\ & ${line/VERSION/0.1.1}"
-	grep -v '^code=' <<<"$said" || true
-	[ "$code" = 0 ] || fail "$line: $code"
-done < <(sed -n '/^<!-- transcript/,/^<!-- end of transcript/s/^> //p' /t/install-windows.md | tr -d '\r')
+transcript() { # does what the document says, and prints what comes of it
+	local line
+	while read -r line; do
+		echo "> $line"
+		case $line in "tillpost status") until_ 60 arrived 4 || fail "not delivered: $(tillpost status)" ;; esac
+		batch "cd /d C:\\ & ${line/VERSION/0.1.1}"
+		[ "$code" = 0 ] || fail "$line: $code, $said"
+		sed '/^code=/d' <<<"$said"
+	done < <(documented /t/install-windows.md | sed -n 's/^> //p')
+}
+began=$SECONDS
+said=$(transcript)
+commands=$(grep -c '^> ' <<<"$said")
 echo "  $commands commands, delivered after $((SECONDS - began)) s"
+same "the transcript" "$(alike <<<"$said")" "$(documented /t/install-windows.md | alike)"
 [ $commands -ge 3 ] && [ $commands -le 6 ] && [ $((SECONDS - began)) -lt 300 ] || fail "more than six commands, or five minutes"
 rm "$drive/token.txt"
 running || fail "it does not run"
