@@ -122,6 +122,7 @@ func TestNoExportKeepsAPersonForEver(t *testing.T) {
 type knowing struct {
 	hurried
 	answers [][2]string // in the order of asking
+	columns []string    // that were answered; they are not asked for again
 }
 
 func (k *knowing) next(q question) (answer string, ok bool) {
@@ -138,8 +139,17 @@ func (k *knowing) choose(ctx context.Context, q question, options []option, firs
 		return k.hurried.choose(ctx, q, options, first)
 	}
 	k.asked = append(k.asked, q.title)
+	if q.title == "Which column is which?" {
+		k.columns = nil
+	}
+	for _, o := range options {
+		if strings.HasPrefix(q.title, "Which column is the") && slices.Contains(k.columns, o.value) {
+			k.t.Errorf("%s: %q is taken already", q.title, o.text)
+		}
+	}
 	for _, o := range options {
 		if strings.HasPrefix(o.text, answer) {
+			k.columns = append(k.columns, o.value)
 			return o.value, nil
 		}
 	}
@@ -183,6 +193,7 @@ func TestOnlyWhatIsOpenIsAsked(t *testing.T) {
 		"a column that may be it":    {"UPC,Location,Qty\n849632048260,3,0\n", [][2]string{{"What says which store", `"Location" is the store`}}, 2, `columns: {store: "Location"}`},
 		"a shelf":                    {"UPC,Location,Qty\n849632048260,3,0\n", [][2]string{{"What says which store", "all of it"}, {"What is the API's code", "8"}}, 3, `defaults: {store: "8"}`},
 		"two columns of one name":    {"UPC,Store,Stock,Stock\n849632048260,3,4,0\n", [][2]string{{"Which column is which?", "I say"}, {"Which column is the quantity?", "4"}}, 3, "columns: {quantity: 4}"},
+		"what is taken is not asked": {"849632048260,3,0\n849632040011,3,4\n", [][2]string{{"Which column is which?", ""}, {"Which column is the quantity?", "3"}, {"Which column is the store?", "2"}}, 4, `quantity: 3, store: 2`},
 		"no header, and one store":   {"849632048260,0\n849632040011,4\n", [][2]string{{"Which column is which?", ""}, {"Which column is the quantity?", "2"}, {"Which column is the store?", "none of these: all"}, {"What is the API's code", "9"}}, 5, `defaults: {store: "9"}`},
 		"one store is left out":      {"UPC,Main Street Qty,Airport Qty\n849632048260,4,0\n036000291452,1,7\n", [][2]string{{"Which stores are these?", "these are"}, {"What is the API's code of the store \"Main", ""}, {"What is the API's code of the store \"Air", "4"}}, 4, `stores: {"Airport": "4"}`},
 		"it is not known":            {"Store,UPC,Pcs Avail\n3,849632048260,0\n", [][2]string{{"Which column is which?", "I say"}, {"Which column is the quantity?", "none of these"}}, 3, ""},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -191,7 +192,7 @@ func (s *setup) fillGroup(ctx context.Context, key string, value *yaml.Node, ref
 	case value.Kind == yaml.MappingNode:
 		group := &yaml.Node{Kind: yaml.MappingNode}
 		for j := 0; j+1 < len(value.Content); j += 2 {
-			one, err := s.fillOne(ctx, key, value.Content[j].Value, value.Content[j+1], refused)
+			one, err := s.fillOne(ctx, key, value.Content[j].Value, value.Content[j+1], refused, append(scalarsOf(value), scalarsOf(group)...))
 			if errors.Is(err, errOneStore) {
 				continue
 			}
@@ -212,8 +213,18 @@ func (s *setup) fillGroup(ctx context.Context, key string, value *yaml.Node, ref
 	return value, nil
 }
 
-// fillOne is the value of a key in a group, asked for where there is a hole.
-func (s *setup) fillOne(ctx context.Context, group, field string, value *yaml.Node, refused *export.Refused) (*yaml.Node, error) {
+// scalarsOf are the single values in a group.
+func scalarsOf(group *yaml.Node) (texts []string) {
+	for i := 1; i < len(group.Content); i += 2 {
+		if value := group.Content[i]; value.Kind == yaml.ScalarNode {
+			texts = append(texts, value.Value)
+		}
+	}
+	return texts
+}
+
+// fillOne is the value of a key in a group, asked for where there is a hole; taken is what the group says already.
+func (s *setup) fillOne(ctx context.Context, group, field string, value *yaml.Node, refused *export.Refused, taken []string) (*yaml.Node, error) {
 	ranged := value.Kind == yaml.SequenceNode && len(value.Content) == 2 && value.Content[0].Value == "FROM"
 	switch {
 	case ranged:
@@ -221,7 +232,7 @@ func (s *setup) fillOne(ctx context.Context, group, field string, value *yaml.No
 	case value.Kind != yaml.ScalarNode || value.Value != hole:
 		return value, nil
 	case group == "columns" && len(refused.Headings) > 0:
-		return s.chooseColumn(ctx, field, refused)
+		return s.chooseColumn(ctx, field, refused, taken)
 	case group == "columns":
 		return s.askColumn(ctx, field, question{fmt.Sprintf("Which column is the %s?", field), "Its heading, or its number, counted from 1. " + s.look.redact(refused.Reason)})
 	}
@@ -253,12 +264,16 @@ func (s *setup) askColumn(ctx context.Context, field string, q question) (*yaml.
 	return columnOf(text), err
 }
 
-// chooseColumn lets a column be chosen by its heading. Where that is no name, or two have it, its number is what counts.
-func (s *setup) chooseColumn(ctx context.Context, field string, refused *export.Refused) (*yaml.Node, error) {
+// chooseColumn lets a column be chosen by its heading, of those that are not taken. Where that is no name, or two have it, its
+// number is what counts.
+func (s *setup) chooseColumn(ctx context.Context, field string, refused *export.Refused, taken []string) (*yaml.Node, error) {
 	const most = 200
 	headings := refused.Headings[:min(most, len(refused.Headings))]
 	var options []option
 	for i, h := range headings {
+		if slices.Contains(taken, fmt.Sprint(i+1)) || slices.Contains(taken, h) && !bareNumber.MatchString(h) {
+			continue
+		}
 		options = append(options, option{s.look.redact(fmt.Sprintf("%d  %s", i+1, clip(h, 60))), fmt.Sprint(i)})
 	}
 	const oneStore = "one"
@@ -266,21 +281,24 @@ func (s *setup) chooseColumn(ctx context.Context, field string, refused *export.
 		options = append(options, option{"none of these: all of it is one store", oneStore})
 	}
 	options = append(options, option{"none of these, or I do not know", goOn})
-	answer, err := s.ask.choose(ctx, question{fmt.Sprintf("Which column is the %s?", field), ""}, options, "0")
+	answer, err := s.ask.choose(ctx, question{fmt.Sprintf("Which column is the %s?", field), ""}, options, options[0].value)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(options, func(o option) bool { return o.value == answer })
-	switch {
-	case answer == oneStore:
+	switch answer {
+	case oneStore:
 		code, err := s.askCode(ctx, field)
 		if err != nil {
 			return nil, err
 		}
 		s.draft.setIn("defaults", field, code)
 		return nil, errOneStore
-	case i < 0 || i >= len(headings):
+	case goOn:
 		return nil, errUnknown
+	}
+	i, err := strconv.Atoi(answer)
+	if err != nil {
+		return nil, fmt.Errorf("which column is the %s: %w", field, err)
 	}
 	s.tell("%-11s %s\n", field, plain(headings[i]))
 	same := 0

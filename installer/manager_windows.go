@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -129,7 +130,7 @@ func Install(ctx context.Context, o Options) error {
 	if recovers(s) {
 		o.Tell("Windows starts it again wherever it fails, after 5 s, 30 s, and then every 2 minutes")
 	}
-	letInto(o, sids)
+	letInto(o, account, sids)
 	if changed {
 		was, err := halt(ctx, s) // it still runs as it was
 		if err != nil {
@@ -171,16 +172,21 @@ func chosen(account string) bool {
 	return true
 }
 
-// letInto lets the service into the folders of the exports. Where that cannot be done, such as on a share, `check` tells.
-func letInto(o Options, sids []string) {
-	for _, sid := range sids {
-		for _, dir := range o.Reads {
-			_ = letIn(dir, sid, rightsRead)
-		}
-		for _, dir := range o.Writes {
-			_ = letIn(dir, sid, rightsChange)
+// letInto lets the service into the folders of the exports, and tells where that cannot be done; `check` tells what is missing.
+func letInto(o Options, account string, sids []string) {
+	let := func(dirs []string, rights windows.ACCESS_MASK) {
+		for _, dir := range dirs {
+			var err error
+			for _, sid := range sids {
+				err = errors.Join(err, letIn(dir, sid, rights))
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				o.Tell("%s: the account %s cannot be let in there: %v; an administrator can, in the folder's properties, under Security", dir, account, err)
+			}
 		}
 	}
+	let(o.Reads, rightsRead)
+	let(o.Writes, rightsChange)
 }
 
 // create makes the service's entry and its source of events.

@@ -89,6 +89,10 @@ func (f *openedFile) end(err error) error {
 	return *f.fault.Load()
 }
 
+// smallestPage is the smallest page of any system, bytes, and so what a file of bbolt is longer by, or a multiple of it. What is
+// beyond the last whole one is none of bbolt's: Wine makes a file that grows a byte too long, and cuts that off again.
+const smallestPage = 4096
+
 // usable reports whether the file can be read: it is no shorter than it was, and begins as it must. It is asked before
 // each transaction, because bbolt does not let go of its locks where it finds no head.
 func (f *openedFile) usable() error {
@@ -100,7 +104,7 @@ func (f *openedFile) usable() error {
 	if err != nil {
 		return nil // no evidence; the transaction will tell
 	}
-	if size := about.Size(); size > known {
+	if size := about.Size() / smallestPage * smallestPage; size > known {
 		f.size.CompareAndSwap(known, size)
 	} else if size < known {
 		f.hurt.Store(true)

@@ -3,7 +3,8 @@
 #
 # Wine is that of Debian 13, in a folder of its own that is made for this and removed again, or, with FOLDER, kept there for the
 # next time; it needs root, debootstrap and a mirror of Debian, which is the one that apt uses. Debian 12's Wine is too old for Go.
-# What Wine cannot show: access lists of files, the event log, recovery by the service manager, power cuts of NTFS.
+# What Wine cannot show: access lists of files, the event log, recovery by the service manager, power cuts of NTFS. The tests that
+# it cannot pass are left out by name below; each of them runs on Linux.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,13 +32,19 @@ for p in "$@"; do
 	if [ -d "$p/testdata" ]; then cp -R "$p/testdata" "$root/tests/$p/"; fi
 done
 
+# What is removed while it is open stays there under its name until it is closed, and those who watch it hear nothing of that;
+# Windows takes the name away, and tells.
+echo '^TestSiblingsWhoseNamesBeginAlikeAreBothWatched$|^TestTheWatchFollowsThePathAndNotTheFolder$/^removed_and|^TestASnapshotIsOfTheVersionThatWasTold$/^it_was_deleted_meanwhile$' >"$root/tests/left-out"
+
 cat >"$root/tests/run" <<'END'
 set -eu
 umask 077 # Wine makes access lists of it
 cd /tests
 for p in "$@"; do
 	echo "tillpost/$p, windows/amd64"
-	(cd "$p" && wine test.exe) || exit 1
+	checks=
+	[ $p != outbox ] || checks=-rapid.checks=10 # a tenth of the usual: what its model writes takes many times as long here
+	(cd "$p" && wine test.exe -test.skip "$(cat ../left-out)" $checks) || exit 1
 done
 END
 in_wine "$root" sh /tests/run "$@"
