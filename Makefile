@@ -65,7 +65,7 @@ race:
 
 # Tests of packages as Windows programs, under Wine; it needs root and debootstrap. WINE=FOLDER keeps the system with Wine there.
 wine:
-	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export installer watcher outbox
+	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export installer watcher outbox cli
 
 # The life of the MSI, and of the archive for Windows, under the same Wine.
 windows:

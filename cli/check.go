@@ -21,7 +21,7 @@ func (con *console) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [--config FILE] [--json]",
 		Short: "what is wrong in this store, item by item, and what to do about it",
-		Long: "check looks at all that delivery needs, a line each: the config, the data folder and its disk, the running agent, the\n" +
+		Long: "check looks at all that delivery needs, a line each: the config, the data folder and its disk, the log, the running agent, the\n" +
 			"service, the token, each source's folder and its newest export, the way to the API with what it says to the token, the clock, and\n" +
 			"the outbox. It sends no update: what it posts to the API is {}. A line begins with ok, warning or failed, and says\n" +
 			"what to do. Root looks as the account that the service runs as. The exit status is 1 when an item failed, and 2 when the config is missing or wrong or there is no token.",
@@ -108,8 +108,9 @@ func (u *checkup) run(ctx context.Context, path string) error {
 	for _, s := range c.Sources {
 		u.width = max(u.width, min(30, utf8.RuneCountInString(label("folder", s.Name))))
 	}
-	u.tell(ctx, "config", "", fine("%s: %s", c.File, plural(len(c.Sources), "source")))
+	u.tell(ctx, "config", "", u.configFound())
 	u.data(ctx)
+	u.log(ctx)
 	u.agent(ctx)
 	defer u.close()
 	u.tell(ctx, "service", "", u.serviceFound())

@@ -45,6 +45,15 @@ func (u *checkup) askService(ctx context.Context) {
 	}
 }
 
+// configFound is what is found about a config that can be read.
+func (u *checkup) configFound() finding {
+	text := fmt.Sprintf("%s: %s", u.conf.File, plural(len(u.conf.Sources), "source"))
+	if who := config.ChangeableBy(u.conf.File); u.ours && who != "" {
+		return warning(ownConfigHint, "%s; %s can change it, and so where the service sends the token", text, who)
+	}
+	return fine("%s", text)
+}
+
 // serviceFound is what is found about the service.
 func (u *checkup) serviceFound() finding {
 	s := u.service

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -29,6 +30,29 @@ func (u *checkup) data(ctx context.Context) {
 	}
 	u.tell(ctx, "data", "", u.dataFound(p))
 	u.tell(ctx, "disk", "", roomOf(p))
+}
+
+// log looks at the place of the log, where it has one of its own.
+func (u *checkup) log(ctx context.Context) {
+	file := u.conf.Log.File
+	if file == "" {
+		return
+	}
+	dir := filepath.Dir(file)
+	const do = "write a file in another folder as `log.file`, or leave that out"
+	p, ok := within(ctx, fileTime, func(context.Context) place { return placeOf(dir, true) })
+	switch {
+	case !ok:
+		u.tell(ctx, "log", "", failure(do, "%s: no answer within %v", dir, fileTime))
+	case p.err != nil:
+		u.tell(ctx, "log", "", fault(p.err, do))
+	case p.writeErr != nil:
+		u.tell(ctx, "log", "", failure(u.mayWrite(p.writeErr), "%s: %s cannot write there: %s", dir, u.account, reason(p.writeErr)))
+	case samePath(dir, privateHome()):
+		u.tell(ctx, "log", "", warning(do, "%s lies beside the config, where the service may only read", file))
+	default:
+		u.tell(ctx, "log", "", fine("%s: can be written to", dir))
+	}
 }
 
 // dataFound is what is found about the place of the data folder.

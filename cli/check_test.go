@@ -147,6 +147,19 @@ func TestCheckOfAnAgentThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
+func TestCheckOfTheLog(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,0\n")
+	if _, ok := s.check(statusDone)["log"]; ok {
+		t.Error("got something of a log that is not in the config")
+	}
+	s.edit("sources:", "log: {file: logs/till.log}\nsources:")
+	is(t, s.check(statusDone), "log", itemOK, "can be written to")
+	s.edit("logs/till.log", "tillpost.yaml/till.log")
+	is(t, s.check(statusFailed), "log", itemFailed, "is not a folder")
+}
+
 func TestCheckOfWhatTheAPIAnswers(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, header, value, body string) http.HandlerFunc {

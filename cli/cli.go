@@ -142,6 +142,7 @@ func (con *console) root() *cobra.Command {
 		con.pauseCommand(), con.resumeCommand(), con.tokenCommand(), con.mockAPICommand(), con.versionCommand(),
 		con.completionCommand(), con.manCommand(), con.verifyCommand())
 	root.AddCommand(con.packageCommands()...)
+	root.AddCommand(con.replacesCommand())
 	root.SetHelpCommand(helpCommand())
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true

@@ -97,6 +97,9 @@ func serviceHint(err error) string {
 	if e, ok := errors.AsType[*installer.PackagedError](err); ok {
 		return "let the package bring the newer program, or use " + e.Program
 	}
+	if e, ok := errors.AsType[*installer.NewerError](err); ok {
+		return "install a newer tillpost; where it must be the older one, remove tillpost first, as by `" + e.Program + " uninstall`: the config and what waits stay"
+	}
 	if e, ok := errors.AsType[*installer.OwnerError](err); ok {
 		return ownerHint(e.Path)
 	}

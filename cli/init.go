@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -264,9 +265,10 @@ func (s *setup) mayWrite(ctx context.Context) error {
 func (s *setup) meetOld(ctx context.Context) error {
 	path := s.draft.path
 	switch {
-	case s.exists && s.ask == nil && s.saysTheSame(ctx):
-		s.same = true
-		return errSame
+	case s.exists && s.ask == nil && s.saysTheSame():
+		err := s.tokenIsTheSame(ctx)
+		s.same = err == nil
+		return cmp.Or(err, errSame)
 	case s.exists && s.old == nil && s.o.dataDir == "" && s.hidesPlaces():
 		return hinted(fmt.Errorf("the config that is there, %s, cannot be read, and it says where its data or its token are; it was not touched", path),
 			[]string{"`tillpost check` says what is wrong in it; mend that first, or give --data-dir"})
@@ -287,23 +289,34 @@ func (s *setup) meetOld(ctx context.Context) error {
 	return err
 }
 
-// saysTheSame reports whether the config that is there is what would be written, and its token the one that was given.
-func (s *setup) saysTheSame(ctx context.Context) bool {
+// saysTheSame reports whether the config that is there is what would be written, and its token can be read.
+func (s *setup) saysTheSame() bool {
 	text, err := os.ReadFile(s.draft.path)
 	if err != nil || string(text) != s.draft.text() || s.old == nil {
 		return false
 	}
 	tokens := s.old.TokenSource()
-	stored, err := tokens.Token()
-	if err != nil {
+	if s.stored, err = tokens.Token(); err != nil {
 		return false
 	}
 	s.kept, s.result.Token = tokens.From(), tokens.From()
+	return true
+}
+
+// tokenIsTheSame is an error where another token was given than the one that is stored.
+func (s *setup) tokenIsTheSame(ctx context.Context) error {
 	if s.o.tokenFile == "" {
-		return true
+		return nil
 	}
-	given, err := config.ReadTokenFile(s.o.tokenFile)
-	return s.o.tokenFile != "-" && err == nil && given == stored && ctx.Err() == nil
+	given, err := s.tokenGiven(ctx)
+	if err != nil {
+		return givenWrong(err)
+	}
+	if given != s.stored {
+		return hinted(fmt.Errorf("the config that is there, %s, says the same, but the token that is stored, in %s, is another one; nothing was touched", s.draft.path, s.kept),
+			[]string{"`tillpost token set` stores a new token; --replace writes both anew"})
+	}
+	return nil
 }
 
 // hidesPlaces reports whether a config that cannot be read may say where its data and its token are: a new one would leave both behind.

@@ -195,9 +195,9 @@ func (s *setup) findToken(ctx context.Context, again bool) error {
 func (s *setup) learnToken(ctx context.Context, again bool) (err error) {
 	if s.o.tokenFile != "" && !again {
 		if s.token, err = s.tokenGiven(ctx); err != nil {
-			err = hinted(&setupError{err: err, token: true}, []string{"--token-file names a file with nothing but the token in it, in one line"})
+			return givenWrong(err)
 		}
-		return err
+		return nil
 	}
 	s.token, s.stored, s.kept = "", "", ""
 	stored := s.storedToken(ctx)
@@ -223,6 +223,11 @@ func (s *setup) learnToken(ctx context.Context, again bool) (err error) {
 		return err
 	})
 	return err
+}
+
+// givenWrong says why the token that was given is of no use.
+func givenWrong(err error) error {
+	return hinted(&setupError{err: err, token: true}, []string{"--token-file names a file with nothing but the token in it, in one line"})
 }
 
 // tokenGiven reads the token from where --token-file says.

@@ -246,13 +246,25 @@ func TestInitWritesNothingWhereTheAPISaysNo(t *testing.T) {
 func TestInitTakesTheTokenFromStandardInputOrLater(t *testing.T) {
 	t.Parallel()
 	p := newInitPlace(t)
-	var stdout, stderr strings.Builder
-	con := newConsole(&stdout, &stderr)
-	root := con.root()
-	root.SetIn(strings.NewReader(initToken + "\n"))
-	root.SetArgs(p.flags("init", "--config", p.config, "--url", "$URL", "--folder", "$DIR/pos", "--token-file", "-"))
-	if status := con.exit(root.ExecuteContext(t.Context())); status != statusDone || strings.Contains(stdout.String()+stderr.String(), "SECRET") {
-		t.Errorf("got %d, %q, %q", status, &stdout, &stderr)
+	for _, given := range []struct {
+		token  string
+		status int
+		want   string
+	}{
+		{initToken, statusDone, ""},
+		{initToken, statusDone, ""}, // nothing is left to do
+		{"tok-SECRET-another", statusFailed, "the token that is stored, in "},
+		{"", statusUsage, "token"},
+	} {
+		var stdout, stderr strings.Builder
+		con := newConsole(&stdout, &stderr)
+		root := con.root()
+		root.SetIn(strings.NewReader(given.token + "\n"))
+		root.SetArgs(p.flags("init", "--config", p.config, "--url", "$URL", "--folder", "$DIR/pos", "--token-file", "-"))
+		status := con.exit(root.ExecuteContext(t.Context()))
+		if status != given.status || strings.Contains(stdout.String()+stderr.String(), "SECRET") || !strings.Contains(stderr.String(), given.want) {
+			t.Errorf("got %d, %q, %q; want %d, %q", status, &stdout, &stderr, given.status, given.want)
+		}
 	}
 	p = newInitPlace(t)
 	out, errs, status := p.init("--url", "$URL", "--folder", "$DIR/pos", "--offline")

@@ -30,26 +30,38 @@ func (con *console) installCommand() *cobra.Command {
 	}
 	path := configFlag(cmd)
 	noStart := cmd.Flags().Bool("no-start", false, "leave it to the computer's next start, or to `tillpost start`")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return con.install(cmd.Context(), *path, *noStart) }
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := serviceConfig(cmd.Context(), *path)
+		if err != nil {
+			return err
+		}
+		return con.install(cmd.Context(), c, *noStart)
+	}
 	return cmd
 }
 
 // installService is what `init` offers at its end.
 func installService(ctx context.Context, con *console, path string) error {
-	return con.install(ctx, path, false)
-}
-
-// install makes the service of the config at path.
-func (con *console) install(ctx context.Context, path string, noStart bool) error {
 	c, err := loadConfig(path)
 	if err != nil {
 		return err
 	}
+	return con.install(ctx, c, false)
+}
+
+// install makes the service of a config.
+func (con *console) install(ctx context.Context, c *config.Config, noStart bool) error {
 	o, err := con.installOptions(c)
 	if err != nil {
 		return err
 	}
 	o.NoStart = noStart
+	if who := config.ChangeableBy(c.File); who != "" {
+		con.warn("%s can change the config, %s, and so where the token is sent; %s", who, c.File, ownConfigHint)
+	}
+	if o.Logs != "" && samePath(o.Logs, privateHome()) {
+		con.warn("log.file, %s, lies beside the config, where the service may only read: nothing will be logged; write a file in another folder, or leave it out", c.Log.File)
+	}
 	if err := installer.Install(ctx, o); err != nil {
 		return err
 	}
@@ -59,9 +71,12 @@ func (con *console) install(ctx context.Context, path string, noStart bool) erro
 	return nil
 }
 
+// ownConfigHint is what to do where others than administrators can change what the service obeys.
+const ownConfigHint = "let nobody but administrators write to it and to the folder that it lies in"
+
 // installOptions is what the service of a config needs.
 func (con *console) installOptions(c *config.Config) (o installer.Options, _ error) {
-	o = installer.Options{Home: privateHome(), Private: []string{c.DataDir}, Tell: con.tellf}
+	o = installer.Options{Version: programVersion(), Home: privateHome(), Private: []string{c.DataDir}, Tell: con.tellf}
 	if c.File != config.Place() {
 		o.Config = c.File
 	}
@@ -202,9 +217,10 @@ func purging(c *config.Config) (p installer.Purging) {
 	p.User = true
 	if c != nil {
 		file, data = c.File, c.DataDir
-		tokens := c.TokenSource()
-		if _, err := tokens.Token(); err == nil && filepath.IsAbs(tokens.From()) {
-			p.Files = append(p.Files, tokens.From())
+		if stated := c.API.TokenFile; stated != "" {
+			if _, err := config.ReadTokenFile(stated); err == nil { // also where others can read it; what holds something else is not ours
+				p.Files = append(p.Files, stated)
+			}
 		}
 	}
 	if data == config.DataPlace() {
@@ -279,6 +295,20 @@ func globWord(path string) string {
 		return strings.NewReplacer("[", "[[]").Replace(path)
 	}
 	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "*", `\*`, "?", `\?`).Replace(path)
+}
+
+// replacesCommand is for the scripts in the archives, which put the program into its place themselves.
+func (con *console) replacesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:    "replaces PROGRAM",
+		Short:  "for the archives: whether this program may take the place of another",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return installer.NotOlder(cmd.Context(), programVersion(), args[0])
+	}
+	return cmd
 }
 
 func (con *console) startCommand() *cobra.Command {

@@ -26,20 +26,22 @@ func revealToken(path string, text []byte) ([]byte, error) {
 	return text, nil
 }
 
-// ownToken gives a new token file, which is open and of which root is the writer, to whoever has the one that it takes the place of, else to the
-// service's user, where there is one.
+// ownToken gives a new token file, which is open and of which root is the writer, to whoever has the one that it takes the place of, else or where that is root's to
+// the service's user, where there is one.
 func ownToken(file *os.File, path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	about, err := os.Stat(path)
 	if err == nil {
-		if s, ok := about.Sys().(*syscall.Stat_t); ok {
+		s, ok := about.Sys().(*syscall.Stat_t)
+		switch {
+		case !ok:
+			return nil
+		case s.Uid != 0: // root's own, such as one from a backup, is no use to the service
 			return file.Chown(int(s.Uid), int(s.Gid))
 		}
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	u, err := user.Lookup(serviceUser)

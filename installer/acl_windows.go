@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
@@ -82,7 +83,7 @@ func makePrivate(o Options, sids []string, u *undoing) error {
 		}
 	}
 	for _, file := range o.Secrets {
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || sids == nil {
 			continue
 		}
 		if err := setList(file, privateList(rightsRead, false, sids)); err != nil {
@@ -107,10 +108,42 @@ func makeOneSafe(dir string, rights windows.ACCESS_MASK, sids []string, o Option
 	if err := checkOwner(dir); err != nil {
 		return err
 	}
+	if sids == nil {
+		return nil
+	}
+	ours := isPrivate(dir, sids)
 	if err := setList(dir, list); err != nil { // from here on strangers change nothing in it
 		return err
 	}
-	return takeOver(dir, o.Private)
+	return takeOver(dir, o.Private, ours)
+}
+
+// isPrivate reports whether a folder's access list lets in the system, administrators and the service's accounts alone, so that
+// nobody else can have put anything into it.
+func isPrivate(dir string, sids []string) bool {
+	sd, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return false
+	}
+	control, _, err := sd.Control()
+	if err != nil || control&windows.SE_DACL_PROTECTED == 0 {
+		return false
+	}
+	list, _, err := sd.DACL()
+	if err != nil || list == nil { // without a list everybody may do all
+		return false
+	}
+	for i := range uint32(list.AceCount) {
+		var ace *windows.ACCESS_ALLOWED_ACE
+		if err := windows.GetAce(list, i, &ace); err != nil {
+			return false
+		}
+		sid := (*windows.SID)(unsafe.Pointer(&ace.SidStart))
+		if !isWellKnown(sid, windows.WinBuiltinAdministratorsSid, windows.WinLocalSystemSid) && sid.String() != serviceSID(Name) && !slices.Contains(sids, sid.String()) {
+			return false
+		}
+	}
+	return true
 }
 
 // MakeHome makes the folder of config and token safe before anything is written there: any account of the computer may make a
@@ -160,10 +193,10 @@ func makeFolder(dir, list string) (made bool, err error) {
 	return true, nil
 }
 
-// checkOwner checks whose a folder is that was there before: whoever owns it may change its access list at any time. The error is an
+// checkOwner checks whose a file or folder is that was there before: whoever owns it may change its access list at any time. The error is an
 // *OwnerError where it is somebody's who is no administrator, and not whose the installation is.
-func checkOwner(dir string) error {
-	owner, err := ownerOf(dir)
+func checkOwner(path string) error {
+	owner, err := ownerOf(path)
 	if err != nil {
 		return err
 	}
@@ -171,8 +204,8 @@ func checkOwner(dir string) error {
 	if err != nil {
 		return err
 	}
-	if !owner.Equals(me.User.Sid) && !isWellKnown(owner, windows.WinBuiltinAdministratorsSid, windows.WinLocalSystemSid) {
-		return &OwnerError{Path: dir, Owner: accountName(owner)}
+	if !owner.Equals(me.User.Sid) && !isWellKnown(owner, windows.WinBuiltinAdministratorsSid, windows.WinLocalSystemSid) && owner.String() != serviceSID(Name) {
+		return &OwnerError{Path: path, Owner: accountName(owner)}
 	}
 	return nil
 }
@@ -188,8 +221,9 @@ func isWellKnown(sid *windows.SID, kinds ...windows.WELL_KNOWN_SID_TYPE) bool {
 
 // takeOver gives what in a folder is neither administrators', the system's nor the service's to administrators, and lets it have the
 // folder's access list and none of its own: whoever made it before may have meant to keep a way in. What is theirs keeps its list, such
-// as a token's, which nobody else can have given it. The folders in private have lists of their own.
-func takeOver(dir string, private []string) error {
+// as a token's, which nobody else can have given it. The folders in private have lists of their own. Where the folder's list was not
+// ours until now, what is somebody else's is an *OwnerError: a config that a stranger has put there would send the token to them.
+func takeOver(dir string, private []string, ours bool) error {
 	admins, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
 	if err != nil {
 		return err
@@ -212,6 +246,11 @@ func takeOver(dir string, private []string) error {
 			return fs.SkipDir
 		case path != dir && entry.Type()&(fs.ModeSymlink|fs.ModeIrregular) != 0:
 			return fmt.Errorf("%s leads somewhere else; nothing like that belongs into %s: look at it and remove it", path, dir)
+		}
+		if !ours && path != dir {
+			if err := checkOwner(path); err != nil {
+				return err
+			}
 		}
 		owner, err := ownerOf(path)
 		if err != nil {

@@ -33,7 +33,7 @@ func Query(ctx context.Context) (State, error) {
 
 // Install makes the service, or brings the one that is there into order, lets it start with the computer, and starts it. A
 // program that others than root could change is copied to /usr/local/bin first; one that runs already is started anew where
-// anything has changed. The error is a *RightsError, a *PackagedError, or an *EndedError where the service does not stay up;
+// anything has changed. The error is a *RightsError, a *PackagedError, a *NewerError, or an *EndedError where the service does not stay up;
 // it is then installed all the same.
 func Install(ctx context.Context, o Options) error {
 	if err := needRoot("install the service"); err != nil {
@@ -59,7 +59,7 @@ func Install(ctx context.Context, o Options) error {
 
 // installSystemd is Install up to the start, and reports whether a service that runs must be started anew.
 func installSystemd(ctx context.Context, o Options, before State, u *undoing) (changed bool, err error) {
-	program, renewed, err := placeProgram(o, before, u)
+	program, renewed, err := placeProgram(ctx, o, before, u)
 	if err != nil {
 		return false, err
 	}
@@ -69,6 +69,8 @@ func installSystemd(ctx context.Context, o Options, before State, u *undoing) (c
 	if err := makePrivate(o, u); err != nil {
 		return false, err
 	}
+	back := context.WithoutCancel(ctx) // what is begun is taken back, also where it is a person who has ended it
+	u.add(func() error { return systemdAgain(back, before) })
 	wrote, bared, err := placeUnit(program, o, before, u)
 	if err != nil {
 		return false, fmt.Errorf("write the unit: %w", err)
@@ -78,19 +80,27 @@ func installSystemd(ctx context.Context, o Options, before State, u *undoing) (c
 		return false, fmt.Errorf("write what the unit needs for this config: %w", err)
 	}
 	if wrote || bared || added {
-		u.add(func() error { _, err := systemctl(ctx, "daemon-reload"); return err })
 		if _, err := systemctl(ctx, "daemon-reload"); err != nil {
 			return false, err
 		}
 	}
 	if !before.Enabled || bared {
-		u.add(func() error { _, err := systemctl(ctx, "disable", unitName); return err })
+		u.add(func() error { _, err := systemctl(back, "disable", unitName); return err })
 		if _, err := systemctl(ctx, "reenable", unitName); err != nil { // what led to a unit that is no more is led to the other
 			return false, err
 		}
 	}
 	o.Tell("the service %s starts with the computer, as the user %s", Name, Name)
 	return renewed || wrote || bared || added, nil
+}
+
+// systemdAgain lets systemd know the unit as it was before, once its files are.
+func systemdAgain(ctx context.Context, before State) error {
+	if _, err := systemctl(ctx, "daemon-reload"); err != nil || !before.Enabled {
+		return err
+	}
+	_, err := systemctl(ctx, "reenable", unitName)
+	return err
 }
 
 // placeUnit writes the unit, unless a package has brought one for that program: then ours, which would hide it, is removed (bared).
@@ -124,7 +134,7 @@ func placeDropIn(o Options, u *undoing) (changed bool, err error) {
 
 // placeProgram answers the program that the service is to run: the one that runs now, where programs lie and only root
 // can change them, else a copy of it.
-func placeProgram(o Options, before State, u *undoing) (program string, renewed bool, err error) {
+func placeProgram(ctx context.Context, o Options, before State, u *undoing) (program string, renewed bool, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", false, fmt.Errorf("find the program's file: %w", err)
@@ -144,6 +154,9 @@ func placeProgram(o Options, before State, u *undoing) (program string, renewed 
 	}
 	if same {
 		return ownProgram, false, nil
+	}
+	if err := NotOlder(ctx, o.Version, ownProgram); err != nil {
+		return "", false, err
 	}
 	data, err := os.ReadFile(self)
 	if err != nil {
@@ -193,7 +206,8 @@ func makeUser(ctx context.Context, o Options, u *undoing) error {
 	if _, err := command(ctx, "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", dataHome, "--shell", "/usr/sbin/nologin", Name); err != nil {
 		return fmt.Errorf("make the user %s: %w", Name, err)
 	}
-	u.add(func() error { _, err := command(ctx, "userdel", Name); return err })
+	back := context.WithoutCancel(ctx)
+	u.add(func() error { _, err := command(back, "userdel", Name); return err })
 	o.Tell("the user %s is made; it can log in nowhere", Name)
 	return nil
 }
@@ -277,9 +291,23 @@ func accountName(uid uint32) string {
 	return "the account " + strconv.Itoa(int(uid))
 }
 
-// ownAll gives a folder and what is in it to an account, and lets nobody else into it. No link leads out of it.
+// ownAll gives a folder and what is in it to an account, and lets nobody else into it. No link leads out of it, and none to it but
+// those that are root's.
 func ownAll(dir string, uid, gid int) error {
-	root, err := os.OpenRoot(dir)
+	if link, err := os.Lstat(dir); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		if s, ok := link.Sys().(*syscall.Stat_t); ok && s.Uid != 0 {
+			return &OwnerError{Path: dir, Owner: accountName(s.Uid)}
+		}
+		if dir, err = filepath.EvalSymlinks(dir); err != nil {
+			return err
+		}
+	}
+	d, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_DIRECTORY, 0) // and none that has come since
+	if err != nil {
+		return err
+	}
+	defer d.Close() // it is only read
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", d.Fd()))
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ const (
 
 // Options of Install. Paths are absolute.
 type Options struct {
+	Version string   // of the program that runs now
 	Config  string   // of the service; "" = the platform's place
 	Home    string   // the folder of config and token, for administrators and, to read, the service; "" = it is for all (Linux)
 	Private []string // folders for the service and administrators alone; they are made where they are missing

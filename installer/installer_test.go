@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -111,5 +112,39 @@ func TestTwoProgramsAreTheSameByTheirBytes(t *testing.T) {
 	}
 	if got, err := sameContent(write("a", 1, 1), filepath.Join(dir, "none")); got || err != nil {
 		t.Errorf("got %v, %v of a file that is not there; want another", got, err)
+	}
+}
+
+func TestAnOlderProgramTakesNoNewerOnesPlace(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		said, ours string
+		newer      bool
+	}{
+		{`{"version":"1.10.0"}`, "1.9.9", true},
+		{`{"version":"1.9.9"}`, "1.10.0", false},
+		{`{"version":"1.9.9"}`, "1.9.9", false},
+		{`{"version":"dev"}`, "1.9.9", false},
+		{`{"version":"1.10.0"}`, "dev", false},
+		{"no answer", "1.9.9", false},
+	} {
+		program := filepath.Join(t.TempDir(), "there")
+		if runtime.GOOS == "windows" {
+			program += ".cmd"
+		}
+		text := "#!/bin/sh\necho '" + test.said + "'\n"
+		if runtime.GOOS == "windows" {
+			text = "@echo " + test.said + "\r\n"
+		}
+		if err := os.WriteFile(program, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		err := NotOlder(t.Context(), test.ours, program)
+		if _, newer := errors.AsType[*NewerError](err); newer != test.newer || err != nil && !newer {
+			t.Errorf("%s in the place of %s: got %v, want newer %v", test.ours, test.said, err, test.newer)
+		}
+	}
+	if err := NotOlder(t.Context(), "1.0.0", filepath.Join(t.TempDir(), "none")); err != nil {
+		t.Errorf("got %v where there is none", err)
 	}
 }

@@ -98,7 +98,7 @@ func MayInstall() error {
 }
 
 // Install makes the service, or brings the one that is there into order, lets it start with Windows, and starts it. The program
-// is copied into Program Files first, where it does not lie there. The error is a *RightsError or an *OwnerError, or an
+// is copied into Program Files first, where it does not lie there. The error is a *RightsError, an *OwnerError or a *NewerError, or an
 // *EndedError where the service does not stay up; it is then installed all the same.
 func Install(ctx context.Context, o Options) error {
 	m, s, err := connect("install the service", windows.SC_MANAGER_ALL_ACCESS, windows.SERVICE_ALL_ACCESS)
@@ -145,7 +145,8 @@ func Install(ctx context.Context, o Options) error {
 }
 
 // accountOf is the account that the service runs as, or is to, and whom its folders are for: the account that Windows makes for it,
-// and one that a person has chosen.
+// and one that a person has chosen. Where nobody knows that one at this moment, as without the domain, sids is nil: what it was let
+// into stays as it is.
 func accountOf(s *mgr.Service) (account string, sids []string, err error) {
 	account, sids = serviceAccount, []string{serviceSID(Name)}
 	if s == nil {
@@ -157,7 +158,7 @@ func accountOf(s *mgr.Service) (account string, sids []string, err error) {
 	}
 	sid, _, _, err := windows.LookupSID("", strings.TrimPrefix(e.account, `.\`))
 	if err != nil {
-		return "", nil, fmt.Errorf("look up the service's account %s: %w", e.account, err)
+		return e.account, nil, nil
 	}
 	return e.account, append(sids, sid.String()), nil
 }
@@ -187,6 +188,9 @@ func letInto(o Options, account string, sids []string) {
 	}
 	let(o.Reads, rightsRead)
 	let(o.Writes, rightsChange)
+	if o.Logs != "" && !strings.EqualFold(o.Logs, o.Home) { // what lies at home it only reads, the config above all
+		let([]string{o.Logs}, rightsChange)
+	}
 }
 
 // create makes the service's entry and its source of events.
@@ -275,7 +279,7 @@ func bringUp(ctx context.Context, s *mgr.Service, tell func(string, ...any)) err
 		tell("the service runs already")
 		return nil
 	case errors.Is(err, windows.ERROR_SERVICE_LOGON_FAILED):
-		return fmt.Errorf("start the service: its account may not run services, or its password has changed: %w", err)
+		return &EndedError{Why: "its account may not run services, or its password has changed"}
 	case err != nil:
 		return rights("start the service", err)
 	}

@@ -59,7 +59,7 @@ func installOther(ctx context.Context, o Options) error {
 		return err
 	}
 	u := &undoing{}
-	program, _, err := placeProgram(o, before, u)
+	program, _, err := placeProgram(ctx, o, before, u)
 	if err != nil {
 		return u.back(err)
 	}

@@ -97,3 +97,28 @@ func TestADataFolderIsGivenToTheServiceWithAllInItAndNoMore(t *testing.T) {
 		t.Errorf("got %v, %v; want the mode 0700", about.Mode(), err)
 	}
 }
+
+func TestALinkToADataFolderIsFollowedWhereItIsRoots(t *testing.T) {
+	t.Parallel()
+	needsRoot(t)
+	const service, somebody = 54321, 54322
+	for name, owner := range map[string]int{"root's": 0, "somebody's": somebody} {
+		dir := t.TempDir()
+		target, link := filepath.Join(dir, "target"), filepath.Join(dir, "data")
+		if err := errors.Join(os.Mkdir(target, 0o755), os.Symlink(target, link), os.Lchown(link, owner, owner)); err != nil {
+			t.Fatal(err)
+		}
+		err := ownAll(link, service, service)
+		if owner == 0 {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			ownerIs(t, target, service)
+			continue
+		}
+		if _, ok := errors.AsType[*OwnerError](err); !ok {
+			t.Errorf("%s: got %v", name, err)
+		}
+		ownerIs(t, target, 0)
+	}
+}

@@ -46,6 +46,9 @@ func placeProgram(ctx context.Context, o Options, s *mgr.Service, u *undoing) (p
 	if same, err := sameContent(self, program); err != nil || same {
 		return program, false, err
 	}
+	if err := NotOlder(ctx, o.Version, program); err != nil {
+		return "", false, err
+	}
 	if s != nil {
 		if wasRunning, err = halt(ctx, s); err != nil {
 			return "", false, rights("stop the service, so that its program can be replaced", err)

@@ -37,7 +37,9 @@ func TestTheUnitHasWhatAConfigNeeds(t *testing.T) {
 		"nothing":                {Options{Writes: []string{dataHome, dataHome + "/archive"}}, ""},
 		"no config is named":     {Options{}, ""},
 		"folders to write in":    {Options{Writes: []string{"/srv/pos export", "/mnt/50%"}}, "[Service]\nReadWritePaths=\"-/srv/pos export\"\nReadWritePaths=\"-/mnt/50%%\"\n"},
-		"a config somewhere":     {Options{Config: "/srv/a b/till.yaml"}, "[Unit]\nConditionPathExists=\nConditionPathExists=/srv/a b/till.yaml\n\n[Service]\nEnvironment=\"TILLPOST_CONFIG=/srv/a b/till.yaml\"\n"},
+		"a config somewhere":     {Options{Config: "/srv/a b/till.yaml"}, "[Unit]\nConditionPathExists=\nConditionPathExists=/srv/a b/till.yaml\nRequiresMountsFor=\"/srv/a b/till.yaml\"\n\n[Service]\nEnvironment=\"TILLPOST_CONFIG=/srv/a b/till.yaml\"\n"},
+		"what it has elsewhere":  {Options{Private: []string{"/mnt/data"}, Logs: "/mnt/50%"}, "[Unit]\nRequiresMountsFor=\"/mnt/50%%\"\nRequiresMountsFor=\"/mnt/data\"\n\n[Service]\nReadWritePaths=\"-/mnt/50%%\"\n"},
+		"what it has at home":    {Options{Private: []string{dataHome}, Logs: dataHome + "/logs"}, ""},
 		"a name like the outbox": {Options{Writes: []string{dataHome + "-2"}}, "[Service]\nReadWritePaths=\"-" + dataHome + "-2\"\n"},
 	}
 	for name, test := range tests {

@@ -189,8 +189,18 @@ func quoted(path string) string {
 // dropInFor is what the unit needs for this computer's config; "" = nothing.
 func dropInFor(o Options) string {
 	var b strings.Builder
+	var unit []string
 	if o.Config != "" {
-		fmt.Fprintf(&b, "[Unit]\nConditionPathExists=\nConditionPathExists=%s\n\n", strings.ReplaceAll(o.Config, "%", "%%"))
+		unit = append(unit, "ConditionPathExists=", "ConditionPathExists="+strings.ReplaceAll(o.Config, "%", "%%"))
+	}
+	// What lies on a disk that comes later is waited for: a data folder below an empty mount point would be another one.
+	for _, path := range append([]string{o.Config, o.Logs}, o.Private...) {
+		if path != "" && path != dataHome && !strings.HasPrefix(path, dataHome+"/") {
+			unit = append(unit, "RequiresMountsFor="+quoted(path))
+		}
+	}
+	if len(unit) > 0 {
+		fmt.Fprintf(&b, "[Unit]\n%s\n\n", strings.Join(unit, "\n"))
 	}
 	var service []string
 	if o.Config != "" {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/mgr"
 )
 
 func TestAServicesIdentifierFollowsFromItsName(t *testing.T) {
@@ -193,5 +194,19 @@ func TestWorkThatFailsIsAFailureOfTheService(t *testing.T) {
 				t.Errorf("%s: it says that it stopped, before its exit code", name)
 			}
 		}
+	}
+}
+
+func TestRecoveryGrowsAndNeverEnds(t *testing.T) {
+	t.Parallel()
+	before := time.Duration(0)
+	for _, action := range recovery {
+		if action.Type != mgr.ServiceRestart || action.Delay <= before || action.Delay > 2*time.Minute {
+			t.Errorf("got %+v after a delay of %v, want a restart, later than before, within 2 min", action, before)
+		}
+		before = action.Delay
+	}
+	if len(recovery) == 0 || recoveryReset < 3600 {
+		t.Errorf("got %d actions, forgotten after %d s", len(recovery), recoveryReset)
 	}
 }

@@ -121,7 +121,7 @@ scripts() {
 	local name tag
 	rm -rf "$work/control"
 	dpkg-deb -e "$1" "$work/control"
-	for name in postinst prerm postrm; do
+	for name in preinst postinst prerm postrm; do
 		cmp "$work/control/$name" packaging/linux/deb/$name || fail "the deb's $name"
 		sh -n "$work/control/$name"
 	done

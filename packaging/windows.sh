@@ -32,13 +32,13 @@ if [ ! -e "$base" ]; then
 	make_wine "$base"
 fi
 
-echo "four versions"
+echo "five versions"
 mkdir "$work/t"
 mkdir -p dist/build
 go -C packaging/tools run ./icon "$PWD/dist/build/tillpost.ico"
 winres=$(go -C packaging/tools tool -n go-winres)
 export CGO_ENABLED=0 GOOS=windows GOARCH=amd64 VERSION
-for VERSION in 0.1.1 0.1.2 0.1.3 0.1.4; do
+for VERSION in 0.1.1 0.1.2 0.1.3 0.1.4 0.1.5; do
 	for name in $VERSION-stub $VERSION; do
 		exe=$work/t/$name.exe
 		if [ $name = $VERSION ]; then

@@ -33,8 +33,8 @@ for p in "$@"; do
 done
 
 # What is removed while it is open stays there under its name until it is closed, and those who watch it hear nothing of that;
-# Windows takes the name away, and tells.
-echo '^TestSiblingsWhoseNamesBeginAlikeAreBothWatched$|^TestTheWatchFollowsThePathAndNotTheFolder$/^removed_and|^TestASnapshotIsOfTheVersionThatWasTold$/^it_was_deleted_meanwhile$' >"$root/tests/left-out"
+# Windows takes the name away, and tells. A name with a character that turns the text around cannot be made there.
+echo '^TestInitCannotCommandTheTerminal$|^TestSiblingsWhoseNamesBeginAlikeAreBothWatched$|^TestTheWatchFollowsThePathAndNotTheFolder$/^removed_and|^TestASnapshotIsOfTheVersionThatWasTold$/^it_was_deleted_meanwhile$' >"$root/tests/left-out"
 
 cat >"$root/tests/run" <<'END'
 set -eu
@@ -42,9 +42,12 @@ umask 077 # Wine makes access lists of it
 cd /tests
 for p in "$@"; do
 	echo "tillpost/$p, windows/amd64"
-	checks=
-	[ $p != outbox ] || checks=-rapid.checks=10 # a tenth of the usual: what its model writes takes many times as long here
-	(cd "$p" && wine test.exe -test.skip "$(cat ../left-out)" $checks) || exit 1
+	case $p in
+	cli) flags='-test.run=Init|Purge|TokenSet|AnotherProgram' ;; # what sets Windows up, or is for Windows
+	outbox) flags=-rapid.checks=10 ;; # a tenth of the usual: what its model writes takes many times as long here
+	*) flags= ;;
+	esac
+	(cd "$p" && wine test.exe -test.skip "$(cat ../left-out)" $flags) || exit 1
 done
 END
 in_wine "$root" sh /tests/run "$@"

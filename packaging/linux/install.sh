@@ -12,6 +12,9 @@ if [ -e /usr/bin/tillpost ]; then
 	echo "install.sh: /usr/bin/tillpost is there already, from a package or put there by hand: upgrade the package, or remove it first" >&2
 	exit 1
 fi
+if [ -e /usr/local/bin/tillpost ]; then
+	./tillpost replaces /usr/local/bin/tillpost
+fi
 
 # In one step: the program that runs keeps its own file until it starts anew.
 mkdir -p /usr/local/bin

@@ -126,7 +126,8 @@ tillpost restart
 export_ 8 0
 until_ 30 arrived 8 || fail "with the credential: $(tillpost status 2>&1)"
 mv /etc/credstore/tillpost.token /etc/tillpost/token
-chown tillpost: /etc/tillpost/token
+printf '%s\n' "$secret" | tillpost token set >/dev/null # root's file is no use to the service
+[ "$(stat -c %U /etc/tillpost/token)" = tillpost ] || fail "the token is $(stat -c %U /etc/tillpost/token)'s"
 tillpost restart >/dev/null
 
 echo "upgraded while updates wait"

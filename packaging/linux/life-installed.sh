@@ -19,7 +19,7 @@ if [ "$1" = 2 ]; then
 	echo "uninstalled, what it knows stays"
 	tillpost uninstall
 	run() { /life/tillpost "$@"; }
-tells "is not installed" run uninstall
+	tells "is not installed" run uninstall
 	[ ! -e /etc/systemd/system/tillpost.service ] && [ ! -e /usr/local/bin/tillpost ] && [ ! -e /etc/systemd/system/tillpost.service.d ] || fail "something is left of it"
 	[ -e /srv/data/outbox.db ] && [ -e "/srv/a config/tillpost.yaml" ] && [ -e /etc/tillpost/token ] || fail "the outbox, the config or the token is gone"
 	says "is not installed" run start
@@ -35,6 +35,8 @@ tells "is not installed" run uninstall
 	run start >/dev/null
 	until_ 30 is_active || fail "it does not start with an outbox of the first format"
 	tells "verified" run check
+	all_but_one() { grep -qE '"pending":1,.*"delivered":(7|8|9|1[0-9]),.*"to_confirm":1,' <<<"$(run status --json)"; } # that one is in no hurry
+	until_ 60 all_but_one || fail "what waited in an outbox of the first format is not delivered: $(run status 2>&1)"
 	if ls /srv/data/*damaged* 2>/dev/null; then fail "it took the old format for damage"; fi
 
 	echo "purged, nothing stays"
@@ -79,6 +81,21 @@ says "enable" run install --config "/srv/a config/tillpost.yaml"
 if getent passwd tillpost; then fail "the account is left"; fi
 rm /etc/systemd/system/multi-user.target.wants
 mv /run/wants /etc/systemd/system/multi-user.target.wants
+mkdir /run/cut
+cat >/run/cut/systemctl <<'END2' # a person ends the command where it first asks systemd to read its units anew
+#!/bin/sh
+if [ "$1" = daemon-reload ] && [ ! -e /run/cut/off ]; then
+	touch /run/cut/off
+	kill -INT $PPID
+	exec sleep 10
+fi
+exec /usr/bin/systemctl "$@"
+END2
+chmod +x /run/cut/systemctl
+cut_off() { rm -f /run/cut/off && PATH=/run/cut:$PATH run "$@"; }
+if said=$(cut_off install --config "/srv/a config/tillpost.yaml" 2>&1); then fail "it was not cut off: $said"; fi
+[ -e /run/cut/off ] && [ ! -e /etc/systemd/system/tillpost.service ] && [ ! -e /usr/local/bin/tillpost ] && [ ! -e /etc/systemd/system/tillpost.service.d ] || fail "something of what was cut off is left: $said"
+if getent passwd tillpost; then fail "the account is left: $said"; fi
 
 echo "installed, it delivers"
 run install --config "/srv/a config/tillpost.yaml"
@@ -102,6 +119,14 @@ echo "a second time nothing happens"
 said=$(run install)
 [ "$(main_pid)" = "$pid" ] || fail "it was started anew: $said"
 tells "runs already" tillpost start
+drop_in=/etc/systemd/system/tillpost.service.d/50-config.conf
+cp $drop_in /run/drop-in
+cp "/srv/a config/tillpost.yaml" /run/right.yaml
+echo 'log: {file: /srv/log/till.log}' >>"/srv/a config/tillpost.yaml"
+if said=$(cut_off install 2>&1); then fail "it was not cut off: $said"; fi
+cp /run/right.yaml "/srv/a config/tillpost.yaml"
+cmp /run/drop-in $drop_in || fail "the drop-in is not as it was: $said"
+[ "$(systemctl show -p NeedDaemonReload --value tillpost) $(systemctl is-enabled tillpost)" = "no enabled" ] || fail "systemd does not know the unit as it was: $said"
 
 echo "what root does to a stopped one stays the service's"
 tillpost stop
@@ -128,6 +153,9 @@ tells 99.0.0 tillpost version
 waiting 2 || fail "what waited is lost: $(tillpost status 2>&1)"
 api_down 0
 until_ 60 arrived 10 || fail "what waited was not delivered: $(tillpost status 2>&1)"
+pid=$(main_pid)
+says "is version 99.0.0 and this is the older 98.0.0" /life/tillpost install
+[ "$(main_pid)" = "$pid" ] && tells 99.0.0 tillpost version || fail "an older program took the place of a newer one"
 
 echo "where it hangs it is ended and started again"
 mkdir -p /etc/systemd/system/tillpost.service.d

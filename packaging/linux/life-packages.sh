@@ -52,9 +52,15 @@ delivered 1 || fail "it does not know what was delivered: $(tillpost status 2>&1
 export_ 11
 until_ 30 delivered 2 || fail "not delivered: $(tillpost status 2>&1)"
 
+echo "deb: an older one is refused, and the newer one goes on"
+before=$(main_pid)
+if dpkg -i $packages/1.deb >/run/dpkg.log 2>&1; then fail "it was installed: $(cat /run/dpkg.log)"; fi
+grep -q "tillpost 0.1.2-1 is installed, and 0.1.1-1 is older" /run/dpkg.log || fail "it does not say why: $(cat /run/dpkg.log)"
+is_active && [ "$(main_pid)" = "$before" ] && runs 0.1.2 || fail "the newer one does not go on"
+
 echo "deb: what a person has disabled and stopped stays so"
 systemctl disable --quiet --now tillpost
-dpkg -i $packages/1.deb >/run/dpkg.log 2>&1 || fail "$(cat /run/dpkg.log)"
+dpkg -i $packages/2.deb >/run/dpkg.log 2>&1 || fail "$(cat /run/dpkg.log)"
 [ "$(systemctl is-enabled tillpost)" = disabled ] || fail "it is $(systemctl is-enabled tillpost)"
 if is_active; then fail "it was started"; fi
 systemctl enable --quiet --now tillpost

@@ -69,8 +69,10 @@ token_nowhere_but() {
 	local found except=$1
 	systemctl stop stand-in 2>/dev/null || true
 	rm -f /run/secret
-	found=$(grep -rlaF "$secret" /etc /var /run /srv /tmp /root /home /opt /usr/local 2>/dev/null | grep -vxF "$except" || true)
-	[ -z "$found" ] || fail "the token is in $found"
+	printf 'x %s y' "$secret" >/opt/decoy # so that it is known that the search finds
+	found=$(grep -rlaF "$secret" /etc /var /run /srv /tmp /root /home /opt /usr/local 2>/dev/null || true)
+	rm /opt/decoy
+	same "where the token is" "$(sort <<<"$found")" "$(printf '%s\n' /opt/decoy $except | sort)"
 	# To the end of each: who stops at the first find lets its writer fail, and the shell takes that for "not found".
 	[ "$(journalctl -o export | grep -caF "$secret" || true)" = 0 ] || fail "the token is in the journal"
 	[ "$(systemctl show tillpost | grep -caF "$secret" || true)" = 0 ] || fail "the token is in the unit"

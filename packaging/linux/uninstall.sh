@@ -8,6 +8,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 if [ ! -e /usr/local/bin/tillpost ]; then
 	echo "uninstall.sh: /usr/local/bin/tillpost is not there: nothing to remove"
+	for left in /etc/tillpost /var/lib/tillpost; do
+		[ ! -e $left ] || echo "$left is still there, with what tillpost had written: rm -r $left removes it"
+	done
 	exit 0
 fi
 /usr/local/bin/tillpost uninstall "$@"

@@ -12,6 +12,7 @@ fail() {
 	echo "FAILED: $*" >&2
 	exit 1
 }
+
 # batch LINE: runs it in a batch file, so that Windows' own rules for quotes hold; its exit status, of which Linux would keep
 # a byte, is in $code, and what it printed in $said.
 batch() {
@@ -64,5 +65,5 @@ computer_on() { # when the last program ends, Wine stops all services
 
 computer_on
 mkdir -p "$drive/in stall" "$drive/log s" "$drive/to ken" "$drive/pos export"
-for v in 1 2 3 4; do cp "/t/0.1.$v$stub.msi" "$drive/in stall/tillpost 0.1.$v.msi"; done
+for v in 1 2 3 4 5; do cp "/t/0.1.$v$stub.msi" "$drive/in stall/tillpost 0.1.$v.msi"; done
 printf '%s\n' $secret >"$drive/to ken/token.txt"

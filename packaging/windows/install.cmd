@@ -23,14 +23,23 @@ if not exist "%to%\.new" (
 )
 del "%to%\.new"
 
+rem With a config, or where it is a service already, the program does it itself, and leaves all as it was where it cannot.
+if exist "%config%" goto service
+if not "%~1"=="" goto service
+sc query tillpost >nul 2>&1
+if not errorlevel 1 goto service
+
+if exist "%to%\tillpost.exe" (
+	"%~dp0tillpost.exe" replaces "%to%\tillpost.exe"
+	if errorlevel 1 exit /b 1
+)
 copy /y "%~dp0tillpost.exe" "%to%\tillpost.exe.new" >nul 2>&1
 if errorlevel 1 (
 	del "%to%\tillpost.exe.new" 2>nul
 	echo install.cmd: the program could not be copied to %to%: look how much room the disk has 1>&2
 	exit /b 1
 )
-rem Windows does not replace a program that runs: the service is stopped, and what else runs it gets half a minute.
-if exist "%to%\tillpost.exe" "%to%\tillpost.exe" stop >nul 2>&1
+rem Windows does not replace a program that runs: what runs it gets half a minute.
 set tries=0
 :copy
 move /y "%to%\tillpost.exe.new" "%to%\tillpost.exe" >nul 2>&1
@@ -38,7 +47,6 @@ if not errorlevel 1 goto copied
 set /a tries+=1
 if %tries% geq 30 (
 	del "%to%\tillpost.exe.new" 2>nul
-	"%to%\tillpost.exe" start >nul 2>&1
 	echo install.cmd: %to%\tillpost.exe is in use: close what runs it, then try again. Until then the old one goes on 1>&2
 	exit /b 1
 )
@@ -46,11 +54,9 @@ ping -n 2 127.0.0.1 >nul
 goto copy
 :copied
 echo installed %to%\tillpost.exe
-
-if exist "%config%" goto service
-if not "%~1"=="" goto service
 echo next: "%to%\tillpost.exe" init asks for the rest, then "%to%\tillpost.exe" install starts the service
 exit /b 0
+
 :service
-"%to%\tillpost.exe" install %*
+"%~dp0tillpost.exe" install %*
 exit /b %errorlevel%

@@ -54,12 +54,12 @@ if grep -q '^failed' <<<"$checked"; then fail "check: $checked"; fi
 quick
 until_ 20 grep -q 'config has changed' "$data/data/logs/tillpost.log" || fail "the changed config is not taken up: $(cat "$data/data/logs/tillpost.log")"
 
-step "three upgrades while updates wait; nothing is lost"
+step "four upgrades while updates wait; nothing is lost"
 api_down 503
 export_ 11 1
 until_ 30 status_is '"pending":2,' || fail "nothing waits: $(tillpost status)"
 sum=$(sha256sum <"$config")
-for v in 2 3 4; do
+for v in 2 3 4 5; do
 	msi 0 "/i \"C:\\in stall\\tillpost 0.1.$v.msi\""
 	installed 0.1.$v
 	until_ 30 status_is "\"version\":\"0.1.$v\"" '"pending":2,' || fail "after the upgrade to 0.1.$v: $(tillpost status)"
@@ -70,7 +70,7 @@ until_ 60 arrived 11 || fail "what waited was not delivered: $(tillpost status)"
 
 step "a downgrade is refused, and the service goes on"
 msi 1603 '/i "C:\in stall\tillpost 0.1.2.msi"'
-installed 0.1.4
+installed 0.1.5
 running || fail "it does not run"
 
 step "the computer is started anew"
@@ -109,14 +109,14 @@ until_ 30 status_is '"state":"paused"' || fail "a wrong token is not noticed: $(
 printf '%s\n' $secret | wine "$program" token set >/dev/null 2>&1
 until_ 30 arrived 8 || fail "after the right token: $(tillpost status)"
 
-step "an upgrade after that keeps the newer token, whatever the file of the first installation says"
+step "a repair after that keeps the newer token, whatever the file of the first installation says"
 printf 'tok-OLD-1\n' >"$drive/to ken/token.txt"
-msi 0 '/i "C:\in stall\tillpost 0.1.4.msi"'
+msi 0 '/i "C:\in stall\tillpost 0.1.5.msi"'
 export_ 7 2
-until_ 60 arrived 7 || fail "after the upgrade: $(tillpost status)"
+until_ 60 arrived 7 || fail "after the repair: $(tillpost status)"
 rm "$drive/to ken/token.txt"
-msi 0 '/i "C:\in stall\tillpost 0.1.4.msi"'
-running || fail "it does not run after an upgrade without the token's file"
+msi 0 '/i "C:\in stall\tillpost 0.1.5.msi"'
+running || fail "it does not run after a repair without the token's file"
 printf '%s\n' $secret >"$drive/to ken/token.txt"
 
 step "the token is nowhere"
@@ -140,10 +140,10 @@ token_nowhere() {
 token_nowhere
 
 step "removed, its data stays; back, it goes on"
-msi 0 '/x "C:\in stall\tillpost 0.1.4.msi"'
+msi 0 '/x "C:\in stall\tillpost 0.1.5.msi"'
 gone
 [ -e "$data/data/outbox.db" ] && [ -e "$data/token" ] && cmp /tmp/right.yaml "$config" || fail "something of it is gone: $(ls "$data")"
-msi 0 '/i "C:\in stall\tillpost 0.1.4.msi"'
+msi 0 '/i "C:\in stall\tillpost 0.1.5.msi"'
 export_ 6 2
 until_ 60 arrived 6 || fail "it does not go on: $(tillpost status)"
 said=$(wine /t/0.1.3.exe install 2>&1 | tr -d '\r' || true)
@@ -151,7 +151,7 @@ grep -q 'came in a package' <<<"$said" || fail "another program takes the packag
 tells "came in a package" uninstall
 
 step "removed with all that it had"
-msi 0 '/x "C:\in stall\tillpost 0.1.4.msi" PURGE=1'
+msi 0 '/x "C:\in stall\tillpost 0.1.5.msi" PURGE=1'
 gone
 [ ! -e "$data" ] || fail "the data is still there: $(ls "$data")"
 
@@ -213,8 +213,25 @@ same "install.cmd of a newer archive: $said" "$code" 0
 status_is '"version":"0.1.3"' '"pending":2,' || fail "after the upgrade: $(tillpost status)"
 api_down 0
 until_ 60 arrived 2 || fail "what waited was not delivered: $(tillpost status)"
+for by in 'call "C:\un packed\install.cmd"' '"C:\un packed\tillpost.exe" install'; do
+	cp /t/0.1.2.exe "$drive/un packed/tillpost.exe"
+	batch "$by"
+	[ "$code" = 1 ] && [[ $said = *"is version 0.1.3 and this is the older 0.1.2"* ]] || fail "$by of an older archive: $code, $said"
+	status_is '"version":"0.1.3"' || fail "after an older archive: $(tillpost status)"
+done
+cp /t/0.1.4.exe "$drive/un packed/tillpost.exe"
+cp "$config" /tmp/right.yaml
+echo 'wrong: {' >>"$config"
+batch 'call "C:\un packed\install.cmd"'
+[ "$code" = 2 ] && running || fail "install.cmd with a wrong config: $code, $said"
+cp /tmp/right.yaml "$config"
+batch 'call "C:\un packed\install.cmd"'
+same "install.cmd once that is mended: $said" "$code" 0
+status_is '"version":"0.1.4"' || fail "after the upgrade: $(tillpost status)"
 batch 'call "C:\un packed\uninstall.cmd"'
 same "uninstall.cmd: $said" "$code" 0
 [ ! -e "$program" ] && [ -e "$data/data/outbox.db" ] || fail "uninstall.cmd: $said"
+batch 'call "C:\un packed\uninstall.cmd" --purge'
+[[ $code = 0 && $said = *"tillpost is still there"* ]] || fail "uninstall.cmd, when the program has gone: $code, $said"
 same "the service" "$(service)" ""
 token_nowhere

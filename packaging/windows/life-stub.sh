@@ -24,8 +24,8 @@ same "what was given" "$(given)" "$values"
 mkdir -p "$data"
 echo "as it was" >"$data/kept.txt"
 
-step "three upgrades; what was given stays, unless something else is given"
-for v in 2 3 4; do
+step "four upgrades; what was given stays, unless something else is given"
+for v in 2 3 4 5; do
 	more=
 	if [ $v = 3 ]; then
 		more=' STORE="4"'
@@ -40,14 +40,14 @@ done
 
 step "a downgrade is refused"
 msi 1603 '/i "C:\in stall\tillpost 0.1.2.msi"'
-installed 0.1.4 upgraded
+installed 0.1.5 upgraded
 asked
 kept
 
 step "removed; its data stays"
-msi 0 '/x "C:\in stall\tillpost 0.1.4.msi"'
+msi 0 '/x "C:\in stall\tillpost 0.1.5.msi"'
 gone
-asked '0.1.4|package-remove'
+asked '0.1.5|package-remove'
 kept
 
 step "a token is refused, and so is what the registry would misread"
@@ -122,19 +122,29 @@ batch 'call "C:\un packed\install.cmd"'
 same "install.cmd without a config" "$code $said" "$(printf '0 installed C:\\Program Files\\tillpost\\tillpost.exe\nnext: "C:\\Program Files\\tillpost\\tillpost.exe" init asks for the rest, then "C:\\Program Files\\tillpost\\tillpost.exe" install starts the service\ncode=0')"
 cmp /t/0.1.1-stub.exe "$program"
 asked
-mkdir -p "$data"
-touch "$data/tillpost.yaml"
 wine "$program" hold &
 until_ 20 in_use || fail "nothing holds the program"
 cp /t/0.1.2-stub.exe "$drive/un packed/tillpost.exe"
 (sleep 3; touch "$drive/stub.go") &
+batch 'call "C:\un packed\install.cmd"'
+same "install.cmd while the program is in use" "$code" 0
+cmp /t/0.1.2-stub.exe "$program"
+replaces='0.1.2|replaces|C:\Program Files\tillpost\tillpost.exe'
+asked "$replaces"
 batch 'call "C:\un packed\install.cmd" --config "C:\a b\t.yaml"'
 same "install.cmd with a config" "$code" 0
-cmp /t/0.1.2-stub.exe "$program"
-asked '0.1.1|stop' '0.1.2|install|--config|C:\a b\t.yaml'
+asked "$replaces" '0.1.2|install|--config|C:\a b\t.yaml'
+mkdir -p "$data"
+touch "$data/tillpost.yaml"
 echo install >"$drive/stub.fail"
+rm "$drive/stub.txt"
 batch 'call "C:\un packed\install.cmd"'
 same "install.cmd where the program fails" "$code" 1
+asked '0.1.2|install'
+echo replaces >"$drive/stub.fail"
+rm "$data/tillpost.yaml"
+batch 'call "C:\un packed\install.cmd"'
+same "install.cmd of an older archive" "$code" 1
 rm "$drive/stub.fail" "$drive/stub.txt"
 batch 'call "C:\un packed\uninstall.cmd" --purge'
 same "uninstall.cmd" "$code" 0
@@ -142,6 +152,7 @@ asked '0.1.2|uninstall|--purge'
 [ ! -e "$program" ] || fail "the program is still there"
 batch 'call "C:\un packed\uninstall.cmd"'
 same "uninstall.cmd, again" "$code" 0
+[[ $said = *"nothing to remove"*"ProgramData\tillpost is still there"* ]] || fail "uninstall.cmd does not say what is left: $said"
 
 step "the token is nowhere"
 found=$(grep -rlaF $secret "$drive" --include='*.log' --include='*.txt' --include='*.yaml' --include='*.db' | grep -v '/to ken/token.txt$' || true)

@@ -5,6 +5,7 @@ set "to=%ProgramFiles%\tillpost"
 if defined ProgramW6432 set "to=%ProgramW6432%\tillpost"
 if not exist "%to%\tillpost.exe" (
 	echo uninstall.cmd: %to%\tillpost.exe is not there: nothing to remove
+	if exist "%ProgramData%\tillpost" echo %ProgramData%\tillpost is still there, with what tillpost had written: rmdir /s "%ProgramData%\tillpost" removes it
 	exit /b 0
 )
 echo. 2>nul >"%to%\.new"

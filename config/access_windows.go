@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"unsafe"
 
@@ -31,36 +32,73 @@ var domainGroups = map[string]string{
 // one without.
 const allowedCallback = 9
 
-// anyUse is the rights to read a file's bytes, to change them, or to change who may.
-const anyUse = win.FILE_READ_DATA | win.FILE_WRITE_DATA | win.FILE_APPEND_DATA | win.DELETE | win.WRITE_DAC | win.WRITE_OWNER |
-	win.GENERIC_READ | win.GENERIC_WRITE | win.GENERIC_ALL
+const (
+	// anyChange is the rights to change a file's bytes, to remove it, or to change who may.
+	anyChange = win.FILE_WRITE_DATA | win.FILE_APPEND_DATA | win.DELETE | win.WRITE_DAC | win.WRITE_OWNER | win.GENERIC_WRITE | win.GENERIC_ALL
+	// anyUse is those, and to read it.
+	anyUse = anyChange | win.FILE_READ_DATA | win.GENERIC_READ
+	// anyOther is the rights to put another file into the place of one, in a folder.
+	anyOther = fileDeleteChild | win.WRITE_DAC | win.WRITE_OWNER | win.GENERIC_ALL
+
+	fileDeleteChild = 0x40 // FILE_DELETE_CHILD of winnt.h
+)
 
 // exposed is an *ExposedTokenError where a file's access list lets strangers in. The mode, which Windows does not have, tells
-// nothing. Wine keeps no lists: it makes one of Linux' mode when it is asked, in which the service is everyone.
+// nothing.
 func exposed(path string, _ fs.FileMode) error {
-	if win.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
+	if underWine() {
 		return nil
 	}
 	return letsStrangersIn(path)
 }
 
+// underWine reports whether there are no access lists: Wine makes one of Linux' mode when it is asked, in which the service is everyone.
+func underWine() bool {
+	return win.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+}
+
 // letsStrangersIn is exposed wherever there are access lists.
 func letsStrangersIn(path string) error {
+	who, err := strangerWith(path, anyUse)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the token: look up who may use %s: %w", path, err)
+	case who != "":
+		return &ExposedTokenError{Path: path, Who: who}
+	}
+	return nil
+}
+
+// ChangeableBy says who besides administrators can change the file at path, or put another one into its place; "" = nobody that is
+// known. A service obeys its config: whoever changes it can have the token sent elsewhere.
+func ChangeableBy(path string) (who string) {
+	if underWine() {
+		return ""
+	}
+	if who, err := strangerWith(path, anyChange); err == nil && who != "" {
+		return who
+	}
+	who, _ = strangerWith(filepath.Dir(path), anyOther) // "" where it cannot be looked up
+	return who
+}
+
+// strangerWith is one whom an access list gives one at least of some rights; "" = none.
+func strangerWith(path string, rights uint32) (who string, err error) {
 	sd, err := win.GetNamedSecurityInfo(path, win.SE_FILE_OBJECT, win.DACL_SECURITY_INFORMATION)
 	if err != nil {
-		return fmt.Errorf("read the token: look up who may use %s: %w", path, err)
+		return "", err
 	}
 	list, _, err := sd.DACL()
 	if err != nil || list == nil { // without a list everybody may do all
-		return &ExposedTokenError{Path: path, Who: "everyone"}
+		return "everyone", nil
 	}
 	for i := range uint32(list.AceCount) {
 		var ace *win.ACCESS_ALLOWED_ACE
 		if err := win.GetAce(list, i, &ace); err != nil {
-			return fmt.Errorf("read the token: look up who may use %s: %w", path, err)
+			return "", err
 		}
 		allows := ace.Header.AceType == win.ACCESS_ALLOWED_ACE_TYPE || ace.Header.AceType == allowedCallback
-		if !allows || ace.Header.AceFlags&win.INHERIT_ONLY_ACE != 0 || uint32(ace.Mask)&anyUse == 0 {
+		if !allows || ace.Header.AceFlags&win.INHERIT_ONLY_ACE != 0 || uint32(ace.Mask)&rights == 0 {
 			continue
 		}
 		sid := (*win.SID)(unsafe.Pointer(&ace.SidStart))
@@ -70,8 +108,8 @@ func letsStrangersIn(path string) error {
 			who, ok = domainGroups[text[strings.LastIndexByte(text, '-')+1:]]
 		}
 		if ok {
-			return &ExposedTokenError{Path: path, Who: who}
+			return who, nil
 		}
 	}
-	return nil
+	return "", nil
 }
