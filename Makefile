@@ -17,7 +17,7 @@ UNIT      := installer/tillpost.service
 TOOLS     := go -C packaging/tools
 export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
 
-.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd cross reproducible fuzz bench clean \
+.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd cross reproducible fuzz bench clean proof torture \
 	release deb rpm msi archives sbom checksums packages-check
 
 # What the scripts of packaging ask for.
@@ -153,6 +153,31 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; \
 		done; \
 	done
+
+# What tries to break delivery; docs/reliability.md says what each of them does. proof takes minutes, torture is the same for hours;
+# TORTURE=N is N percent of it.
+MODEL   ?= 10000
+WEEKS   ?= 200
+CUTS    ?= 1000
+KILLS   ?= 100
+DAMAGED ?= 200
+SOAK    ?= 60s
+MUTANTS ?= -mutants
+proof:
+	@run() { echo "$$*"; "$$@" 2>&1 | { grep -vE '^(=== |PASS$$)|^ +--- PASS' || true; }; }; \
+	long='-count=1 -v -timeout 24h'; \
+	run go test $$long ./outbox -run '^TestTheOutboxAgreesWithAModel$$' -rapid.checks=$(MODEL); \
+	run go test $$long ./agent -run '^TestWeeks$$' -weeks $(WEEKS); \
+	run go test $$long ./proof -run Mutant $(MUTANTS); \
+	run go test $$long ./outbox -run PowerCut -powercuts $(CUTS); \
+	run go test $$long ./outbox -run TestEveryCallThatFails -every-errno; \
+	run env TILLPOST_TEST_KILLS=$(KILLS) go test $$long . -run KilledAtRandom; \
+	run env TILLPOST_TEST_DAMAGED=$(DAMAGED) go test $$long ./cli -run DamagedOutboxes; \
+	run go test $$long . -run NothingGrows -soak $(SOAK)
+
+TORTURE ?= 100
+torture:
+	@n=$(TORTURE); $(MAKE) --no-print-directory proof MODEL=$$((2500*n)) WEEKS=$$((20*n)) CUTS=$$((91*n)) KILLS=$$((20*n)) DAMAGED=$$((10*n)) SOAK=$$((6*n))s
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

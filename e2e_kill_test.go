@@ -96,7 +96,7 @@ func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 
 // TestAMillionRows takes in a million rows, with duplicates a million rows apart, in bounded memory; the same rows in
 // other bytes queue nothing.
-func TestAMillionRows(t *testing.T) {
+func TestAMillionRows(t *testing.T) { // P6, W22
 	s := newShop(t, "", "")
 	const rows = 1_000_000
 	write := func(name, salt string) {

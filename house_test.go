@@ -36,6 +36,7 @@ var layout = map[string]struct {
 	"config":            {},
 	"inventory":         {},
 	"mockapi":           {},
+	"proof":             {},
 
 	// Programs that make packages: a module of their own, so that what they need is not what tillpost needs.
 	"packaging/tools/icon": {},

@@ -189,7 +189,7 @@ func TestALastRowWithoutALineEndWaitsWhileTheOthersGo(t *testing.T) { // promise
 	})
 }
 
-func TestAnOlderExportThatComesLateOverwritesNothing(t *testing.T) { // W9, I6, promise 8
+func TestAnOlderExportThatComesLateOverwritesNothing(t *testing.T) { // O5, W9, I6, promise 8
 	t.Parallel()
 	s := newStore(t, "", "")
 	synctest.Test(t, func(t *testing.T) {

@@ -310,7 +310,7 @@ func TestAPauseThatTheAPIAsksForOutlivesOlderAnswers(t *testing.T) {
 	})
 }
 
-func TestWithoutAConnectionTheDrainBacksOffAsOneAndIsBackWithin30Seconds(t *testing.T) { // A15
+func TestWithoutAConnectionTheDrainBacksOffAsOneAndIsBackWithin30Seconds(t *testing.T) { // P13, A15
 	inBubble(t, "  rate: unlimited\n  concurrency: 16\n", "    rescan: 10m\n", func(s *store) {
 		s.line.cut.Store(true)
 		s.drop("stock.csv", manyRows(500)...)

@@ -175,7 +175,7 @@ func TestAnExportKeepsTheRankThatItHadWhenItArrived(t *testing.T) { // promise 8
 	}
 }
 
-func TestADrainThatHangsHasNoPulse(t *testing.T) {
+func TestADrainThatHangsHasNoPulse(t *testing.T) { // P10
 	t.Parallel()
 	d := newTestDrain(slog.New(slog.DiscardHandler))
 	d.a.pulses = make(chan chan<- error)

@@ -58,7 +58,7 @@ const (
 	week      = 7 * 24 * time.Hour
 )
 
-func TestEverythingIsSentOnceMoreEachRound(t *testing.T) { // resend_all
+func TestEverythingIsSentOnceMoreEachRound(t *testing.T) { // A19, resend_all
 	inBubble(t, "", "    rescan: 1h\n", func(s *store) {
 		s.reconfigure("status:", everyWeek)
 		s.write("stock.csv", stock(0, 60, func(n int) int { return n % 3 }))

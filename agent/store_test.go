@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -204,8 +205,15 @@ func (s *store) want(quantities map[string]int64) {
 	for k, q := range s.api.Quantities() {
 		got[k.UPC] = q
 	}
-	if fmt.Sprint(got) != fmt.Sprint(quantities) {
-		s.t.Errorf("the API holds %v, want %v", got, quantities)
+	if !maps.Equal(got, quantities) {
+		maps.DeleteFunc(got, func(code string, q int64) bool { want, ok := quantities[code]; return ok && want == q })
+		wrong := map[string]int64{}
+		for code, want := range quantities {
+			if q, ok := s.api.Quantity(mockapi.Key{Store: "3", UPC: code}); !ok || q != want {
+				wrong[code] = want
+			}
+		}
+		s.t.Errorf("the API holds %v, want %v, of %d products", got, wrong, len(quantities))
 	}
 }
 

@@ -363,7 +363,7 @@ func TestWhatCannotBePutAwayIsToldOnceAndTriedAgain(t *testing.T) { // W26
 	})
 }
 
-func TestAMissingFolderIsToldAndWaitedFor(t *testing.T) { // W3
+func TestAMissingFolderIsToldAndWaitedFor(t *testing.T) { // P13, W3
 	inBubble(t, "", "", func(s *store) {
 		in := filepath.Join(s.dir, "in")
 		s.start()

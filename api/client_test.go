@@ -153,7 +153,7 @@ func TestConnectionsAreUsedAgainAfterEveryWholeAnswer(t *testing.T) { // H14
 	}
 }
 
-func TestAnswersThatAreNotOneAreNeverAcknowledged(t *testing.T) { // A5, A7, A8, H4, H5, H6
+func TestAnswersThatAreNotOneAreNeverAcknowledged(t *testing.T) { // A5, A7, A8, X7, H4, H5, H6
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\n"
 	for _, c := range []struct {

@@ -61,7 +61,7 @@ func TestTheProxyIsUsedAndSeesNoToken(t *testing.T) {
 	}
 }
 
-func TestWhatAProxyRefuses(t *testing.T) {
+func TestWhatAProxyRefuses(t *testing.T) { // A16
 	t.Parallel()
 	for status, want := range map[int]api.Verdict{
 		407: api.NotOurAPI, 403: api.NotOurAPI, 404: api.NotOurAPI, 302: api.NotOurAPI, 204: api.NotOurAPI,
@@ -76,7 +76,7 @@ func TestWhatAProxyRefuses(t *testing.T) {
 	}
 }
 
-func TestAProxyThatIsGoneIsNotPassedBy(t *testing.T) {
+func TestAProxyThatIsGoneIsNotPassedBy(t *testing.T) { // A16
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -87,7 +87,7 @@ func afterMessage(line string) string {
 	return rest
 }
 
-func TestALogWithoutAReaderIsNoTrouble(t *testing.T) {
+func TestALogWithoutAReaderIsNoTrouble(t *testing.T) { // P14
 	t.Parallel()
 	r, w := newPipe(t)
 	if err := r.Close(); err != nil {

@@ -314,7 +314,7 @@ func TestCheckOfFolders(t *testing.T) {
 	is(t, found, "export main", itemOK, "the last one, stock.csv, was taken")
 }
 
-func TestCheckOfADataFolderThatCannotBeWrittenTo(t *testing.T) {
+func TestCheckOfADataFolderThatCannotBeWrittenTo(t *testing.T) { // D14
 	t.Parallel()
 	s := newStore(t, mockapi.Options{})
 	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,0\n")

@@ -109,7 +109,7 @@ func TestRunAndSyncLogToTheFile(t *testing.T) {
 	}
 }
 
-func TestAnAgentWithoutItsLogFileLogsToStderrUntilThereIsOne(t *testing.T) {
+func TestAnAgentWithoutItsLogFileLogsToStderrUntilThereIsOne(t *testing.T) { // P14
 	t.Parallel()
 	s := newStore(t, mockapi.Options{})
 	path := s.toFile("text")

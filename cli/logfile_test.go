@@ -77,7 +77,7 @@ func span10(t *testing.T, text string) string {
 	return fmt.Sprintf("%d-%d", first, last)
 }
 
-func TestAFullLogFileIsPutAside(t *testing.T) {
+func TestAFullLogFileIsPutAside(t *testing.T) { // O11
 	t.Parallel()
 	for _, c := range []struct {
 		name        string
@@ -197,7 +197,7 @@ func TestTwoProcessesShareALogFile(t *testing.T) {
 	}
 }
 
-func TestALogFileThatCannotBePutAsideGrowsToTwiceItsSize(t *testing.T) {
+func TestALogFileThatCannotBePutAsideGrowsToTwiceItsSize(t *testing.T) { // O11
 	t.Parallel()
 	l := newLogFile(t, 100, 9)
 	blocks := filepath.Join(l.numbered(1), "it cannot be renamed over a folder")

@@ -19,7 +19,7 @@ var (
 	}
 )
 
-func TestWrongConfigsAreExplained(t *testing.T) {
+func TestWrongConfigsAreExplained(t *testing.T) { // O1, O4
 	t.Parallel()
 	cases, err := filepath.Glob("testdata/problems/*.yaml")
 	if err != nil || len(cases) == 0 {

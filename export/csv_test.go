@@ -52,7 +52,7 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
-func TestARecordBeyondTheBoundsIsOneFaultAndReadingGoesOn(t *testing.T) {
+func TestARecordBeyondTheBoundsIsOneFaultAndReadingGoesOn(t *testing.T) { // W14
 	t.Parallel()
 	tests := map[string]struct {
 		bad   string
@@ -88,7 +88,7 @@ func TestARecordBeyondTheBoundsIsOneFaultAndReadingGoesOn(t *testing.T) {
 	}
 }
 
-func TestAQuoteThatDoesNotEndCostsItsOwnRowOnly(t *testing.T) {
+func TestAQuoteThatDoesNotEndCostsItsOwnRowOnly(t *testing.T) { // W14
 	t.Parallel()
 	for name, after := range map[string]int{"after more lines than a record has": MaxRecordLines + 10, "after more bytes than a field has": 6000} {
 		t.Run(name, func(t *testing.T) {

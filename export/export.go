@@ -24,6 +24,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
+	"strings"
 )
 
 // The bounds of what is read.
@@ -212,7 +214,12 @@ func New(o Options) (*Reader, error) {
 
 // Read looks at the beginning of an export and settles how it is read. The error is a *Refused where the export as a
 // whole cannot be read; anything else comes from src. Read and All read src to its end, but do not close it.
-func (r *Reader) Read(src io.Reader) (*Rows, error) {
+func (r *Reader) Read(src io.Reader) (_ *Rows, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = failedOn(p)
+		}
+	}()
 	rows, err := r.open(src)
 	if refused, ok := errors.AsType[*Refused](err); ok {
 		return nil, refused
@@ -252,61 +259,97 @@ func (rows *Rows) Summary() Summary { return rows.summary }
 // nothing of the export must be used. All goes on where an earlier loop stopped.
 func (rows *Rows) All() iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		if rows.archive != nil {
-			rows.archive.all(rows, yield)
+		body, ended := false, false // whether the loop's body runs, whose panics are not ours, and whether it has left the loop
+		defer func() {
+			if body {
+				return
+			}
+			if p := recover(); p != nil && !ended {
+				yield(Row{}, failedOn(p))
+			}
+		}()
+		rows.all(func(row Row, err error) bool {
+			body = true
+			ended = !yield(row, err)
+			body = false
+			return !ended
+		})
+	}
+}
+
+// failedOn refuses an export on which this package panics: whatever an export holds, it must not take the others with it, or be read
+// again at each start.
+func failedOn(p any) *Refused {
+	at := ""
+	var pcs [64]uintptr
+	for frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])]); at == ""; {
+		frame, more := frames.Next()
+		if strings.Contains(frame.Function, "tillpost/export.") && !strings.Contains(frame.Function, ".func") {
+			at = fmt.Sprintf(" in %s, line %d", strings.TrimPrefix(frame.Function, "tillpost/"), frame.Line)
+		}
+		if !more {
+			break
+		}
+	}
+	return &Refused{Code: RefusedContent, Reason: fmt.Sprintf("tillpost itself failed on it%s: %v; whoever makes tillpost can mend that", at, p)}
+}
+
+// all is All without the care for panics.
+func (rows *Rows) all(yield func(Row, error) bool) {
+	if rows.archive != nil {
+		rows.archive.all(rows, yield)
+		return
+	}
+	rec := &rows.record
+	rows.others = rows.Whole
+	for {
+		if err := rows.source.next(rec); err != nil {
+			refused, ok := errors.AsType[*Refused](err)
+			switch {
+			case ok:
+				yield(Row{}, refused)
+			case err != io.EOF:
+				yield(Row{}, fmt.Errorf("read the export: %w", err))
+			case rows.places != nil && rows.places.found != nil:
+				yield(Row{}, rows.severalStores(*rows.places.found))
+			case rows.apart != nil:
+				if refused := rows.apart.refused(&rows.pipeline); refused != nil {
+					yield(Row{}, refused)
+				}
+			}
 			return
 		}
-		rec := &rows.record
-		rows.others = rows.Whole
-		for {
-			if err := rows.source.next(rec); err != nil {
-				refused, ok := errors.AsType[*Refused](err)
-				switch {
-				case ok:
-					yield(Row{}, refused)
-				case err != io.EOF:
-					yield(Row{}, fmt.Errorf("read the export: %w", err))
-				case rows.places != nil && rows.places.found != nil:
-					yield(Row{}, rows.severalStores(*rows.places.found))
-				case rows.apart != nil:
-					if refused := rows.apart.refused(&rows.pipeline); refused != nil {
-						yield(Row{}, refused)
-					}
-				}
-				return
-			}
-			if rows.packed {
-				rec.unterminated = false
-			}
-			if rec.fault == noFault && rows.csv != nil {
-				switch {
-				case rec.lines > 1 && rows.swallowed(rec):
-					rows.csv.rewind(rec)
-				case rec.lone && rows.joined(rec):
-					rec.fault = loneEnd
-				case rec.ends && rec.lines == 1 && rows.swallowed(rec):
-					rec.fault = swallowedRow
-				}
-			}
-			if len(rows.layout.spread.each) > 0 {
-				if !rows.spreadOut(rec, yield) {
-					return
-				}
-				continue
-			}
-			figure, result := rows.evaluate(rec)
+		if rows.packed {
+			rec.unterminated = false
+		}
+		if rec.fault == noFault && rows.csv != nil {
 			switch {
-			case result != isUpdate:
-				result = rows.settle(rec, result)
-			case rows.begun > 0:
-				result = rows.refuseSections()
+			case rec.lines > 1 && rows.swallowed(rec):
+				rows.csv.rewind(rec)
+			case rec.lone && rows.joined(rec):
+				rec.fault = loneEnd
+			case rec.ends && rec.lines == 1 && rows.swallowed(rec):
+				rec.fault = swallowedRow
 			}
-			if result != isUpdate && rows.apart != nil {
-				rows.apart.pass(&rows.pipeline, rec, result)
-			}
-			if !rows.yield(rec, figure, result, yield) {
+		}
+		if len(rows.layout.spread.each) > 0 {
+			if !rows.spreadOut(rec, yield) {
 				return
 			}
+			continue
+		}
+		figure, result := rows.evaluate(rec)
+		switch {
+		case result != isUpdate:
+			result = rows.settle(rec, result)
+		case rows.begun > 0:
+			result = rows.refuseSections()
+		}
+		if result != isUpdate && rows.apart != nil {
+			rows.apart.pass(&rows.pipeline, rec, result)
+		}
+		if !rows.yield(rec, figure, result, yield) {
+			return
 		}
 	}
 }

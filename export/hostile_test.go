@@ -10,7 +10,7 @@ import (
 )
 
 // TestWhatIsNoExportIsRefusedOrRejectedInWords: whatever has the name of an export, nothing of it is taken for one.
-func TestWhatIsNoExportIsRefusedOrRejectedInWords(t *testing.T) {
+func TestWhatIsNoExportIsRefusedOrRejectedInWords(t *testing.T) { // W14
 	t.Parallel()
 	noise := make([]byte, 64<<10)
 	random := rand.NewChaCha8([32]byte{1})

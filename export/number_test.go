@@ -11,7 +11,7 @@ import (
 	"tillpost/inventory"
 )
 
-func TestAColumnsPointsAndCommasAreSettledByWhatItShows(t *testing.T) {
+func TestAColumnsPointsAndCommasAreSettledByWhatItShows(t *testing.T) { // W15
 	t.Parallel()
 	type cell struct {
 		text   string
@@ -59,7 +59,7 @@ func quantityWord(figure int64, v verdict) string {
 	return [...]string{isNumber: fmt.Sprint(figure), isNone: "none", isGarbage: "no", isHuge: "huge", isDoubtful: "two", isCommaOnly: "comma?", isConflict: "conflict"}[v]
 }
 
-func TestEveryFormOfAQuantityIsReadByEveryConvention(t *testing.T) {
+func TestEveryFormOfAQuantityIsReadByEveryConvention(t *testing.T) { // W15
 	t.Parallel()
 	conventions := []decimals{{convention: assumePoint}, {convention: unsure}, {convention: point}, {convention: point, stated: true}, {convention: comma, stated: true}}
 	for form, want := range map[string][]string{ // one word: the same by all

@@ -274,7 +274,7 @@ func (e *endless) Read(b []byte) (int, error) {
 }
 
 // This test is not parallel, for it measures what is allocated meanwhile.
-func TestReadingNeedsLittleMemoryWhateverIsRead(t *testing.T) {
+func TestReadingNeedsLittleMemoryWhateverIsRead(t *testing.T) { // P6, W14
 	const header, row = "UPC,Store,Qty\n", "849632048260,3,12\n"
 	plain := sample(20_000, false)
 	long := func(before, after string, n int) io.Reader {

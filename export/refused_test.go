@@ -9,7 +9,7 @@ import (
 	"tillpost/export"
 )
 
-func TestARefusalTellsTheHeadingsToChooseFrom(t *testing.T) {
+func TestARefusalTellsTheHeadingsToChooseFrom(t *testing.T) { // W17
 	t.Parallel()
 	for text, want := range map[string][]string{
 		"Store,UPC,Pcs Avail, Price \n3,849632048260,1,2\n":     {"Store", "UPC", "Pcs Avail", "Price"},

@@ -442,7 +442,7 @@ func (c *counting) Read(b []byte) (int, error) {
 }
 
 // This test is not parallel, for it measures what is in use meanwhile.
-func TestJSONAndXMLNeedLittleMemoryWhateverIsRead(t *testing.T) {
+func TestJSONAndXMLNeedLittleMemoryWhateverIsRead(t *testing.T) { // P6
 	const (
 		row    = `{"upc": "849632048260", "store": "3", "qty": 1}`
 		xmlRow = `<i upc="849632048260" store="3" qty="1"/>`

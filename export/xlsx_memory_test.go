@@ -52,7 +52,7 @@ func mostMemory(work func()) uint64 {
 }
 
 // This test is not parallel, for it measures what is in use meanwhile.
-func TestAWorkbookNeedsLittleMemoryWhateverIsInIt(t *testing.T) {
+func TestAWorkbookNeedsLittleMemoryWhateverIsInIt(t *testing.T) { // P6
 	row := `<row><c t="str"><v>849632048260</v></c><c><v>3</v></c><c><v>12</v></c></row>`
 	bomb := func(text string, size int) string { return strings.Repeat(text, size/len(text)) }
 	numbers := func(n int) string {

@@ -309,6 +309,22 @@ func TestAFaultNeverAppliesWhatIsNoRightRequest(t *testing.T) {
 	}
 }
 
+func TestAFaultThatAcknowledgesLeavesARefusalAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{"slow,delay=1us", "empty", "204", "gzip", "truncated", "large", "endless", "drip,delay=1us"} {
+		f, err := mockapi.ParseFault(fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := mockapi.New(mockapi.Options{Token: "secret", Faults: []mockapi.Fault{f}})
+		wrong := request(t.Context(), t, "http://api.test", shoes)
+		wrong.Header.Set("Authorization", "Bearer wrong")
+		if code, _ := do(t, s.Transport(), wrong); code != 401 {
+			t.Errorf("%s: got %d for a wrong token, want 401", fault, code)
+		}
+	}
+}
+
 func TestAPlainRecorderWorksToo(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

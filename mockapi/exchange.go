@@ -93,6 +93,9 @@ func (x *exchange) plan(conduct *conduct, code int, words string) plan {
 	if x.s.faults.some.Load() {
 		p.hit = x.s.faults.pick(x.key())
 	}
+	if p.hit != nil && !right && p.hit.kind.of().apply == ApplyNow {
+		p.hit = nil // it would acknowledge what is refused: no API does that
+	}
 	switch {
 	case p.hit != nil:
 		x.s.books.faulted.Add(1)

@@ -349,7 +349,7 @@ func TestAnExportThatNamesTheSameKeysKeepsTheNamedSetsFile(t *testing.T) {
 	}
 }
 
-func TestDuplicatesAreSettledHoweverFarApart(t *testing.T) {
+func TestDuplicatesAreSettledHoweverFarApart(t *testing.T) { // W16
 	t.Parallel()
 	for _, c := range []struct {
 		name string

@@ -41,7 +41,7 @@ func TestFreshExportsAreNewerThanAllBeforeThemWhateverTheClockSays(t *testing.T)
 	}
 }
 
-func TestASumWithARowThatCannotBeReadIsNone(t *testing.T) {
+func TestASumWithARowThatCannotBeReadIsNone(t *testing.T) { // W16
 	t.Parallel()
 	for name, voidFirst := range map[string]bool{"the bad row is first": true, "the bad row is last": false} {
 		box := outboxtest.Open(t, t.TempDir(), outbox.Options{})

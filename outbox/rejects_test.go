@@ -210,7 +210,7 @@ func TestADamagedListIsMadeAnew(t *testing.T) {
 	}
 }
 
-func TestAListIsBounded(t *testing.T) {
+func TestAListIsBounded(t *testing.T) { // I17, X8
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{NoSync: true})
 	in := box.NewIntake()
@@ -234,7 +234,7 @@ func TestAListIsBounded(t *testing.T) {
 	}
 }
 
-func TestDeadLettersAreListedTriedAgainAndDiscarded(t *testing.T) {
+func TestDeadLettersAreListedTriedAgainAndDiscarded(t *testing.T) { // O6
 	t.Parallel()
 	box := outboxtest.Open(t, t.TempDir(), outbox.Options{DeadRetry: 24 * time.Hour})
 	outboxtest.Take(t, box, reading("a.csv"), noon, row("one", 1), row("two", 2), row("three", 3))

@@ -102,7 +102,7 @@ the_packages() {
 		deb=$one/dist/tillpost_$VERSION-1_$arch.deb
 		rpmarch=$([ $arch = amd64 ] && echo x86_64 || echo aarch64)
 		rpm=$one/dist/tillpost-$VERSION-1.$rpmarch.rpm
-		lintian --fail-on error "$deb" 2>"$work/lintian" || { cat "$work/lintian" >&2; fail "lintian: $(basename "$deb")"; }
+		TMPDIR=$work lintian --fail-on error "$deb" 2>"$work/lintian" || { cat "$work/lintian" >&2; fail "lintian: $(basename "$deb")"; }
 		same "the deb's architecture, version, needs" "$(dpkg-deb -f "$deb" Architecture Version Depends)" "$(printf 'Architecture: %s\nVersion: %s-1\nDepends: adduser' $arch "$VERSION")"
 		same "owners in the deb" "$(dpkg-deb -c "$deb" | awk '{ print $2 }' | sort -u)" root/root
 		files=$(rpm -qp --qf '[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILENAMES}\n]' "$rpm")

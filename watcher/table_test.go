@@ -237,7 +237,7 @@ func TestAsksAboutAnotherVersionComeToNothing(t *testing.T) {
 	}
 }
 
-func TestRechecksOfAHugeFolderAreSpread(t *testing.T) {
+func TestRechecksOfAHugeFolderAreSpread(t *testing.T) { // X8
 	t.Parallel()
 	table := newTestTable(t, "")
 	var listing []entry
@@ -265,7 +265,7 @@ func TestRechecksOfAHugeFolderAreSpread(t *testing.T) {
 	}
 }
 
-func TestWhatIsSkippedIsToldOnceAndInBounds(t *testing.T) {
+func TestWhatIsSkippedIsToldOnceAndInBounds(t *testing.T) { // X8
 	t.Parallel()
 	table := newTestTable(t, "")
 	look := func(what ...string) int {

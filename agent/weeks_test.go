@@ -1,0 +1,328 @@
+package agent_test
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillpost/mockapi"
+)
+
+var (
+	weeks    = flag.Uint64("weeks", usualWeeks, "how many weeks of stores TestWeeks lives through")
+	weekSeed = flag.Uint64("week", 0, "the seed of the only week that TestWeeks lives through; 0 = those that it draws")
+)
+
+// TestWeeks lives through weeks of stores where anything may happen: exports, full and of a few products, in order and late;
+// errors of every kind, outages, a token that is wrong for a while; pauses, restarts, kills, edited configs, a clock that is
+// set. In the end the API holds what was said last of each product; no older quantity was ever sent after a newer one; there
+// was one request at a time for a key, never more than the rate, and none during a pause.
+func TestWeeks(t *testing.T) { // I1..I14, I18..I20, C1..C4, promises 1..9
+	t.Parallel()
+	first, n := uint64(1), *weeks // the same few each time
+	switch {
+	case *weekSeed != 0:
+		first, n = *weekSeed, 1
+	case n != usualWeeks:
+		first = rand.Uint64() | 1
+	}
+	t.Logf("seeds from %d", first)
+	slots := make(chan struct{}, 2) // each has a data folder and an API's history
+	for i := range n {
+		t.Run(fmt.Sprint("week ", first+i), func(t *testing.T) {
+			t.Parallel()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			liveThrough(t, first+i)
+		})
+	}
+}
+
+const (
+	weekRate  = 20 // requests a second
+	weekBurst = 5
+)
+
+// oneWeek is one store's week.
+type oneWeek struct {
+	*store
+	chance   *rand.Rand
+	products []string
+	plain    bool // quantities that tell which export said them: then the order of requests can be checked
+
+	now   time.Duration // since the bubbles' beginning
+	step  int64         // exports so far
+	final map[string]int64
+	named map[string]time.Time // when the newest export that named a product was written
+	back  bool                 // the clock was set back: what is late cannot be told any more
+}
+
+func liveThrough(t *testing.T, seed uint64) {
+	chance := rand.New(rand.NewPCG(seed, 7))
+	after := []string{"keep", "archive", "delete"}[chance.IntN(3)]
+	api := fmt.Sprintf("  rate: %d/s\n  burst: %d\n  concurrency: %d\n  dead_retry: 2h\n", weekRate, weekBurst, 1+chance.IntN(8))
+	w := &oneWeek{store: newStore(t, api, fmt.Sprintf("    rescan: 30m\n    settle: 1s\n    guard: \"off\"\n    after: %s\n", after)),
+		chance: chance, plain: chance.IntN(2) == 0, final: map[string]int64{}, named: map[string]time.Time{}}
+	for _, row := range manyRows(60) {
+		w.products = append(w.products, row[:12])
+	}
+	w.now = 400 * 24 * time.Hour // so that the clock can be set back
+	lives := 1 + chance.IntN(3)
+	for life := range lives {
+		synctest.Test(t, func(t *testing.T) {
+			w.t = t
+			pass(w.now)
+			w.reconfigure("", "") // as its text is now
+			w.api.SetLatency(20*time.Millisecond, 200*time.Millisecond)
+			began := w.requests()
+			w.start()
+			for range 7 * 16 / lives {
+				w.something()
+			}
+			if life == lives-1 {
+				w.look("50s", "30m")
+				w.quiet(16 * 24 * time.Hour) // what was refused again and again waits for up to a week
+				w.want(w.final)
+				if st := w.status(); st.Pending != 0 || st.Dead != 0 || st.State != "running" || st.API.State != "ok" {
+					t.Errorf("got %+v", st)
+				}
+			} else {
+				w.quiet(5 * time.Minute) // nothing is to land under another clock
+			}
+			w.end()
+			w.history(began)
+			if t.Failed() {
+				t.Logf("again: go test ./agent -run TestWeeks -week %d", seed)
+			}
+			w.now = time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+		})
+		if t.Failed() {
+			return
+		}
+		set := []time.Duration{-24 * time.Hour, -time.Hour, -time.Minute, time.Hour, 40 * 24 * time.Hour}[chance.IntN(5)]
+		w.now += set
+		if set < 0 && !w.back {
+			w.back = true
+			w.text = strings.Replace(w.text, "rescan: 30m", "rescan: 50s", 1) // an export is fresh that is found within a minute
+		}
+	}
+}
+
+var weekFaults = []string{"404", "404=50%", "401", "403", "403=10%", "500=50%", "503=70%", "429=50%", "429,retry-after=20,next=3", "hang=30%,apply=now",
+	"hang=30%,apply=40s", "late=20%,apply=60s", "close=30%,apply=now", "reset=30%", "portal", "302", "422=30%", "truncated=20%", "slow=30%,delay=9s"}
+
+// something lets one thing happen, and then up to two hours pass.
+func (w *oneWeek) something() {
+	switch n := w.chance.IntN(100); {
+	case n < 40:
+		w.export(time.Now())
+	case n < 43:
+		if !w.back {
+			w.export(time.Now().Add(-time.Duration(1+w.chance.IntN(5)) * time.Hour)) // it comes late
+		}
+	case n < 55:
+		inject(w.t, w.api, weekFaults[w.chance.IntN(len(weekFaults))])
+	case n < 70:
+		w.api.ClearFaults()
+	case n < 76:
+		w.line.cut.Store(!w.line.cut.Load())
+	case n < 80:
+		w.setToken([]string{"wrong", goodToken}[w.chance.IntN(2)])
+	case n < 86:
+		w.kill()
+		w.start()
+	case n < 90:
+		w.end()
+		w.start()
+	case n < 93:
+		w.end()
+		list := []string{fmt.Sprintf("rate: %d/s", weekRate), "rate: 10/s", "rate: 3/s"}
+		for _, old := range list {
+			if strings.Contains(w.text, old) {
+				w.reconfigure(old, list[w.chance.IntN(len(list))])
+				break
+			}
+		}
+		w.start()
+	case n < 95:
+		w.rush()
+	case n < 98:
+		w.pause(true)
+		pass(30 * time.Second) // what was on its way has come to its end
+		had := w.requests()
+		w.export(time.Now())
+		pass(time.Duration(1+w.chance.IntN(300)) * time.Minute)
+		if n := w.requests() - had; n != 0 {
+			w.t.Errorf("got %d requests during a pause", n)
+		}
+		w.pause(false)
+	}
+	pass(time.Duration(1+w.chance.IntN(7200)) * time.Second)
+}
+
+// rush is a quarter of an hour in which exports come faster than the API answers: of a few products, while requests hang, land late, or
+// get no answer, and the agent is killed. At its end those products are as they should be.
+func (w *oneWeek) rush() {
+	w.quiet(time.Minute)
+	if w.status().Dead > 0 {
+		return // one of them may be among these products
+	}
+	often := "30m"
+	if w.back {
+		often = "50s"
+	}
+	w.look(often, "2s")
+	w.api.SetLatency(time.Duration(w.chance.IntN(12_000))*time.Millisecond, 4*time.Second)
+	all := w.products
+	w.products = nil
+	for _, i := range w.chance.Perm(len(all))[:4] {
+		w.products = append(w.products, all[i])
+	}
+	faults := []string{"hang=40%,apply=now", "hang=40%,apply=40s", "late=40%,apply=60s", "close=40%,apply=now", "reset=40%", "truncated=40%", "500=30%"}
+	for range 40 {
+		switch n := w.chance.IntN(100); {
+		case n < 60:
+			w.export(time.Now())
+		case n < 78:
+			inject(w.t, w.api, faults[w.chance.IntN(len(faults))])
+		case n < 88:
+			w.api.ClearFaults()
+		case n < 95:
+			w.kill()
+			w.start()
+		default:
+			w.end()
+			w.start()
+		}
+		pass(time.Duration(w.chance.IntN(20_000)) * time.Millisecond)
+	}
+	w.api.SetLatency(20*time.Millisecond, 200*time.Millisecond)
+	w.quiet(30 * time.Minute)
+	for _, code := range w.products {
+		want, named := w.final[code]
+		if q, ok := w.api.Quantity(mockapi.Key{Store: "3", UPC: code}); ok != named || q != want {
+			w.t.Errorf("after a rush the API holds %d of %s (%t), want %d (%t)", q, code, ok, want, named)
+		}
+	}
+	w.products = all
+	w.look("2s", often)
+}
+
+// look lets the agent look at its folder more or less often, where it does otherwise.
+func (w *oneWeek) look(old, every string) {
+	if strings.Contains(w.text, "rescan: "+old) {
+		w.end()
+		w.reconfigure("rescan: "+old, "rescan: "+every)
+		w.start()
+	}
+}
+
+// quiet ends all that is wrong, and lets time pass.
+func (w *oneWeek) quiet(d time.Duration) {
+	w.api.ClearFaults()
+	w.line.cut.Store(false)
+	w.setToken(goodToken)
+	pass(d)
+}
+
+// export writes an export of some products, or of all, that says it is of a moment.
+func (w *oneWeek) export(at time.Time) {
+	w.step++
+	n := len(w.products)
+	if w.chance.IntN(4) != 0 {
+		n = min(n, 1+w.chance.IntN(8))
+	}
+	var b strings.Builder
+	b.WriteString("UPC,On Hand\n")
+	for _, i := range w.chance.Perm(len(w.products))[:n] {
+		q := int64(max(0, w.chance.IntN(8)-3))
+		if w.plain {
+			q = w.step
+		}
+		fmt.Fprintf(&b, "%s,%d\n", w.products[i], q)
+		if at.After(w.named[w.products[i]]) || w.back {
+			w.final[w.products[i]], w.named[w.products[i]] = q, at
+		}
+	}
+	w.writeAt(fmt.Sprintf("stock-%d.csv", w.step), b.String(), at)
+	time.Sleep(time.Millisecond) // no two exports of one moment, which are of no order
+}
+
+// kill ends the agent as a power cut without loss would: what it does from this moment on leaves no trace on the disk, and what was on
+// its way may be applied or not. Files keep their identities.
+func (w *oneWeek) kill() {
+	w.t.Helper()
+	synctest.Wait()
+	type file struct {
+		data []byte
+		time time.Time
+	}
+	was := map[string]file{}
+	for _, dir := range []string{"in", "data"} {
+		for _, path := range w.files(dir) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			about, err := os.Stat(path)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			was[path] = file{data, about.ModTime()}
+		}
+	}
+	w.stop()
+	<-w.done
+	for _, dir := range []string{"in", "data"} {
+		for _, path := range w.files(dir) {
+			if _, ok := was[path]; !ok {
+				if err := os.Remove(path); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+		}
+	}
+	for path, f := range was {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.data, fs.FileMode(0o600)); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := os.Chtimes(path, f.time, f.time); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// history looks at what the API was asked since a request.
+func (w *oneWeek) history(began uint64) {
+	last := map[mockapi.Key]int64{}
+	var times []time.Time
+	for _, r := range w.api.Journal() {
+		if w.plain && r.Key != (mockapi.Key{}) {
+			if r.Quantity < last[r.Key] {
+				w.t.Errorf("%s: %d of an older export is sent after %d, in request %d", r.Key, r.Quantity, last[r.Key], r.Seq)
+			}
+			last[r.Key] = r.Quantity
+		}
+		if r.Seq > began {
+			times = append(times, r.At)
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	for i := weekRate + weekBurst; i < len(times); i++ {
+		if d := times[i].Sub(times[i-weekRate-weekBurst]); d < time.Second {
+			w.t.Errorf("%d requests within %v", weekRate+weekBurst+1, d)
+			return
+		}
+	}
+}

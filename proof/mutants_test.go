@@ -1,0 +1,169 @@
+// Package proof shows that the harnesses which try to break delivery are not blind.
+package proof
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var killMutants = flag.Bool("mutants", false, "see that each deliberately wrong agent is caught, some minutes of work")
+
+// harness is what must catch a wrong agent.
+type harness struct {
+	name      string
+	pkg, test string
+	args      []string
+	after     *regexp.Regexp // its word for how much it took
+}
+
+var (
+	// model is the outbox against maps: outbox/model_test.go.
+	model = harness{"the model", "outbox", "TestTheOutboxAgreesWithAModel", []string{"-rapid.checks=8000", "-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms"},
+		regexp.MustCompile(`failed after \d+ tests`)}
+
+	onModel = []*harness{&model}
+)
+
+// mutant is an agent that breaks one rule: in file, the one place that says right says wrong.
+type mutant struct {
+	rule, file, right, wrong string
+	by                       []*harness // each catches it
+}
+
+// mutants break the invariants of delivery, one each.
+var mutants = []mutant{
+	{"a row is compared with the ledger, though another quantity waits", "outbox/record.go",
+		"	case r.is(flagWanted):\n		return r.wanted, true\n	case r.is(flagAcked) && ",
+		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", onModel},
+	{"the acknowledgement of an older quantity lets go of the newer one", "outbox/resolve.go",
+		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", onModel},
+	{"the refusal of an older quantity makes a dead letter of the newer one", "outbox/resolve.go",
+		"	case !same || !r.queued():", "	case !r.queued():", onModel},
+	{"a request without an answer counts as one that never left", "outbox/resolve.go",
+		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", onModel},
+	{"what may still land late is not repaired", "outbox/resolve.go",
+		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", onModel},
+	{"of several quantities in doubt only the last is remembered", "outbox/record.go",
+		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", onModel},
+	{"what a crash left on its way is not in doubt", "outbox/queue.go",
+		"		r.doubt(r.wanted)\n", "		r.clear(0)\n", onModel},
+	{"what a crash left on its way is in doubt with the newest quantity", "outbox/queue.go",
+		"		r.doubtAny()\n", "		r.doubt(r.wanted)\n", onModel},
+	{"a lease goes out with the quantity that was wanted when it was given", "outbox/apply.go",
+		"l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false", "_, l.rev, l.idle, l.withdrawn = quantity, rev, false, false", onModel},
+	{"a request on its way counts as one with the newer quantity", "outbox/apply.go",
+		"l != nil && !l.sent {", "l != nil {", onModel},
+	{"two requests for one key at a time", "outbox/queue.go",
+		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", onModel},
+	{"an older export overwrites a newer one", "outbox/merge.go",
+		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", onModel},
+	{"of one look the export that was found first wins", "outbox/merge.go",
+		"return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })\n	for place", "return cmp.Compare(m.in.exports[b].rank, m.in.exports[a].rank) })\n	for place", onModel},
+	{"what a replaced set knew of keys that no export names any more is forgotten", "outbox/merge.go",
+		"		return m.in.deltas.touch(k.set.rank, key)\n", "		return nil\n", onModel},
+	{"an export that changes nothing leaves no rank", "outbox/merge.go",
+		"	case now.rank > covered:", "	case now.rank > covered && !before.known:", onModel},
+	{"a key that changes goes to the end of the queue", "outbox/apply.go",
+		"	if !r.is(flagPending) {\n		r.set(flagPending)\n		r.age = age", "	if r.set(flagPending); true {\n		r.age = age", onModel},
+	{"a dead letter stays one though another quantity is wanted", "outbox/apply.go",
+		"		r.clear(flagDead | flagUnknown | flagAgain | flagConfirm)\n", "		r.clear(flagUnknown | flagAgain | flagConfirm)\n", onModel},
+	{"what falls goes behind what rises", "outbox/record.go",
+		"	case r.is(flagAcked) && r.wanted < r.acked:", "	case r.is(flagAcked) && r.wanted > r.acked:", onModel},
+	{"the oldest never has its turn", "outbox/queue.go",
+		"	case !unproven && t.state.Turn%4 == 3:", "	case !unproven && t.state.Turn%4 == 4:", onModel},
+	{"requests leave while an export is applied by half", "outbox/queue.go",
+		"	return o.hold > 0 || o.unresumed\n}", "	return o.hold > 0\n}", onModel},
+	{"what waits for its time goes a minute early", "outbox/queue.go",
+		"> now.UnixNano() {\n			break", "> now.Add(time.Minute).UnixNano() {\n			break", onModel},
+	{"any time that has passed ends the doubt", "outbox/queue.go",
+		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", onModel},
+	{"a dead letter is never tried again", "outbox/resolve.go",
+		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", onModel},
+	{"a resend believes the ledger", "outbox/resend.go",
+		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", onModel},
+	{"a resend leaves out what was refused", "outbox/resend.go",
+		"		if !ok || !r.is(flagWanted|flagAcked) {", "		if !ok || !r.is(flagWanted|flagAcked) || r.is(flagDead) {", onModel},
+	{"of two rows of a key the first counts", "outbox/duplicates.go",
+		"		first.line, first.figure = later.line, later.figure\n", "		first.line = later.line\n", onModel},
+	{"an export too many must lack a key before it goes to zero", "outbox/missing.go",
+		"int(t.misses) >= l.after {", "int(t.misses) > l.after {", onModel},
+	{"what the canary said nothing of waits all the same", "outbox/canary.go",
+		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", onModel},
+}
+
+// TestEveryMutantIsStillOne: each names one place of the code as it is now. With -mutants every harness must fail with each that is
+// its own.
+func TestEveryMutantIsStillOne(t *testing.T) {
+	t.Parallel()
+	for _, m := range mutants {
+		text, err := os.ReadFile(filepath.Join("..", m.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), m.right); n != 1 {
+			t.Errorf("%s: %s has %d places that say %q, want one", m.rule, m.file, n, m.right)
+		}
+	}
+	if !*killMutants || t.Failed() {
+		return
+	}
+	for i, m := range mutants {
+		for _, h := range m.by {
+			t.Run(h.test+": "+m.rule, func(t *testing.T) {
+				t.Parallel()
+				m.mustDie(t, h, i)
+			})
+		}
+	}
+}
+
+// mustDie lets a harness loose on the agent with the mutant in it.
+func (m mutant) mustDie(t *testing.T, h *harness, n int) {
+	path, err := filepath.Abs(filepath.Join("..", m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	wrong, overlay, program := filepath.Join(dir, "wrong.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "test.exe")
+	list, err := json.Marshal(map[string]any{"Replace": map[string]string{path: wrong}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, data := range map[string]string{wrong: strings.Replace(string(text), m.right, m.wrong, 1), overlay: string(list)} {
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, "../"+h.pkg)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	args := append([]string{"-test.run=^" + h.test + "$", "-test.timeout=20m"}, h.args...)
+	if h == &model {
+		args = append(args, fmt.Sprint("-rapid.seed=", n+1))
+	}
+	run := exec.CommandContext(t.Context(), program, args...)
+	run.Dir = dir
+	run.Env = append(os.Environ(), "TMPDIR="+dir)
+	out, err := run.CombinedOutput()
+	if err == nil {
+		t.Error("it lives: the harness is content with it")
+		return
+	}
+	after := h.after.FindString(string(out))
+	if after == "" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Log("caught: " + after)
+}
