@@ -28,7 +28,12 @@ var (
 	model = harness{"the model", "outbox", "TestTheOutboxAgreesWithAModel", []string{"-rapid.checks=8000", "-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms"},
 		regexp.MustCompile(`failed after \d+ tests`)}
 
+	// weeks is the whole agent in a virtual world: agent/weeks_test.go.
+	weeks = harness{"the weeks", "agent", "TestWeeks", []string{"-weeks=60", "-test.failfast"}, regexp.MustCompile(`go test \./agent -run TestWeeks -week \d+`)}
+
 	onModel = []*harness{&model}
+	onWeeks = []*harness{&weeks}
+	onBoth  = []*harness{&model, &weeks}
 )
 
 // mutant is an agent that breaks one rule: in file, the one place that says right says wrong.
@@ -41,17 +46,17 @@ type mutant struct {
 var mutants = []mutant{
 	{"a row is compared with the ledger, though another quantity waits", "outbox/record.go",
 		"	case r.is(flagWanted):\n		return r.wanted, true\n	case r.is(flagAcked) && ",
-		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", onModel},
+		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", onBoth},
 	{"the acknowledgement of an older quantity lets go of the newer one", "outbox/resolve.go",
-		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", onModel},
+		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", onBoth},
 	{"the refusal of an older quantity makes a dead letter of the newer one", "outbox/resolve.go",
 		"	case !same || !r.queued():", "	case !r.queued():", onModel},
 	{"a request without an answer counts as one that never left", "outbox/resolve.go",
-		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", onModel},
+		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", onBoth},
 	{"what may still land late is not repaired", "outbox/resolve.go",
-		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", onModel},
+		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", onBoth},
 	{"of several quantities in doubt only the last is remembered", "outbox/record.go",
-		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", onModel},
+		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", onBoth},
 	{"what a crash left on its way is not in doubt", "outbox/queue.go",
 		"		r.doubt(r.wanted)\n", "		r.clear(0)\n", onModel},
 	{"what a crash left on its way is in doubt with the newest quantity", "outbox/queue.go",
@@ -59,11 +64,11 @@ var mutants = []mutant{
 	{"a lease goes out with the quantity that was wanted when it was given", "outbox/apply.go",
 		"l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false", "_, l.rev, l.idle, l.withdrawn = quantity, rev, false, false", onModel},
 	{"a request on its way counts as one with the newer quantity", "outbox/apply.go",
-		"l != nil && !l.sent {", "l != nil {", onModel},
+		"l != nil && !l.sent {", "l != nil {", onBoth},
 	{"two requests for one key at a time", "outbox/queue.go",
-		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", onModel},
+		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", onBoth},
 	{"an older export overwrites a newer one", "outbox/merge.go",
-		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", onModel},
+		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", onBoth},
 	{"of one look the export that was found first wins", "outbox/merge.go",
 		"return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })\n	for place", "return cmp.Compare(m.in.exports[b].rank, m.in.exports[a].rank) })\n	for place", onModel},
 	{"what a replaced set knew of keys that no export names any more is forgotten", "outbox/merge.go",
@@ -85,7 +90,7 @@ var mutants = []mutant{
 	{"any time that has passed ends the doubt", "outbox/queue.go",
 		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", onModel},
 	{"a dead letter is never tried again", "outbox/resolve.go",
-		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", onModel},
+		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", onBoth},
 	{"a resend believes the ledger", "outbox/resend.go",
 		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", onModel},
 	{"a resend leaves out what was refused", "outbox/resend.go",
@@ -96,6 +101,10 @@ var mutants = []mutant{
 		"int(t.misses) >= l.after {", "int(t.misses) > l.after {", onModel},
 	{"what the canary said nothing of waits all the same", "outbox/canary.go",
 		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", onModel},
+	{"the rate is not kept", "agent/drain.go",
+		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", onWeeks},
+	{"an export is as new as the moment in which it is found", "agent/collect.go",
+		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", onWeeks},
 }
 
 // TestEveryMutantIsStillOne: each names one place of the code as it is now. With -mutants every harness must fail with each that is
