@@ -169,7 +169,7 @@ proof:
 	long='-count=1 -v -timeout 24h'; \
 	run env GOGC=400 go test $$long ./outbox -run '^TestTheOutboxAgreesWithAModel$$' -rapid.checks=$(MODEL); \
 	run env GOGC=400 go test $$long ./agent -run '^TestWeeks$$' -weeks $(WEEKS); \
-	run go test $$long ./proof -run Mutant $(MUTANTS); \
+	run go test $$long . -run Mutant $(MUTANTS); \
 	run go test $$long ./outbox -run PowerCut -powercuts $(CUTS); \
 	run go test $$long ./outbox -run TestEveryCallThatFails -every-errno; \
 	run env TILLPOST_TEST_KILLS=$(KILLS) go test $$long . -run KilledAtRandom; \

@@ -15,7 +15,7 @@ import (
 	"tillpost/config"
 )
 
-var update = flag.Bool("update", false, "write anew what README.md has from the code")
+var update = flag.Bool("update", false, "write anew what README.md and docs/reliability.md have from the code")
 
 func read(t *testing.T, name string) string {
 	t.Helper()
@@ -28,29 +28,35 @@ func read(t *testing.T, name string) string {
 
 func TestREADMEHasWhatTheCodeSays(t *testing.T) {
 	// Not parallel: with -update it writes what the others read.
-	text := read(t, "README.md")
-	want := text
-	want = block(t, want, "keys", keyTables(config.Keys()))
-	want = block(t, want, "commands", commandTable(t))
+	const name = "README.md"
+	text := read(t, name)
+	want := block(t, name, text, "keys", keyTables(config.Keys()))
+	want = block(t, name, want, "commands", commandTable(t))
+	written(t, name, text, want)
+}
+
+// written compares a document with what it should be, or writes it.
+func written(t *testing.T, name, text, want string) {
+	t.Helper()
 	if text == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md is out of date; `go test . -run README -update` writes it anew. Got\n%s\nwant\n%s", text, want)
+		t.Fatalf("%s is out of date; `go test . -run HasWhat -update` writes it anew. Got\n%s\nwant\n%s", name, text, want)
 	}
-	if err := os.WriteFile("README.md", []byte(want), 0o644); err != nil {
+	if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// block puts content between the two comments of a name.
-func block(t *testing.T, text, name, content string) string {
+// block puts content between the two comments of a name in a document.
+func block(t *testing.T, document, text, name, content string) string {
 	t.Helper()
-	begin, end := "<!-- "+name+": `go test . -run README -update` writes them -->\n", "<!-- end of "+name+" -->\n"
+	begin, end := "<!-- "+name+": `go test . -run HasWhat -update` writes them -->\n", "<!-- end of "+name+" -->\n"
 	before, rest, ok := strings.Cut(text, begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("README.md has no place for the %s: %q and %q", name, begin, end)
+		t.Fatalf("%s has no place for the %s: %q and %q", document, name, begin, end)
 	}
 	return before + begin + "\n" + content + "\n" + end + after
 }

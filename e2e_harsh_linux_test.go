@@ -60,10 +60,12 @@ func TestAnAgentThatWasFrozenKeepsTheRate(t *testing.T) { // P9, C3, R4
 func TestWithTooFewOpenFilesNothingIsLost(t *testing.T) { // P11, I11
 	t.Parallel()
 	s := newShop(t, "", "    after: delete\n")
+	const tooMany = "too many open files"
 	last := int64(0)
 	for limit := 6; limit <= 30; limit += 2 {
 		last++
-		s.drop(fmt.Sprintf("stock-%d.csv", last), row(0, last), row(int(last), last))
+		export := fmt.Sprintf("stock-%d.csv", last)
+		s.drop(export, row(0, last), row(int(last), last))
 		run := s.command("run")
 		s.cmd = exec.Command("sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, limit)}, run.Args...)...)
 		s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
@@ -73,14 +75,25 @@ func TestWithTooFewOpenFilesNothingIsLost(t *testing.T) { // P11, I11
 		cmd, exited := s.cmd, make(chan error, 1)
 		s.exited = exited
 		go func() { exited <- cmd.Wait() }()
-		select {
-		case err := <-exited:
-			exited <- err
-		case <-time.After(700 * time.Millisecond):
+		name, said := s.path("in/"+export), strings.Count(s.log.String(), tooMany)
+		for end := time.Now().Add(patience); ; {
+			if _, err := os.Stat(name); os.IsNotExist(err) || strings.Count(s.log.String(), tooMany) > said {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("with %d open files it neither takes the export nor says why not", limit)
+			}
+			select {
+			case err := <-exited:
+				exited <- err
+			case <-time.After(5 * time.Millisecond):
+				continue
+			}
+			break
 		}
 		s.kill()
 	}
-	if !strings.Contains(s.log.String(), "too many open files") {
+	if !strings.Contains(s.log.String(), tooMany) {
 		t.Error("no limit was reached")
 	}
 	s.start()

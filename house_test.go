@@ -36,7 +36,6 @@ var layout = map[string]struct {
 	"config":            {},
 	"inventory":         {},
 	"mockapi":           {},
-	"proof":             {},
 
 	// Programs that make packages: a module of their own, so that what they need is not what tillpost needs.
 	"packaging/tools/icon": {},
@@ -207,5 +206,36 @@ func TestNoFileNamesAFolderOfTheMachineItWasMadeOn(t *testing.T) {
 		if found := homes.Find(data); found != nil {
 			t.Errorf("%s holds %q", name, found)
 		}
+	}
+}
+
+// TestNothingIsDueByTheTimeOfDay: what recurs counts durations, so that no hour that comes twice or never can matter.
+func TestNothingIsDueByTheTimeOfDay(t *testing.T) { // C4
+	t.Parallel()
+	ofDay := []string{"Hour", "Minute", "Weekday", "YearDay", "AddDate", "LoadLocation", "Local"}
+	for _, f := range goFiles(t) {
+		if f.test || f.folder == "mockapi" {
+			continue
+		}
+		ast.Inspect(f.tree, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok || !slices.Contains(ofDay, s.Sel.Name) {
+				return true
+			}
+			of, named := s.X.(*ast.Ident)
+			ofTime := named && of.Name == "time"
+			switch s.Sel.Name {
+			case "Hour", "Minute": // as durations
+				if ofTime {
+					return true
+				}
+			case "Local": // as what XML calls a name
+				if !ofTime {
+					return true
+				}
+			}
+			t.Errorf("%s asks for the time of day: %s", f.set.Position(s.Pos()), s.Sel.Name)
+			return true
+		})
 	}
 }

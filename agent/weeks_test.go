@@ -25,7 +25,7 @@ var (
 // errors of every kind, outages, a token that is wrong for a while; pauses, restarts, kills, edited configs, a clock that is
 // set. In the end the API holds what was said last of each product; no older quantity was ever sent after a newer one; there
 // was one request at a time for a key, never more than the rate, and none during a pause.
-func TestWeeks(t *testing.T) { // I1..I14, I18..I20, C1..C4, promises 1..9
+func TestWeeks(t *testing.T) { // I1, I3, I4, I5, I6, I11, I12, A14, C1, promises 1, 2, 3, 4 and 8
 	t.Parallel()
 	first, n := uint64(1), *weeks // the same few each time
 	switch {

@@ -1,4 +1,4 @@
-package proof
+package main_test
 
 // promise is one of those that delivery.md explains, in their order. Tests name it by its number, or by the invariant (I1...) that
 // stands behind it.

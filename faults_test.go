@@ -1,4 +1,4 @@
-package proof
+package main_test
 
 // fault is one that tillpost must survive. Tests name it by its id behind their first line.
 type fault struct {
@@ -98,7 +98,7 @@ var faults = []struct {
 		{"C1", "set back or forward, also while running", "what is newer stays newer, what waits does not wait for years", ""},
 		{"C2", "begins in 1970 or 2000", "the same", ""},
 		{"C3", "the computer sleeps for hours", "no burst afterwards", "a frozen process; a real sleep cannot be had in a container"},
-		{"C4", "summer time", "nothing is due by the clock on the wall: what recurs counts durations", ""},
+		{"C4", "summer time", "changes nothing: what recurs counts durations, and no code reads the time of day", ""},
 		{"C5", "folders that keep times to two seconds", "ties are decided by arrival", ""},
 	}},
 	{"People", []fault{
