@@ -111,20 +111,43 @@ func makeOneSafe(dir string, rights windows.ACCESS_MASK, sids []string, o Option
 	if sids == nil {
 		return nil
 	}
-	ours := isPrivate(dir, sids)
+	before, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return fmt.Errorf("look up who may use %s: %w", dir, err)
+	}
+	ours := isPrivate(before, sids)
 	if err := setList(dir, list); err != nil { // from here on strangers change nothing in it
 		return err
 	}
-	return takeOver(dir, o.Private, ours)
+	if err := takeOver(dir, o.Private, ours); err != nil {
+		if !ours { // else what was refused would pass for ours the next time
+			err = errors.Join(err, giveList(dir, before))
+		}
+		return err
+	}
+	return nil
+}
+
+// giveList gives a folder the access list that it had.
+func giveList(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
+	control, _, err := sd.Control()
+	if err != nil {
+		return err
+	}
+	list, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	kind := windows.SECURITY_INFORMATION(windows.UNPROTECTED_DACL_SECURITY_INFORMATION)
+	if control&windows.SE_DACL_PROTECTED != 0 {
+		kind = windows.PROTECTED_DACL_SECURITY_INFORMATION
+	}
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|kind, nil, nil, list, nil)
 }
 
 // isPrivate reports whether a folder's access list lets in the system, administrators and the service's accounts alone, so that
 // nobody else can have put anything into it.
-func isPrivate(dir string, sids []string) bool {
-	sd, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
-	if err != nil {
-		return false
-	}
+func isPrivate(sd *windows.SECURITY_DESCRIPTOR, sids []string) bool {
 	control, _, err := sd.Control()
 	if err != nil || control&windows.SE_DACL_PROTECTED == 0 {
 		return false

@@ -58,6 +58,9 @@ func TestAccessListsAreOnesThatWindowsReads(t *testing.T) {
 		if err != nil || control&windows.SE_DACL_PROTECTED == 0 {
 			t.Errorf("%s: got %x, %v; want nothing inherited", list, control, err)
 		}
+		if !isPrivate(sd, []string{serviceSID(Name), "S-1-5-21-1-2-3-1001"}) {
+			t.Errorf("%s: it is not known for private", list)
+		}
 		if text := sd.String(); strings.Contains(text, ";WD)") || strings.Contains(text, ";BU)") || strings.Contains(text, ";AU)") || !strings.Contains(text, "S-1-5-80-") {
 			t.Errorf("got %s, want the service let in and no stranger", text)
 		}
@@ -193,6 +196,19 @@ func TestWorkThatFailsIsAFailureOfTheService(t *testing.T) {
 			if got := <-states; got.State == svc.Stopped {
 				t.Errorf("%s: it says that it stopped, before its exit code", name)
 			}
+		}
+	}
+}
+
+func TestAListThatLetsOthersInIsNotPrivate(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"D:(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)", "D:P(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-21-1-2-3-1001)", "D:P(A;OICI;FA;;;WD)"} {
+		sd, err := windows.SecurityDescriptorFromString(list)
+		if err != nil {
+			t.Fatalf("%s: %v", list, err)
+		}
+		if isPrivate(sd, []string{serviceSID(Name)}) {
+			t.Errorf("%s: it passes for private", list)
 		}
 	}
 }
