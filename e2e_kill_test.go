@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/mockapi"
 	"tillpost/outbox"
 )
 
@@ -43,15 +44,15 @@ func (a *repeats) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // killsEnv is how often the agent is killed, where that is not 50 times.
 const killsEnv = "TILLPOST_TEST_KILLS"
 
-// TestKilledAtRandomMoments kills the agent while exports come and updates go, and looks at the end state. What the agent
-// had been handed and has not written down as answered may be sent once more, and nothing else.
+// TestKilledAtRandomMoments kills the agent while exports come and updates go, and looks at the end state and at all that the API
+// was told. What the agent had been handed and has not written down as answered may be sent once more, and nothing else.
 func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 	t.Parallel()
 	kills := 50
 	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil {
 		kills = n
 	}
-	s := newShop(t, "  concurrency: 8\n", "    after: delete\n")
+	s := newShop(t, "  concurrency: 8\n", "    after: delete\n    guard: \"off\"\n")
 	api := &repeats{Handler: s.api, last: map[string]string{}}
 	s.server.Config.Handler = api
 	seed := rand.Uint64()
@@ -62,11 +63,31 @@ func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 	for i := range stock {
 		stock[i] = int64(i % 10)
 	}
+	said := map[mockapi.Key]uint32{} // a bit for each quantity that an export said of a product
+	rules := mockapi.Rules{Said: func(k mockapi.Key, q int64) bool { return q < 20 && said[k]&(1<<q) != 0 }}
+	rising := seed%2 == 0 // quantities that tell which export said them: then the order of requests can be checked
+	if rising {
+		rules = mockapi.Rules{Rising: true}
+	}
+	judge := func() {
+		t.Helper()
+		for _, wrong := range s.api.Judge(rules) {
+			t.Error(wrong)
+		}
+		rules.After = s.requests()
+	}
 	for round := range kills {
 		rows := make([]string, 0, products)
 		for i := range stock {
-			if random.IntN(10) != 0 {
+			switch {
+			case random.IntN(10) == 0:
+			case rising:
+				stock[i] = int64(10 + round)
+			default:
 				stock[i] = random.Int64N(20)
+			}
+			if !rising {
+				said[mockapi.Key{Store: "3", UPC: upc(i)}] |= 1 << stock[i]
 			}
 			rows = append(rows, row(i, stock[i]))
 		}
@@ -84,10 +105,14 @@ func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 			}
 		}
 		s.kill()
+		if round%5 == 4 {
+			judge()
+		}
 	}
 	s.start()
 	s.ends(quantities(stock...))
 	s.stop()
+	judge()
 	t.Logf("%d kills, %d requests, %d of them repeats", kills, s.requests(), api.n)
 	if most := kills * 2 * outbox.MaxLease; api.n > most { // a lease that was sent, and one confirmation of it
 		t.Errorf("got %d repeats, want at most %d", api.n, most)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -44,8 +45,20 @@ func (s *shop) needs() (n needs) {
 	return n
 }
 
+// goroutines ends the agent by a signal at which Go's runtime writes down what each goroutine does, and counts them.
+func (s *shop) goroutines() int {
+	s.t.Helper()
+	before := len(s.log.String())
+	if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		s.t.Fatal(err)
+	}
+	<-s.exited
+	s.cmd = nil
+	return strings.Count(s.log.String()[before:], "\ngoroutine ")
+}
+
 // TestNothingGrows lets the agent work without a break, with an API that fails now and then, and compares what it needs after a
-// third of the time with the end.
+// third of the time with the end, and its goroutines with those of an agent that has just begun.
 func TestNothingGrows(t *testing.T) { // I18
 	t.Parallel()
 	s := newShop(t, "  concurrency: 4\n", "    after: delete\n")
@@ -82,5 +95,16 @@ func TestNothingGrows(t *testing.T) { // I18
 	if late.anonymous > early.anonymous*3/2+8<<20 || late.threads > early.threads+4 || late.files > early.files+4 {
 		t.Errorf("it grows: got %+v in the last third, %+v in the first", late, early)
 	}
-	s.stop()
+	s.api.ClearFaults()
+	nothingWaits := func() bool { st := s.status(); return st["pending"] == 0.0 && st["in_flight"] == 0.0 }
+	s.eventually("all is delivered", nothingWaits)
+	old := s.goroutines()
+	s.start()
+	s.drop("stock-last.csv", row(0, 0), row(1, 0), row(2, 0), row(3, 0))
+	s.eventually("the last export is delivered", func() bool { return s.quantities()[upc(0)] == 0 && nothingWaits() })
+	young := s.goroutines()
+	t.Logf("%d goroutines, and %d in an agent that has just begun", old, young)
+	if young == 0 || old > young+8 { // a connection that waits for the next request has two
+		t.Errorf("got %d goroutines, %d in an agent that has just begun", old, young)
+	}
 }

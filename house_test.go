@@ -31,6 +31,7 @@ var layout = map[string]struct {
 	"watcher":           {},
 	"export":            {imports: []string{"inventory"}},
 	"outbox":            {imports: []string{"inventory"}},
+	"outbox/powercut":   {forTests: true},
 	"outbox/outboxtest": {imports: []string{"inventory", "outbox"}, forTests: true},
 	"api":               {imports: []string{"inventory"}},
 	"config":            {},

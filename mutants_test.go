@@ -18,92 +18,105 @@ var killMutants = flag.Bool("mutants", false, "see that each deliberately wrong 
 type harness struct {
 	name      string
 	pkg, test string
-	args      []string
+	args      []string       // the last gets the seed
 	after     *regexp.Regexp // its word for how much it took
 }
 
 var (
 	// model is the outbox against maps: outbox/model_test.go.
-	model = harness{"the model", "outbox", "TestTheOutboxAgreesWithAModel", []string{"-rapid.checks=8000", "-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms"},
+	model = harness{"the model", "outbox", "TestTheOutboxAgreesWithAModel", []string{"-rapid.checks=8000", "-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms", "-rapid.seed="},
 		regexp.MustCompile(`failed after \d+ tests`)}
 
 	// weeks is the whole agent in a virtual world: agent/weeks_test.go.
-	weeks = harness{"the weeks", "agent", "TestWeeks", []string{"-weeks=60", "-test.failfast"}, regexp.MustCompile(`go test \./agent -run TestWeeks -week \d+`)}
-
-	onModel = []*harness{&model}
-	onWeeks = []*harness{&weeks}
-	onBoth  = []*harness{&model, &weeks}
+	weeks = harness{"the weeks", "agent", "TestWeeks", []string{"-weeks=100", "-test.failfast", "-week="}, regexp.MustCompile(`go test \./agent -run TestWeeks -week \d+`)}
 )
 
-// mutant is an agent that breaks one rule: in file, the one place that says right says wrong.
+// mutant is an agent that breaks one rule: in file, the one place that says right says wrong. Where a seed has grown old the harness
+// goes on from it, for longer.
 type mutant struct {
 	rule, file, right, wrong string
-	by                       []*harness // each catches it
+	model, week              uint64 // seeds at which that harness soon catches it; 0 = it is not asked
+}
+
+// judge is a harness that begins with a seed.
+type judge struct {
+	harness
+	seed uint64
+}
+
+// judges are the harnesses each of which must catch the mutant.
+func (m mutant) judges() (list []judge) {
+	for _, j := range []judge{{model, m.model}, {weeks, m.week}} {
+		if j.seed != 0 {
+			list = append(list, j)
+		}
+	}
+	return list
 }
 
 // mutants break the invariants of delivery, one each.
 var mutants = []mutant{
 	{"a row is compared with the ledger, though another quantity waits", "outbox/record.go",
 		"	case r.is(flagWanted):\n		return r.wanted, true\n	case r.is(flagAcked) && ",
-		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", onBoth},
+		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", 1, 1000},
 	{"the acknowledgement of an older quantity lets go of the newer one", "outbox/resolve.go",
-		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", onBoth},
+		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", 2, 2000},
 	{"the refusal of an older quantity makes a dead letter of the newer one", "outbox/resolve.go",
-		"	case !same || !r.queued():", "	case !r.queued():", onModel},
+		"	case !same || !r.queued():", "	case !r.queued():", 3, 0},
 	{"a request without an answer counts as one that never left", "outbox/resolve.go",
-		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", onBoth},
+		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", 4, 4000},
 	{"what may still land late is not repaired", "outbox/resolve.go",
-		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", onBoth},
+		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", 5, 5000},
 	{"of several quantities in doubt only the last is remembered", "outbox/record.go",
-		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", onBoth},
+		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", 6, 6000},
 	{"what a crash left on its way is not in doubt", "outbox/queue.go",
-		"		r.doubt(r.wanted)\n", "		r.clear(0)\n", onModel},
+		"		r.doubt(r.wanted)\n", "		r.clear(0)\n", 7, 7000},
 	{"what a crash left on its way is in doubt with the newest quantity", "outbox/queue.go",
-		"		r.doubtAny()\n", "		r.doubt(r.wanted)\n", onModel},
+		"		r.doubtAny()\n", "		r.doubt(r.wanted)\n", 8, 0},
 	{"a lease goes out with the quantity that was wanted when it was given", "outbox/apply.go",
-		"l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false", "_, l.rev, l.idle, l.withdrawn = quantity, rev, false, false", onModel},
+		"l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false", "_, l.rev, l.idle, l.withdrawn = quantity, rev, false, false", 9, 0},
 	{"a request on its way counts as one with the newer quantity", "outbox/apply.go",
-		"l != nil && !l.sent {", "l != nil {", onBoth},
+		"l != nil && !l.sent {", "l != nil {", 10, 10000},
 	{"two requests for one key at a time", "outbox/queue.go",
-		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", onBoth},
+		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", 11, 11000},
 	{"an older export overwrites a newer one", "outbox/merge.go",
-		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", onBoth},
+		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", 12, 12000},
 	{"of one look the export that was found first wins", "outbox/merge.go",
-		"return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })\n	for place", "return cmp.Compare(m.in.exports[b].rank, m.in.exports[a].rank) })\n	for place", onModel},
+		"return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })\n	for place", "return cmp.Compare(m.in.exports[b].rank, m.in.exports[a].rank) })\n	for place", 13, 0},
 	{"what a replaced set knew of keys that no export names any more is forgotten", "outbox/merge.go",
-		"		return m.in.deltas.touch(k.set.rank, key)\n", "		return nil\n", onModel},
+		"		return m.in.deltas.touch(k.set.rank, key)\n", "		return nil\n", 14, 0},
 	{"an export that changes nothing leaves no rank", "outbox/merge.go",
-		"	case now.rank > covered:", "	case now.rank > covered && !before.known:", onModel},
+		"	case now.rank > covered:", "	case now.rank > covered && !before.known:", 15, 0},
 	{"a key that changes goes to the end of the queue", "outbox/apply.go",
-		"	if !r.is(flagPending) {\n		r.set(flagPending)\n		r.age = age", "	if r.set(flagPending); true {\n		r.age = age", onModel},
+		"	if !r.is(flagPending) {\n		r.set(flagPending)\n		r.age = age", "	if r.set(flagPending); true {\n		r.age = age", 16, 0},
 	{"a dead letter stays one though another quantity is wanted", "outbox/apply.go",
-		"		r.clear(flagDead | flagUnknown | flagAgain | flagConfirm)\n", "		r.clear(flagUnknown | flagAgain | flagConfirm)\n", onModel},
+		"		r.clear(flagDead | flagUnknown | flagAgain | flagConfirm)\n", "		r.clear(flagUnknown | flagAgain | flagConfirm)\n", 17, 0},
 	{"what falls goes behind what rises", "outbox/record.go",
-		"	case r.is(flagAcked) && r.wanted < r.acked:", "	case r.is(flagAcked) && r.wanted > r.acked:", onModel},
+		"	case r.is(flagAcked) && r.wanted < r.acked:", "	case r.is(flagAcked) && r.wanted > r.acked:", 18, 0},
 	{"the oldest never has its turn", "outbox/queue.go",
-		"	case !unproven && t.state.Turn%4 == 3:", "	case !unproven && t.state.Turn%4 == 4:", onModel},
+		"	case !unproven && t.state.Turn%4 == 3:", "	case !unproven && t.state.Turn%4 == 4:", 19, 0},
 	{"requests leave while an export is applied by half", "outbox/queue.go",
-		"	return o.hold > 0 || o.unresumed\n}", "	return o.hold > 0\n}", onModel},
+		"	return o.hold > 0 || o.unresumed\n}", "	return o.hold > 0\n}", 20, 0},
 	{"what waits for its time goes a minute early", "outbox/queue.go",
-		"> now.UnixNano() {\n			break", "> now.Add(time.Minute).UnixNano() {\n			break", onModel},
+		"> now.UnixNano() {\n			break", "> now.Add(time.Minute).UnixNano() {\n			break", 21, 0},
 	{"any time that has passed ends the doubt", "outbox/queue.go",
-		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", onModel},
+		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", 22, 0},
 	{"a dead letter is never tried again", "outbox/resolve.go",
-		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", onBoth},
+		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", 23, 23000},
 	{"a resend believes the ledger", "outbox/resend.go",
-		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", onModel},
+		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", 24, 0},
 	{"a resend leaves out what was refused", "outbox/resend.go",
-		"		if !ok || !r.is(flagWanted|flagAcked) {", "		if !ok || !r.is(flagWanted|flagAcked) || r.is(flagDead) {", onModel},
+		"		if !ok || !r.is(flagWanted|flagAcked) {", "		if !ok || !r.is(flagWanted|flagAcked) || r.is(flagDead) {", 25, 0},
 	{"of two rows of a key the first counts", "outbox/duplicates.go",
-		"		first.line, first.figure = later.line, later.figure\n", "		first.line = later.line\n", onModel},
+		"		first.line, first.figure = later.line, later.figure\n", "		first.line = later.line\n", 26, 0},
 	{"an export too many must lack a key before it goes to zero", "outbox/missing.go",
-		"int(t.misses) >= l.after {", "int(t.misses) > l.after {", onModel},
+		"int(t.misses) >= l.after {", "int(t.misses) > l.after {", 27, 0},
 	{"what the canary said nothing of waits all the same", "outbox/canary.go",
-		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", onModel},
+		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", 28, 0},
 	{"the rate is not kept", "agent/drain.go",
-		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", onWeeks},
+		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", 0, 29000},
 	{"an export is as new as the moment in which it is found", "agent/collect.go",
-		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", onWeeks},
+		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", 0, 30000},
 }
 
 // TestEveryMutantIsStillOne: each names one place of the code as it is now. With -mutants every harness must fail with each that is
@@ -122,18 +135,18 @@ func TestEveryMutantIsStillOne(t *testing.T) {
 	if !*killMutants || t.Failed() {
 		return
 	}
-	for i, m := range mutants {
-		for _, h := range m.by {
-			t.Run(h.test+": "+m.rule, func(t *testing.T) {
+	for _, m := range mutants {
+		for _, j := range m.judges() {
+			t.Run(j.name+": "+m.rule, func(t *testing.T) {
 				t.Parallel()
-				m.mustDie(t, h, i)
+				m.mustDie(t, j)
 			})
 		}
 	}
 }
 
 // mustDie lets a harness loose on the agent with the mutant in it.
-func (m mutant) mustDie(t *testing.T, h *harness, n int) {
+func (m mutant) mustDie(t *testing.T, j judge) {
 	path, err := filepath.Abs(filepath.FromSlash(m.file))
 	if err != nil {
 		t.Fatal(err)
@@ -153,14 +166,12 @@ func (m mutant) mustDie(t *testing.T, h *harness, n int) {
 			t.Fatal(err)
 		}
 	}
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, "./"+h.pkg)
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, "./"+j.pkg)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	args := append([]string{"-test.run=^" + h.test + "$", "-test.timeout=20m"}, h.args...)
-	if h == &model {
-		args = append(args, fmt.Sprint("-rapid.seed=", n+1))
-	}
+	args := append([]string{"-test.run=^" + j.test + "$", "-test.timeout=20m"}, j.args...)
+	args[len(args)-1] += fmt.Sprint(j.seed)
 	run := exec.CommandContext(t.Context(), program, args...)
 	run.Dir = dir
 	run.Env = append(os.Environ(), "TMPDIR="+dir)
@@ -169,7 +180,7 @@ func (m mutant) mustDie(t *testing.T, h *harness, n int) {
 		t.Error("it lives: the harness is content with it")
 		return
 	}
-	after := h.after.FindString(string(out))
+	after := j.after.FindString(string(out))
 	if after == "" {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -101,8 +101,8 @@ func mutantList() string {
 	var b strings.Builder
 	for _, m := range mutants {
 		var by []string
-		for _, h := range m.by {
-			by = append(by, h.name)
+		for _, j := range m.judges() {
+			by = append(by, j.name)
 		}
 		fmt.Fprintf(&b, "- %s (%s)\n", m.rule, strings.Join(by, ", "))
 	}

@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"sync"
@@ -55,6 +56,7 @@ type Options struct {
 	NoListen  bool              // no command listener: for simulation
 	NoSync    bool              // no fsync: for simulation
 	Transport http.RoundTripper // in place of the network: for simulation
+	Random    rand.Source       // decides what chance does, asked by the drain alone; nil = one of its own: for simulation
 }
 
 // Agent is the whole of tillpost but its commands.
@@ -93,6 +95,9 @@ func New(opts Options) (*Agent, error) {
 	c := opts.Config
 	tokens := keepToken(opts.Token, opts.Log)
 	opts.Token = tokens.token
+	if opts.Random == nil {
+		opts.Random = rand.NewPCG(rand.Uint64(), rand.Uint64())
+	}
 	speak := ClientOptions(c.API, opts.Token, opts.Version)
 	speak.Transport = opts.Transport
 	client, err := api.New(speak)
@@ -189,7 +194,7 @@ func (a *Agent) open(ctx context.Context) error {
 // boxOptions is how this agent uses an outbox.
 func (a *Agent) boxOptions() outbox.Options {
 	c := a.opts.Config
-	return outbox.Options{Destination: c.API.URL, Confirm: c.API.Confirm, DeadRetry: c.API.DeadRetry, NoSync: a.opts.NoSync, Verified: a.proven}
+	return outbox.Options{Destination: c.API.URL, Confirm: c.API.Confirm, DeadRetry: c.API.DeadRetry, NoSync: a.opts.NoSync, Random: a.opts.Random, Verified: a.proven}
 }
 
 // openBox opens the outbox, once nobody else uses it.

@@ -42,6 +42,7 @@ const (
 // goroutine; publish shows the status what it has come to.
 type pace struct {
 	a       *Agent
+	chance  *rand.Rand
 	trouble trouble
 	deaths  told
 
@@ -84,7 +85,7 @@ type drainState struct {
 }
 
 func newPace(a *Agent) pace {
-	return pace{a: a, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
+	return pace{a: a, chance: rand.New(a.opts.Random), trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
 		renewed: a.tokens.look(), looked: time.Now(),
 		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, floor: 0.1},
 		strain: throttle{down: 0.95, up: 1.15, fast: 1.15, share: 0.1}}
@@ -312,7 +313,7 @@ func (p *pace) later(a answered, r *outbox.Result, now time.Time) {
 	case p.misses >= 4*c.Concurrency || now.Sub(p.missed) >= patience || a.lease.Canary:
 		// Nothing but failures: one request at a time, so that an API that is down is not stormed.
 		p.state, p.probe = stateFailing, true
-		p.until = latest(p.until, now.Add(jitter(c.RetryMin, min(apart, c.RetryMax), p.misses/c.Concurrency+1)))
+		p.until = latest(p.until, now.Add(p.jitter(c.RetryMin, min(apart, c.RetryMax), p.misses/c.Concurrency+1)))
 		p.wrong("the API takes no updates; it is tried until it does", ans)
 	case ans.RetryAfter > 0:
 		r.Due = latest(r.Due, now.Add(ans.RetryAfter))
@@ -346,7 +347,7 @@ func (p *pace) offline(ans api.Answer, now time.Time) {
 	c := p.a.opts.Config.API
 	if p.state != stateOffline || !now.Before(p.until) {
 		p.miss(now)
-		p.until = latest(p.until, now.Add(jitter(c.RetryMin, min(apart, c.RetryMax), p.misses)))
+		p.until = latest(p.until, now.Add(p.jitter(c.RetryMin, min(apart, c.RetryMax), p.misses)))
 	}
 	p.state, p.probe = stateOffline, true
 	p.wrong("no connection to the API; it is tried until there is one", ans)
@@ -355,7 +356,7 @@ func (p *pace) offline(ans api.Answer, now time.Time) {
 // retryAt is when an update that failed is tried again.
 func (p *pace) retryAt(l *outbox.Lease, now time.Time) time.Time {
 	c := p.a.opts.Config.API
-	return now.Add(jitter(c.RetryMin, c.RetryMax, int(min(l.Attempts, 100))+1))
+	return now.Add(p.jitter(c.RetryMin, c.RetryMax, int(min(l.Attempts, 100))+1))
 }
 
 func latest(a, b time.Time) time.Time {
@@ -367,7 +368,7 @@ func latest(a, b time.Time) time.Time {
 
 // jitter is the wait after the n-th failure in a row: exponential, with full jitter, at least a tenth of least and at
 // most most.
-func jitter(least, most time.Duration, n int) time.Duration {
+func (p *pace) jitter(least, most time.Duration, n int) time.Duration {
 	wait := min(least, most)
 	for range n - 1 {
 		if wait > most/2 {
@@ -376,7 +377,7 @@ func jitter(least, most time.Duration, n int) time.Duration {
 		}
 		wait *= 2
 	}
-	return max(min(least, most)/10, rand.N(wait)+1)
+	return max(min(least, most)/10, time.Duration(p.chance.Int64N(int64(wait)))+1)
 }
 
 // answerError is an answer as the log tells it: its status, and what was said beyond that.

@@ -1,13 +1,16 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +49,8 @@ type store struct {
 	verify func(context.Context, string) (outbox.Verdict, error) // what the agent is started with
 	ready  func()                                                // too
 	cause  error                                                 // of its end; nil = none is told
+	sync   bool                                                  // what the agent writes is flushed
+	random rand.Source                                           // of the agent's chance; nil = its own
 }
 
 type lockedBuffer struct {
@@ -69,7 +75,12 @@ const goodToken = "correct-horse"
 // newStore makes a store whose config has more under api and under its one source.
 func newStore(t *testing.T, api, source string) *store {
 	t.Helper()
-	dir := t.TempDir()
+	return storeIn(t, t.TempDir(), api, source)
+}
+
+// storeIn makes a store in a folder where one may have been before.
+func storeIn(t *testing.T, dir, api, source string) *store {
+	t.Helper()
 	text := fmt.Sprintf(`
 api:
   url: http://127.0.0.1:1
@@ -98,6 +109,10 @@ type line struct {
 	api   http.RoundTripper
 	cut   atomic.Bool
 	tries atomic.Int64 // to make a connection while it is cut
+	apart bool         // no two requests arrive at once, so that they come in the same order each time: up to apartMost later
+
+	mu    sync.Mutex
+	under map[*http.Request]context.CancelCauseFunc // what has no answer
 }
 
 func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -105,7 +120,59 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 		l.tries.Add(1)
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("network is unreachable")}
 	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	r = r.WithContext(ctx)
+	l.mu.Lock()
+	if l.under == nil {
+		l.under = map[*http.Request]context.CancelCauseFunc{}
+	}
+	l.under[r] = cancel
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		delete(l.under, r)
+		l.mu.Unlock()
+	}()
+	if l.apart {
+		if err := l.delay(r); err != nil {
+			return nil, err
+		}
+	}
 	return l.api.RoundTrip(r)
+}
+
+const apartMost = time.Millisecond
+
+// delay lets a request wait for a time that its body decides.
+func (l *line) delay(r *http.Request) error {
+	sum := fnv.New32()
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		_, _ = sum.Write(body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	time.Sleep(time.Duration(sum.Sum32()) % apartMost)
+	return nil
+}
+
+// idle tells whether every request has its answer.
+func (l *line) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.under) == 0
+}
+
+// hangUp ends the connections, as the end of a process does: what is on its way gets no answer, and the API works on.
+func (l *line) hangUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, cancel := range l.under {
+		cancel(syscall.ECONNRESET)
+	}
 }
 
 func (s *store) setToken(token string) {
@@ -117,9 +184,9 @@ func (s *store) setToken(token string) {
 // make makes an agent. It must be called in the bubble.
 func (s *store) make() *agent.Agent {
 	s.t.Helper()
-	a, err := agent.New(agent.Options{Config: s.config, Version: "test", NoNotify: true, NoListen: true, NoSync: true,
+	a, err := agent.New(agent.Options{Config: s.config, Version: "test", NoNotify: true, NoListen: true, NoSync: !s.sync,
 		Log:       slog.New(slog.NewTextHandler(io.MultiWriter(&s.log), nil)),
-		Transport: &s.line, Verify: s.verify, Ready: s.ready,
+		Transport: &s.line, Verify: s.verify, Ready: s.ready, Random: s.random,
 		Token: func() (string, error) {
 			s.tokenMu.Lock()
 			defer s.tokenMu.Unlock()

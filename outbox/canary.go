@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -58,7 +57,7 @@ func (o *Outbox) findCanary() (disk []byte, err error) {
 	}
 	err = o.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketKeys).Cursor()
-		start := binary.BigEndian.AppendUint64(nil, rand.Uint64())
+		start := binary.BigEndian.AppendUint64(nil, o.opts.Random.Uint64())
 		from, to := start, []byte(nil)
 		for range 2 { // to the end, and then from the beginning
 			for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/powercut"
 )
 
 var everyErrno = flag.Bool("every-errno", false, "let each call fail in each of its ways, not in one of them")
@@ -85,7 +86,7 @@ func failOnce(t *testing.T, call, errno string, n int) (said string) {
 	dir := t.TempDir()
 	name := fmt.Sprintf("%s %d: %s", call, n, errno)
 	said, _ = writeFaulty(t, dir, filepath.Join(t.TempDir(), "log"), "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", call, errno, n))
-	if err := survives(dir, said); err != nil {
+	if err := survives(t, dir, said); err != nil {
 		t.Errorf("%s: %v\nafter it had said\n%s", name, err, said)
 		return said
 	}
@@ -136,7 +137,7 @@ func goOn(dir string) error {
 
 func TestEveryCallThatFailsOnceLosesNothing(t *testing.T) { // D5, D6, B7
 	t.Parallel()
-	needTool(t, "strace", "-f", "true")
+	powercut.NeedTool(t, "strace", "-f", "true")
 	before, all := callsOf(t)
 	type fault struct {
 		call, errno string
@@ -171,7 +172,7 @@ func TestEveryCallThatFailsOnceLosesNothing(t *testing.T) { // D5, D6, B7
 
 func TestAFlushThatFailsLeavesACommitThatCountsOrDoesNot(t *testing.T) { // D6, B7, B8
 	t.Parallel()
-	needTool(t, "strace", "-f", "true")
+	powercut.NeedTool(t, "strace", "-f", "true")
 	before, all := callsOf(t)
 	outcomes := map[string]bool{}
 	for n := before["fdatasync"] + 1; n <= all["fdatasync"]; n++ {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,6 +65,7 @@ func simulate(t *rapid.T, dir string, empty []byte) {
 			_ = w.box.Close()
 		}
 	}()
+	w.random = rand.NewPCG(uint64(w.draw("chance", 0, 9)), 0)
 	w.after, w.tracks = w.draw("missing after", 0, 2), map[[2]string]*modelTrack{}
 	w.must(os.WriteFile(w.file(), empty, 0o600))
 	w.open()
@@ -97,6 +99,7 @@ type world struct {
 	*rapid.T
 	dir         string
 	box         *outbox.Outbox
+	random      rand.Source // its
 	now         time.Time
 	destination string
 
@@ -131,7 +134,7 @@ type modelKey struct {
 	due                    time.Time
 	tries                  int // refusals in a row
 	refused                time.Time
-	sings                  bool // confirm is a canary's: there is no quiet time before it
+	sings                  bool // confirm is a canary's, or there was a crash since: there is no quiet time before it
 	doubts                 []doubt
 	perhaps                bool // a crash may have left the outbox in doubt where there is none
 	discarded              bool // its dead letter was, and nothing has been wanted since
@@ -188,7 +191,7 @@ func (w *world) key(name string) *modelKey {
 
 // open opens the outbox; Resume is still to be called.
 func (w *world) open() {
-	box, err := outbox.Open(w.dir, outbox.Options{Destination: w.destination, Confirm: modelConfirm, DeadRetry: modelDeadRetry, NoSync: true})
+	box, err := outbox.Open(w.dir, outbox.Options{Destination: w.destination, Confirm: modelConfirm, DeadRetry: modelDeadRetry, NoSync: true, Random: w.random})
 	w.must(err)
 	w.box = box
 	box.SetSizes(3, 2, 40, 4)
@@ -213,6 +216,7 @@ func (w *world) crash() {
 	w.flights = nil
 	for _, k := range w.keys {
 		k.perhaps = k.perhaps || k.pending || k.dead
+		k.sings = k.sings || k.confirm && k.due.IsZero() // its quiet time was before this
 	}
 	moved := w.chance("another destination", 8)
 	if moved {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -64,6 +65,8 @@ type Options struct {
 	NoSync bool
 	// MustExist refuses to create the file: ErrNoOutbox.
 	MustExist bool
+	// Random decides which of several canaries it is: Canary alone asks. nil = one of its own: for simulation.
+	Random rand.Source
 	// Verified says that Verify has found the file in order since it was closed last.
 	Verified bool
 }
@@ -183,6 +186,9 @@ func Open(dir string, opts Options) (_ *Outbox, err error) {
 	db, file, compacted, err := openCompact(path, opts)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Random == nil {
+		opts.Random = rand.NewPCG(rand.Uint64(), rand.Uint64())
 	}
 	o := &Outbox{dir: dir, opts: opts, db: db, file: &openedFile{file: file, path: path}, opening: Opening{Compaction: compacted}, sizes: usualSizes, leases: map[string]*Lease{}, blocks: map[uint64]int{}}
 	o.owed = Unclean(dir) && !opts.Verified

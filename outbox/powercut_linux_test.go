@@ -6,23 +6,21 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/powercut"
 )
 
 var powerCuts = flag.Int("powercuts", usual.cuts, "how many power cuts the outbox is to survive in each test of them")
 
 // survives opens what a power cut has left in dir, and tells what is lost of what the writer has said.
-func survives(dir, said string) error {
+func survives(_ *testing.T, dir, said string) error {
 	told := map[string]int64{}
 	for line := range strings.Lines(said) {
 		listen(told, line)
@@ -42,57 +40,11 @@ func survives(dir, said string) error {
 	return errors.Join(append(complaints, box.Close())...)
 }
 
-// cutPower lets the power go n times at random calls of a trace, from the first to the last, and tells how often that was
-// not survived, and an example.
-func cutPower(t *testing.T, x *trace, first, last, n int, survives func(dir, said string) error) (bad int, example error) {
-	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("seed %d, %d calls", seed, last-first)
-	top := t.TempDir()
-	var wait sync.WaitGroup
-	var mu sync.Mutex
-	for worker := range 2 {
-		wait.Go(func() {
-			for i := worker; i < n; i += 2 {
-				r := rand.New(rand.NewPCG(seed, uint64(i)))
-				k, how := first+r.IntN(last-first+1), cut(i/2)%cuts
-				dir := filepath.Join(top, fmt.Sprint(i))
-				err := x.power(dir, k, how, r)
-				if err == nil {
-					if err = survives(dir, x.said(k)); err != nil {
-						err = fmt.Errorf("cut %d, before call %d, kind %d: %w", i, k, how, err)
-					}
-				}
-				if err := os.RemoveAll(dir); err != nil {
-					t.Error(err)
-				}
-				if err != nil {
-					mu.Lock()
-					bad, example = bad+1, err
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wait.Wait()
-	return bad, example
-}
-
-// firstSaid is the first call that says something.
-func (x *trace) firstSaid() int {
-	for i, op := range x.ops {
-		if op.what == "say" {
-			return i
-		}
-	}
-	return len(x.ops)
-}
-
 func TestAPowerCutLosesNothingThatWasSaid(t *testing.T) { // D1, I11, I12
 	t.Parallel()
 	dir := t.TempDir()
-	x := runTraced(t, dir, writerEnv+"="+dir, writerExports+"=6")
-	if bad, err := cutPower(t, x, 0, len(x.ops), *powerCuts, survives); bad > 0 {
+	x := powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=6")
+	if bad, err := x.Cut(t, 0, x.Len(), *powerCuts, survives); bad > 0 {
 		t.Errorf("%d of %d power cuts lost something, such as: %v", bad, *powerCuts, err)
 	}
 }
@@ -100,8 +52,8 @@ func TestAPowerCutLosesNothingThatWasSaid(t *testing.T) { // D1, I11, I12
 func TestAPowerCutDuringTheFirstCreationLeavesAFolderThatCanBeBegunIn(t *testing.T) { // D2, B6
 	t.Parallel()
 	dir := t.TempDir()
-	x := runTraced(t, dir, writerEnv+"="+dir, writerExports+"=1")
-	if bad, err := cutPower(t, x, 0, x.firstSaid(), *powerCuts, survives); bad > 0 {
+	x := powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=1")
+	if bad, err := x.Cut(t, 0, x.FirstSaid(), *powerCuts, survives); bad > 0 {
 		t.Errorf("%d of %d power cuts are not recovered from, such as: %v", bad, *powerCuts, err)
 	}
 }
@@ -110,15 +62,11 @@ func TestAPowerCutWhileTheFileIsMadeSmallerLosesNothing(t *testing.T) { // D12, 
 	t.Parallel()
 	dir := t.TempDir()
 	bloat(t, dir, 4000)
-	x := runTraced(t, dir, writerEnv+"="+dir, writerExports+"=0")
-	renamed := false
-	for _, op := range x.ops {
-		renamed = renamed || op.what == "rename" && op.to == "outbox.db"
-	}
-	if !renamed {
+	x := powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=0")
+	if !x.Renamed("outbox.db") {
 		t.Fatal("the file was not made smaller")
 	}
-	bad, err := cutPower(t, x, 0, len(x.ops), *powerCuts/5, func(dir, _ string) error {
+	bad, err := x.Cut(t, 0, x.Len(), *powerCuts/5, func(_ *testing.T, dir, _ string) error {
 		box, err := outbox.Open(dir, outbox.Options{NoSync: true})
 		if err != nil {
 			return err
@@ -142,7 +90,7 @@ func survive(dir string) {
 	debug.SetMaxStack(32 << 20)
 	said, err := io.ReadAll(os.Stdin)
 	if err == nil {
-		err = survives(dir, string(said))
+		err = survives(nil, dir, string(said))
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -153,9 +101,9 @@ func survive(dir string) {
 func TestThePowerCutsFindWhatIsNotDurable(t *testing.T) { // the control of D1: without fsync they must find losses
 	t.Parallel()
 	dir := t.TempDir()
-	x := runTraced(t, dir, writerEnv+"="+dir, writerExports+"=3", writerNoSync+"=1")
+	x := powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=3", writerNoSync+"=1")
 	const n = 60
-	bad, _ := cutPower(t, x, x.firstSaid(), len(x.ops), n, func(dir, said string) error {
+	bad, _ := x.Cut(t, x.FirstSaid(), x.Len(), n, func(t *testing.T, dir, said string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, os.Args[0])

@@ -32,7 +32,7 @@ func (w *Watcher) Remove(f File, same func(io.Reader) (bool, error)) error {
 // Archive is Remove, but that f and its trigger go into the folder to, which is created where it is missing. There f
 // keeps its name (a sub folder's name and `_` before it), or gets the time and then a number added where that is taken.
 func (w *Watcher) Archive(f File, to string, same func(io.Reader) (bool, error)) error {
-	err := os.MkdirAll(to, 0o700)
+	err := makeFolder(to)
 	if err == nil {
 		err = w.letGo(f, same, func(_ *os.Root, a *aside) error { return w.moveInto(to, a) })
 	}
@@ -40,6 +40,23 @@ func (w *Watcher) Archive(f File, to string, same func(io.Reader) (bool, error))
 		return fmt.Errorf("archive %s in %s: %w", w.path(f.Name), to, err)
 	}
 	return nil
+}
+
+// makeFolder makes a folder, and those above it that are missing, so that no power cut takes them away with what is moved there.
+func makeFolder(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	above := filepath.Dir(path)
+	if above != path {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(above)
 }
 
 // aside is a file that has left its name for the time of a Remove or Archive.

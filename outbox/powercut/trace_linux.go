@@ -1,4 +1,4 @@
-package outbox_test
+package powercut
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -32,14 +33,14 @@ type traceOp struct {
 	path, to string // of make, rename and remove, below the folder
 }
 
-// trace is what a process did in a folder, and said, in order.
-type trace struct {
+// Trace is what a process did in a folder, and said, in order.
+type Trace struct {
 	before map[string]*inode // what was there, by path below the folder
 	ops    []traceOp
 }
 
-// needTool skips the test where a tool is missing or may not be used; in CI that is an error.
-func needTool(t *testing.T, args ...string) {
+// NeedTool skips the test where a tool is missing or may not be used; in CI that is an error.
+func NeedTool(t testing.TB, args ...string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
 		if os.Getenv("CI") != "" {
@@ -49,11 +50,11 @@ func needTool(t *testing.T, args ...string) {
 	}
 }
 
-// runTraced runs this test binary with more in its environment, and traces what it does in the folder dir.
-func runTraced(t *testing.T, dir string, env ...string) *trace {
+// Run runs this test binary with arguments and with more in its environment, and traces what it does in the folder dir.
+func Run(t testing.TB, dir string, args []string, env ...string) *Trace {
 	t.Helper()
-	needTool(t, "strace", "-f", "true")
-	x := &trace{before: map[string]*inode{}}
+	NeedTool(t, "strace", "-f", "true")
+	x := &Trace{before: map[string]*inode{}}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -70,7 +71,8 @@ func runTraced(t *testing.T, dir string, env ...string) *trace {
 	}
 	file := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.CommandContext(t.Context(), "strace", "-f", "-xx", "-s", "100000000", "-o", file,
-		"-e", "trace=pwrite64,write,fdatasync,fsync,ftruncate,openat,close,renameat,renameat2,rename,unlinkat,unlink,mkdirat,mkdir", os.Args[0])
+		"-e", "trace=pwrite64,write,fdatasync,fsync,ftruncate,openat,close,renameat,renameat2,rename,unlinkat,unlink,mkdirat,mkdir,"+unknown, os.Args[0])
+	cmd.Args = append(cmd.Args, args...)
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("the traced process: %v\n%s", err, out)
@@ -94,6 +96,9 @@ func below(dir, path string) string {
 	return rel
 }
 
+// unknown are calls of which a trace knows only that they were not made: nobody has taught it what they leave.
+const unknown = "linkat,link,symlinkat,symlink,truncate,fallocate,copy_file_range,sendfile,pwritev,pwritev2,writev"
+
 var (
 	calledWhole   = regexp.MustCompile(`^(\d+) +(\w+)\((.*)\) += (-?\d+)`)
 	calledBegun   = regexp.MustCompile(`^(\d+) +(\w+)\((.*) <unfinished \.\.\.>$`)
@@ -101,9 +106,9 @@ var (
 )
 
 // parse reads strace's words. A call counts when it has returned.
-func (x *trace) parse(dir string, text []byte) error {
+func (x *Trace) parse(dir string, text []byte) error {
 	begun := map[string]string{}
-	p := &traceParser{trace: x, dir: dir, names: maps.Clone(x.before), open: map[string]*inode{}, at: map[string]int64{}}
+	p := &traceParser{Trace: x, dir: dir, names: maps.Clone(x.before), open: map[string]*inode{}, paths: map[string]string{}, at: map[string]int64{}}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		if m := calledBegun.FindStringSubmatch(line); m != nil {
@@ -126,10 +131,11 @@ func (x *trace) parse(dir string, text []byte) error {
 
 // traceParser follows the names and the descriptors of a traced process.
 type traceParser struct {
-	*trace
+	*Trace
 	dir   string
 	names map[string]*inode
 	open  map[string]*inode // by descriptor
+	paths map[string]string // of folders below the traced one, by descriptor
 	at    map[string]int64  // where the next write goes, by descriptor
 }
 
@@ -140,10 +146,14 @@ func unhex(text string) ([]byte, error) {
 	return hex.DecodeString(strings.ReplaceAll(strings.Trim(text, `"`), `\x`, ""))
 }
 
-// path is an argument as the maps name it; "" = it lies elsewhere.
-func (p *traceParser) path(arg string) (string, error) {
-	name, err := unhex(arg)
-	return below(p.dir, string(name)), err
+// path is an argument as the maps name it, after the descriptor of the folder that it is relative to, if any; "" = it lies elsewhere.
+func (p *traceParser) path(folder, arg string) (string, error) {
+	text, err := unhex(arg)
+	name := string(text)
+	if at, ok := p.paths[folder]; ok && !filepath.IsAbs(name) {
+		name = filepath.Join(p.dir, at, name)
+	}
+	return below(p.dir, name), err
 }
 
 func (p *traceParser) call(name string, args []string, result string) error {
@@ -152,6 +162,7 @@ func (p *traceParser) call(name string, args []string, result string) error {
 		return p.opened(args, result)
 	case "close":
 		delete(p.open, args[0])
+		delete(p.paths, args[0])
 	case "write", "pwrite64":
 		data, err := unhex(args[1])
 		if err != nil {
@@ -183,13 +194,25 @@ func (p *traceParser) call(name string, args []string, result string) error {
 			p.ops = append(p.ops, traceOp{what: "sync", node: node})
 		}
 	default:
+		if strings.Contains(","+unknown+",", ","+name+",") {
+			if slices.ContainsFunc(args, func(arg string) bool { return p.open[arg] != nil || p.inside(arg) }) {
+				return fmt.Errorf("%s: nobody knows what that leaves", name)
+			}
+			return nil
+		}
 		return p.named(name, args)
 	}
 	return nil
 }
 
+// inside tells whether an argument is an absolute path in the traced folder.
+func (p *traceParser) inside(arg string) bool {
+	path, err := p.path("", arg)
+	return strings.HasPrefix(arg, `"`) && err == nil && path != ""
+}
+
 func (p *traceParser) opened(args []string, fd string) error {
-	path, err := p.path(args[1])
+	path, err := p.path(args[0], args[1])
 	if err != nil || path == "" {
 		return err
 	}
@@ -205,15 +228,18 @@ func (p *traceParser) opened(args []string, fd string) error {
 		p.ops = append(p.ops, traceOp{what: "resize", node: node})
 	}
 	p.open[fd], p.at[fd] = node, 0
+	if node.folder {
+		p.paths[fd] = path
+	}
 	return nil
 }
 
 // named deals with the calls that change names.
 func (p *traceParser) named(name string, args []string) error {
 	var paths []string
-	for _, a := range args {
+	for i, a := range args {
 		if strings.HasPrefix(a, `"`) {
-			path, err := p.path(a)
+			path, err := p.path(args[max(0, i-1)], a)
 			if err != nil {
 				return err
 			}
@@ -250,9 +276,9 @@ const (
 	cuts
 )
 
-// power writes into dir what a power cut before the k-th call leaves there. Names that were not made durable are there up
+// leave writes into dir what a power cut before the k-th call leaves there. Names that were not made durable are there up
 // to a random one of them, as on a file system with a journal.
-func (x *trace) power(dir string, k int, how cut, r *rand.Rand) error {
+func (x *Trace) leave(dir string, k int, how cut, r *rand.Rand) error {
 	names := x.namesAt(k, r)
 	for _, path := range slices.Sorted(maps.Keys(names)) {
 		node, err := names[path], error(nil)
@@ -269,7 +295,7 @@ func (x *trace) power(dir string, k int, how cut, r *rand.Rand) error {
 }
 
 // namesAt are the names after a power cut before the k-th call.
-func (x *trace) namesAt(k int, r *rand.Rand) map[string]*inode {
+func (x *Trace) namesAt(k int, r *rand.Rand) map[string]*inode {
 	now := maps.Clone(x.before)
 	synced := map[*inode]int{} // folder -> its last sync
 	folder := func(path string) *inode { return now[filepath.Dir(path)] }
@@ -317,7 +343,7 @@ func (x *trace) namesAt(k int, r *rand.Rand) map[string]*inode {
 }
 
 // content is what a file holds after a power cut before the k-th call.
-func (x *trace) content(node *inode, k int, how cut, r *rand.Rand) []byte {
+func (x *Trace) content(node *inode, k int, how cut, r *rand.Rand) []byte {
 	var ops, loose []traceOp
 	for _, op := range x.ops[:k] {
 		switch {
@@ -363,7 +389,7 @@ func sectors(ops []traceOp) (list []traceOp) {
 }
 
 // said is what the process had printed before the k-th call.
-func (x *trace) said(k int) string {
+func (x *Trace) said(k int) string {
 	var b strings.Builder
 	for _, op := range x.ops[:k] {
 		if op.what == "say" {
@@ -371,4 +397,59 @@ func (x *trace) said(k int) string {
 		}
 	}
 	return b.String()
+}
+
+// Len is how many calls there are.
+func (x *Trace) Len() int { return len(x.ops) }
+
+// FirstSaid is the first call that says something.
+func (x *Trace) FirstSaid() int {
+	for i, op := range x.ops {
+		if op.what == "say" {
+			return i
+		}
+	}
+	return len(x.ops)
+}
+
+// Renamed reports whether a file got the name to.
+func (x *Trace) Renamed(to string) bool {
+	return slices.ContainsFunc(x.ops, func(op traceOp) bool { return op.what == "rename" && op.to == to })
+}
+
+// Cut lets the power go n times at random calls, from the first to the last, each time into a folder of its own, and tells how often
+// that was not survived, and an example. What survives looks at gets what the process had said until then.
+func (x *Trace) Cut(t *testing.T, first, last, n int, survives func(t *testing.T, dir, said string) error) (bad int, example error) {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d, %d calls", seed, last-first)
+	top := t.TempDir()
+	var mu sync.Mutex
+	t.Run("cuts", func(t *testing.T) {
+		for worker := range 2 {
+			t.Run(fmt.Sprint(worker), func(t *testing.T) {
+				t.Parallel()
+				for i := worker; i < n; i += 2 {
+					r := rand.New(rand.NewPCG(seed, uint64(i)))
+					k, how := first+r.IntN(last-first+1), cut(i/2)%cuts
+					dir := filepath.Join(top, fmt.Sprint(i))
+					err := x.leave(dir, k, how, r)
+					if err == nil {
+						if err = survives(t, dir, x.said(k)); err != nil {
+							err = fmt.Errorf("cut %d, before call %d, kind %d: %w", i, k, how, err)
+						}
+					}
+					if err := os.RemoveAll(dir); err != nil {
+						t.Error(err)
+					}
+					if err != nil {
+						mu.Lock()
+						bad, example = bad+1, err
+						mu.Unlock()
+					}
+				}
+			})
+		}
+	})
+	return bad, example
 }
