@@ -41,14 +41,14 @@ func (a *repeats) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.Handler.ServeHTTP(w, r)
 }
 
-// killsEnv is how often the agent is killed, where that is not 50 times.
+// killsEnv is how often the agent is killed, where that is not 20 times.
 const killsEnv = "TILLPOST_TEST_KILLS"
 
 // TestKilledAtRandomMoments kills the agent while exports come and updates go, and looks at the end state and at all that the API
 // was told. What the agent had been handed and has not written down as answered may be sent once more, and nothing else.
 func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 	t.Parallel()
-	kills := 50
+	kills := 20
 	if n, err := strconv.Atoi(os.Getenv(killsEnv)); err == nil {
 		kills = n
 	}

@@ -44,7 +44,7 @@ const (
 
 // dayStore is the store of that day, in a folder.
 func dayStore(t *testing.T, dir, after string) *store {
-	return storeIn(t, dir, "  rate: 500/s\n  burst: 10\n", "    settle: 1s\n    rescan: 2s\n    guard: \"off\"\n    after: "+after+"\n")
+	return storeIn(t, dir, "  rate: 500/s\n  burst: 10\n", "    settle: 1s\n    rescan: 1m\n    guard: \"off\"\n    after: "+after+"\n")
 }
 
 // dayMoment is when the n-th export of the day is written.
@@ -76,9 +76,9 @@ func TestTheDayBeforeThePowerCut(t *testing.T) {
 				inject(t, s.api, "close=20%")
 			}
 			dayExport(t, dir, n)
-			pass(20 * time.Second)
+			pass(2 * time.Minute)
 			s.api.ClearFaults()
-			pass(20 * time.Minute)
+			pass(10 * time.Minute)
 		}
 		s.end()
 	})

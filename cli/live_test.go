@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -33,6 +34,11 @@ func TestMain(m *testing.M) {
 	}
 	for _, name := range []string{"TILLPOST_CONFIG", "TILLPOST_TOKEN", "CREDENTIALS_DIRECTORY"} {
 		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
+	if flag.Parse(); flag.Lookup("test.parallel").Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		if err := flag.Set("test.parallel", fmt.Sprint(2*runtime.GOMAXPROCS(0))); err != nil { // most of them wait most of the time
 			panic(err)
 		}
 	}

@@ -6,4 +6,4 @@ package outbox_test
 var usual = struct {
 	checks string
 	cuts   int
-}{checks: "1000", cuts: 1000}
+}{checks: "400", cuts: 400}
