@@ -171,6 +171,7 @@ proof:
 	run env GOGC=400 go test $$long ./agent -run '^TestWeeks$$' -weeks $(WEEKS); \
 	run go test $$long . -run Mutant $(MUTANTS); \
 	run go test $$long ./outbox -run PowerCut -powercuts $(CUTS); \
+	run go test $$long ./agent -run PowerCut -powercuts $$(($(CUTS)/5)); \
 	run go test $$long ./outbox -run TestEveryCallThatFails -every-errno; \
 	run env TILLPOST_TEST_KILLS=$(KILLS) go test $$long . -run KilledAtRandom; \
 	run env TILLPOST_TEST_DAMAGED=$(DAMAGED) go test $$long ./cli -run DamagedOutboxes; \
