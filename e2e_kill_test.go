@@ -69,6 +69,7 @@ func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 	if rising {
 		rules = mockapi.Rules{Rising: true}
 	}
+	untaken := 0
 	judge := func() {
 		t.Helper()
 		for _, wrong := range s.api.Judge(rules) {
@@ -91,12 +92,18 @@ func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 			}
 			rows = append(rows, row(i, stock[i]))
 		}
-		s.drop(fmt.Sprintf("stock-%d.csv", round), rows...)
+		name := fmt.Sprintf("stock-%d.csv", round)
+		export := "in/" + name
+		s.drop(name, rows...)
 		before := s.requests()
 		s.launch()
 		// Half of the kills hit the intake, by time; half the drain, by the number of requests.
 		if round%2 == 0 {
-			<-time.After(time.Duration(random.IntN(500)) * time.Millisecond)
+			begun := strings.Count(s.log.String(), "msg=started")
+			for end := time.Now().Add(patience); strings.Count(s.log.String(), "msg=started") == begun && time.Now().Before(end); {
+				<-time.After(time.Millisecond)
+			}
+			<-time.After(time.Duration(random.IntN(400)) * time.Millisecond)
 		} else {
 			n := before + random.Uint64N(1000)
 			deadline := time.Now().Add(2 * time.Second)
@@ -105,6 +112,9 @@ func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 			}
 		}
 		s.kill()
+		if _, err := os.Stat(s.path(export)); err == nil {
+			untaken++
+		}
 		if round%5 == 4 {
 			judge()
 		}
@@ -113,7 +123,7 @@ func TestKilledAtRandomMoments(t *testing.T) { // P1, I3, I11, I12
 	s.ends(quantities(stock...))
 	s.stop()
 	judge()
-	t.Logf("%d kills, %d requests, %d of them repeats", kills, s.requests(), api.n)
+	t.Logf("%d kills, %d of them before the newest export was taken; %d requests, %d of them repeats", kills, untaken, s.requests(), api.n)
 	if most := kills * 2 * outbox.MaxLease; api.n > most { // a lease that was sent, and one confirmation of it
 		t.Errorf("got %d repeats, want at most %d", api.n, most)
 	}

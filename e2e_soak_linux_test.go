@@ -92,7 +92,14 @@ func TestNothingGrows(t *testing.T) { // I18
 		}
 	}
 	t.Logf("%d exports, %d requests: after a third %+v, in the end %+v", exports, s.requests(), early, late)
-	if late.anonymous > early.anonymous*3/2+8<<20 || late.threads > early.threads+4 || late.files > early.files+4 {
+	if early == (needs{}) || late == (needs{}) {
+		t.Fatal("no export was taken in a third of the time: nothing is compared")
+	}
+	most := early.anonymous*3/2 + 8<<20
+	if *soakFor >= time.Minute { // garbage is collected often enough to be even
+		most = early.anonymous*6/5 + 1<<20
+	}
+	if late.anonymous > most || late.threads > early.threads+4 || late.files > early.files+4 {
 		t.Errorf("it grows: got %+v in the last third, %+v in the first", late, early)
 	}
 	s.api.ClearFaults()

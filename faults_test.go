@@ -11,7 +11,7 @@ var faults = []struct {
 	list  []fault
 }{
 	{"The process", []fault{
-		{"P1", "killed at any moment, again and again", "nothing lost; repeated is at most what was on its way", "`packaging/linux/life-*.sh`"},
+		{"P1", "killed at any moment, again and again", "nothing lost; repeated is at most what had been handed out to be sent, twice", "`packaging/linux/life-*.sh`"},
 		{"P2", "killed between the API's answer and its commit", "sent once more, nothing else", ""},
 		{"P3", "killed between taking an export and putting it away", "read again, counted once", ""},
 		{"P4", "a crash loop", "the rate is kept over all the starts", "`packaging/linux/life-installed.sh`, in a real systemd"},
@@ -95,7 +95,7 @@ var faults = []struct {
 		{"A21", "a cache that answers for an earlier request", "no two requests are alike to it", ""},
 	}},
 	{"The clock", []fault{
-		{"C1", "set back or forward, also while running", "what is newer stays newer, what waits does not wait for years", ""},
+		{"C1", "set back or forward", "what is newer stays newer, what waits does not wait for years", "between two lives of the agent; while it runs only of the outbox"},
 		{"C2", "begins in 1970 or 2000", "the same", ""},
 		{"C3", "the computer sleeps for hours", "no burst afterwards", "a frozen process; a real sleep cannot be had in a container"},
 		{"C4", "summer time", "changes nothing: what recurs counts durations, and no code reads the time of day", ""},

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -18,21 +19,25 @@ var killMutants = flag.Bool("mutants", false, "see that each deliberately wrong 
 type harness struct {
 	name      string
 	pkg, test string
-	args      []string       // the last gets the seed
-	after     *regexp.Regexp // its word for how much it took
+	args      []string
+	count     string // the flag that says how many it tries, and
+	first     string // with which seed it begins
+	most      uint64
+	after     *regexp.Regexp // its word for what it has caught: how many were in order before, or
+	bySeed    bool           // which seed it is
 }
 
 var (
 	// model is the outbox against maps: outbox/model_test.go.
-	model = harness{"the model", "outbox", "TestTheOutboxAgreesWithAModel", []string{"-rapid.checks=8000", "-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms", "-rapid.seed="},
-		regexp.MustCompile(`failed after \d+ tests`)}
+	model = harness{"the model", "outbox", "TestTheOutboxAgreesWithAModel", []string{"-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms"},
+		"-rapid.checks=", "-rapid.seed=", 8000, regexp.MustCompile(`failed after (\d+) tests`), false}
 
 	// weeks is the whole agent in a virtual world: agent/weeks_test.go.
-	weeks = harness{"the weeks", "agent", "TestWeeks", []string{"-weeks=60", "-week="}, regexp.MustCompile(`go test \./agent -run TestWeeks -week \d+`)}
+	weeks = harness{"the weeks", "agent", "TestWeeks", nil, "-weeks=", "-week=", 60, regexp.MustCompile(`go test \./agent -run TestWeeks -week (\d+)`), true}
 )
 
-// mutant is an agent that breaks one rule: in file, the one place that says right says wrong. Where a seed has grown old the harness
-// goes on from it, for longer.
+// mutant is an agent that breaks one rule: in file, the one place that says right says wrong. Where a harness has changed and its seed
+// says nothing any more, it goes on from there, for minutes: "caught by number N" tells of a better one.
 type mutant struct {
 	rule, file, right, wrong string
 	model, week              uint64 // seeds at which that harness soon catches it; 0 = it is not asked
@@ -58,15 +63,15 @@ func (m mutant) judges() (list []judge) {
 var mutants = []mutant{
 	{"a row is compared with the ledger, though another quantity waits", "outbox/record.go",
 		"	case r.is(flagWanted):\n		return r.wanted, true\n	case r.is(flagAcked) && ",
-		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", 1, 1000},
+		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", 1, 1030},
 	{"the acknowledgement of an older quantity lets go of the newer one", "outbox/resolve.go",
-		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", 2, 2000},
+		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", 2, 2059},
 	{"the refusal of an older quantity makes a dead letter of the newer one", "outbox/resolve.go",
 		"	case !same || !r.queued():", "	case !r.queued():", 3, 0},
 	{"a request without an answer counts as one that never left", "outbox/resolve.go",
 		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", 4, 4016},
 	{"what may still land late is not repaired", "outbox/resolve.go",
-		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", 5, 5000},
+		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", 5, 5059},
 	{"of several quantities in doubt only the last is remembered", "outbox/record.go",
 		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", 6, 0},
 	{"what a crash left on its way is not in doubt", "outbox/queue.go",
@@ -80,7 +85,7 @@ var mutants = []mutant{
 	{"two requests for one key at a time", "outbox/queue.go",
 		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", 11, 11002},
 	{"an older export overwrites a newer one", "outbox/merge.go",
-		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", 12, 12022},
+		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", 12, 0},
 	{"of one look the export that was found first wins", "outbox/merge.go",
 		"return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })\n	for place", "return cmp.Compare(m.in.exports[b].rank, m.in.exports[a].rank) })\n	for place", 13, 0},
 	{"what a replaced set knew of keys that no export names any more is forgotten", "outbox/merge.go",
@@ -102,7 +107,7 @@ var mutants = []mutant{
 	{"any time that has passed ends the doubt", "outbox/queue.go",
 		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", 22, 0},
 	{"a dead letter is never tried again", "outbox/resolve.go",
-		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", 23, 23028},
+		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", 23, 23077},
 	{"a resend believes the ledger", "outbox/resend.go",
 		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", 24, 0},
 	{"a resend leaves out what was refused", "outbox/resend.go",
@@ -114,7 +119,9 @@ var mutants = []mutant{
 	{"what the canary said nothing of waits all the same", "outbox/canary.go",
 		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", 28, 0},
 	{"the rate is not kept", "agent/drain.go",
-		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", 0, 29029},
+		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", 0, 29030},
+	{"a pause ends with the process", "agent/agent.go",
+		"	a.paused.Store(stats.Paused)", "	a.paused.Store(stats.Paused && stats.Dead < 0)", 0, 31000},
 	{"an export is as new as the moment in which it is found", "agent/collect.go",
 		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", 0, 30007},
 }
@@ -145,7 +152,7 @@ func TestEveryMutantIsStillOne(t *testing.T) {
 	}
 }
 
-// mustDie lets a harness loose on the agent with the mutant in it.
+// mustDie lets a harness loose on the agent with the mutant in it, and then, for as long, on the right one.
 func (m mutant) mustDie(t *testing.T, j judge) {
 	path, err := filepath.Abs(filepath.FromSlash(m.file))
 	if err != nil {
@@ -166,23 +173,46 @@ func (m mutant) mustDie(t *testing.T, j judge) {
 			t.Fatal(err)
 		}
 	}
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, "./"+j.pkg)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	args := append([]string{"-test.run=^" + j.test + "$", "-test.timeout=20m"}, j.args...)
-	args[len(args)-1] += fmt.Sprint(j.seed)
-	run := exec.CommandContext(t.Context(), program, args...)
-	run.Dir = dir
-	run.Env = append(os.Environ(), "TMPDIR="+dir)
-	out, err := run.CombinedOutput()
+	buildTest(t, j.pkg, program, "-overlay", overlay)
+	out, err := j.run(t, program, j.most)
 	if err == nil {
 		t.Error("it lives: the harness is content with it")
 		return
 	}
-	after := j.after.FindString(string(out))
-	if after == "" {
+	said := j.after.FindSubmatch(out)
+	if said == nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	t.Log("caught: " + after)
+	n, err := strconv.ParseUint(string(said[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j.bySeed {
+		n -= j.seed
+	}
+	t.Logf("caught by number %d", n+1)
+	right := filepath.Join(dir, "right.exe")
+	buildTest(t, j.pkg, right)
+	if out, err := j.run(t, right, n+1); err != nil {
+		t.Errorf("the harness says no to the right agent too: %v\n%s", err, out)
+	}
+}
+
+// buildTest builds a package's tests.
+func buildTest(t *testing.T, pkg, program string, args ...string) {
+	t.Helper()
+	args = append([]string{"test", "-c", "-vet=off", "-o", program}, append(args, "./"+pkg)...)
+	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// run runs at most n sequences or weeks.
+func (j judge) run(t *testing.T, program string, n uint64) (out []byte, err error) {
+	t.Helper()
+	args := append([]string{"-test.run=^" + j.test + "$", "-test.timeout=20m", fmt.Sprint(j.count, n), fmt.Sprint(j.first, j.seed)}, j.args...)
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = filepath.Dir(program)
+	cmd.Env = append(os.Environ(), "TMPDIR="+cmd.Dir, "GOGC=400")
+	return cmd.CombinedOutput()
 }

@@ -56,7 +56,7 @@ type Options struct {
 	NoListen  bool              // no command listener: for simulation
 	NoSync    bool              // no fsync: for simulation
 	Transport http.RoundTripper // in place of the network: for simulation
-	Random    rand.Source       // decides what chance does, asked by the drain alone; nil = one of its own: for simulation
+	Random    rand.Source       // decides what chance does; nil = one of its own: for simulation
 }
 
 // Agent is the whole of tillpost but its commands.
@@ -72,6 +72,7 @@ type Agent struct {
 	limiter *rate.Limiter
 	tokens  *tokenKeeper
 	flaps   *flaps
+	chance  *rand.Rand // the drain's
 	sources []*source
 	wake    chan struct{} // there may be something to send
 	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored
@@ -109,6 +110,7 @@ func New(opts Options) (*Agent, error) {
 	}
 	a := &Agent{opts: opts, log: opts.Log, tokens: tokens, client: client, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1),
 		pulses: make(chan chan<- error)}
+	a.chance = rand.New(rand.NewPCG(opts.Random.Uint64(), opts.Random.Uint64())) // its own, for the outbox asks from elsewhere
 	a.limiter = rate.NewLimiter(rate.Limit(c.API.Rate), c.API.Burst)
 	if math.IsInf(c.API.Rate, 1) {
 		a.limiter = rate.NewLimiter(rate.Inf, 1)

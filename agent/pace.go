@@ -85,7 +85,7 @@ type drainState struct {
 }
 
 func newPace(a *Agent) pace {
-	return pace{a: a, chance: rand.New(a.opts.Random), trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
+	return pace{a: a, chance: a.chance, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
 		renewed: a.tokens.look(), looked: time.Now(),
 		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, floor: 0.1},
 		strain: throttle{down: 0.95, up: 1.15, fast: 1.15, share: 0.1}}

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	weeks    = flag.Uint64("weeks", usualWeeks, "how many weeks of stores TestWeeks lives through")
+	weeks    = flag.Uint64("weeks", 0, "how many weeks of stores TestWeeks lives through; 0 = a few, the same each time")
 	weekSeed = flag.Uint64("week", 0, "the seed of the only week that TestWeeks lives through, or, with -weeks, of the first; 0 = one that it draws")
 )
 
@@ -29,14 +29,12 @@ var (
 func TestWeeks(t *testing.T) { // I1, I3, I4, I5, I6, I11, I12, A14, C1, C4, promises 1, 2, 3, 4 and 8
 	t.Parallel()
 	top := t
-	first, n := uint64(1), *weeks // the same few each time
+	first, n := *weekSeed, max(1, *weeks)
 	switch {
-	case *weekSeed != 0 && n == usualWeeks:
-		first, n = *weekSeed, 1
-	case *weekSeed != 0:
-		first = *weekSeed
-	case n != usualWeeks:
-		first = rand.Uint64N(1 << 40) // with room for those that follow
+	case first == 0 && *weeks == 0:
+		first, n = 1, usualWeeks
+	case first == 0:
+		first = 1 + rand.Uint64N(1<<40)
 	}
 	t.Logf("seeds from %d", first)
 	slots := make(chan struct{}, 2) // each has a data folder and an API's history
@@ -64,6 +62,8 @@ type oneWeek struct {
 	products []string
 	plain    bool // quantities that tell which export said them: then the order of requests can be checked
 
+	rate  float64       // requests a second, as the config says
+	began uint64        // requests before the config said so
 	now   time.Duration // since the bubbles' beginning
 	step  int64         // exports so far
 	final map[string]int64
@@ -79,6 +79,7 @@ func liveThrough(t *testing.T, seed uint64) {
 	api := fmt.Sprintf("  rate: %d/s\n  burst: %d\n  concurrency: %d\n  dead_retry: 2h\n", weekRate, weekBurst, 1+chance.IntN(8))
 	w := &oneWeek{store: newStore(t, api, fmt.Sprintf("    rescan: 30m\n    settle: 1s\n    guard: \"off\"\n    after: %s\n", after)),
 		chance: chance, plain: chance.IntN(2) == 0, final: map[string]int64{}, named: map[string]time.Time{}, said: map[mockapi.Key]map[int64]bool{}}
+	w.rate = weekRate
 	w.random, w.line.apart = rand.NewPCG(seed, 8), true
 	for _, row := range manyRows(60) {
 		w.products = append(w.products, row[:12])
@@ -92,7 +93,7 @@ func liveThrough(t *testing.T, seed uint64) {
 			pass(w.now)
 			w.reconfigure("", "") // as its text is now
 			w.api.SetLatency(20*time.Millisecond, 200*time.Millisecond)
-			began := w.requests()
+			w.began = w.requests()
 			w.start()
 			for range 7 * 16 / lives {
 				w.something()
@@ -111,7 +112,7 @@ func liveThrough(t *testing.T, seed uint64) {
 				w.quiet(5 * time.Minute) // nothing is to land under another clock
 			}
 			w.end()
-			w.history(began)
+			w.history()
 			if t.Failed() {
 				t.Logf("again: go test ./agent -run TestWeeks -week %d", seed)
 			}
@@ -129,7 +130,9 @@ func liveThrough(t *testing.T, seed uint64) {
 	}
 }
 
-var weekFaults = []string{"404", "404=50%", "401", "403", "403=10%", "500=50%", "503=70%", "429=50%", "429,retry-after=20,next=3", "hang=30%,apply=now",
+var weekFaults = []string{"204", "empty", "gzip=50%", "large=20%", "endless=10%", "drip=20%,delay=200ms", "error", "errors", "user-errors=50%", "success-false=30%", "html",
+	"503,retry-after=300,next=2", "5xx=60%", "409=20%", "413=5%", "407",
+	"404", "404=50%", "401", "403", "403=10%", "500=50%", "503=70%", "429=50%", "429,retry-after=20,next=3", "hang=30%,apply=now",
 	"hang=30%,apply=40s", "late=20%,apply=60s", "close=30%,apply=now", "reset=30%", "portal", "302", "422=30%", "truncated=20%", "slow=30%,delay=9s"}
 
 // something lets one thing happen, and then up to two hours pass.
@@ -157,13 +160,10 @@ func (w *oneWeek) something() {
 		w.start()
 	case n < 93:
 		w.end()
-		list := []string{fmt.Sprintf("rate: %d/s", weekRate), "rate: 10/s", "rate: 3/s"}
-		for _, old := range list {
-			if strings.Contains(w.text, old) {
-				w.reconfigure(old, list[w.chance.IntN(len(list))])
-				break
-			}
-		}
+		w.history()
+		rate := []float64{weekRate, 10, 3}[w.chance.IntN(3)]
+		w.reconfigure(fmt.Sprintf("rate: %g/s", w.rate), fmt.Sprintf("rate: %g/s", rate))
+		w.rate, w.began = rate, w.requests()
 		w.start()
 	case n < 97:
 		w.rush()
@@ -171,7 +171,16 @@ func (w *oneWeek) something() {
 		w.pause(true)
 		began := time.Now().Add(apartMost)
 		w.export(time.Now())
-		pass(time.Duration(1+w.chance.IntN(300)) * time.Minute)
+		pass(time.Duration(1+w.chance.IntN(150)) * time.Minute)
+		switch w.chance.IntN(3) {
+		case 0:
+			w.kill()
+			w.start()
+		case 1:
+			w.end()
+			w.start()
+		}
+		pass(time.Duration(1+w.chance.IntN(150)) * time.Minute)
 		w.still = append(w.still, mockapi.Span{From: began, To: time.Now()})
 		w.pause(false)
 	}
@@ -276,7 +285,7 @@ func (w *oneWeek) export(at time.Time) {
 	time.Sleep(time.Millisecond) // no two exports of one moment, which are of no order
 }
 
-// kill ends the agent as a power cut without loss would: what it does from this moment on leaves no trace on the disk, and what was on
+// kill ends the agent, which must not have ended by itself, between two of its transactions, as a power cut without loss would: what it does from this moment on leaves no trace on the disk, and what was on
 // its way gets no answer, and lands or not, also when the next agent is there. Files keep their identities.
 func (w *oneWeek) kill() {
 	w.t.Helper()
@@ -298,6 +307,11 @@ func (w *oneWeek) kill() {
 			}
 			was[path] = file{data, about.ModTime()}
 		}
+	}
+	select {
+	case err := <-w.done:
+		w.t.Fatalf("the agent has ended by itself: %v", err)
+	default:
 	}
 	cut := w.line.cut.Swap(true)
 	w.stop()
@@ -326,9 +340,9 @@ func (w *oneWeek) kill() {
 	}
 }
 
-// history looks at what the API was asked since a request, and at the order of all that it was told.
-func (w *oneWeek) history(began uint64) {
-	life := mockapi.Rules{Rate: weekRate, Burst: weekBurst, Haste: apartMost, After: began, Silent: w.still}
+// history looks at what the API was asked since the rate was another, and at the order of all that it was told.
+func (w *oneWeek) history() {
+	life := mockapi.Rules{Rate: w.rate, Burst: weekBurst, Haste: apartMost, After: w.began, Silent: w.still}
 	all := mockapi.Rules{Rising: w.plain, Said: func(k mockapi.Key, q int64) bool { return w.said[k][q] }}
 	for _, wrong := range append(w.api.Judge(life), w.api.Judge(all)...) {
 		w.t.Error(wrong)

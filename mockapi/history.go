@@ -8,7 +8,7 @@ import (
 
 // Rules are what a client's requests must keep to as well, where somebody knows more of it than the contract says.
 type Rules struct {
-	After  uint64        // only requests after the one of this number count
+	After  uint64        // only requests after the one of this number are judged
 	Rate   float64       // a second; 0 = any
 	Burst  int           // with Rate: in every time t at most Burst + Rate * t requests come
 	Haste  time.Duration // with Rate: by how much the network may bring requests closer together than they left
@@ -29,8 +29,7 @@ func (s *Server) Judge(rules Rules) []string {
 	if len(journal) > 0 && journal[0].Seq > rules.After+1 {
 		list = append(list, fmt.Sprintf("the journal begins with #%d: what came between it and #%d cannot be judged", journal[0].Seq, rules.After))
 	}
-	journal = slices.DeleteFunc(journal, func(r Record) bool { return r.Seq <= rules.After })
-	found := slices.Concat(rules.wrong(journal), rules.tooFast(journal))
+	found := slices.Concat(rules.wrong(journal), rules.tooFast(slices.DeleteFunc(journal, func(r Record) bool { return r.Seq <= rules.After })))
 	if len(found) > maxViolations {
 		found = append(found[:maxViolations], fmt.Sprintf("and %d more", len(found)-maxViolations))
 	}
@@ -41,6 +40,11 @@ func (s *Server) Judge(rules Rules) []string {
 func (r *Rules) wrong(journal []Record) (list []string) {
 	newest := map[Key]Record{}
 	for _, now := range journal {
+		was, ok := newest[now.Key]
+		newest[now.Key] = now
+		if now.Seq <= r.After {
+			continue
+		}
 		for _, still := range r.Silent {
 			if !now.At.Before(still.From) && now.At.Before(still.To) {
 				list = append(list, fmt.Sprintf("#%d came %v after there should have been silence", now.Seq, now.At.Sub(still.From)))
@@ -52,10 +56,9 @@ func (r *Rules) wrong(journal []Record) (list []string) {
 		if r.Said != nil && !r.Said(now.Key, now.Quantity) {
 			list = append(list, fmt.Sprintf("nobody said %d units of %s, which #%d does", now.Quantity, now.Key, now.Seq))
 		}
-		if was, ok := newest[now.Key]; r.Rising && ok && now.Quantity < was.Quantity {
+		if r.Rising && ok && now.Quantity < was.Quantity {
 			list = append(list, fmt.Sprintf("of %s #%d says %d units, which is older than the %d of #%d", now.Key, now.Seq, now.Quantity, was.Quantity, was.Seq))
 		}
-		newest[now.Key] = now
 	}
 	return list
 }

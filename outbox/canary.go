@@ -57,7 +57,7 @@ func (o *Outbox) findCanary() (disk []byte, err error) {
 	}
 	err = o.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketKeys).Cursor()
-		start := binary.BigEndian.AppendUint64(nil, o.opts.Random.Uint64())
+		start := binary.BigEndian.AppendUint64(nil, o.chance())
 		from, to := start, []byte(nil)
 		for range 2 { // to the end, and then from the beginning
 			for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {
@@ -78,6 +78,12 @@ func (o *Outbox) findCanary() (disk []byte, err error) {
 		return nil
 	})
 	return disk, err
+}
+
+func (o *Outbox) chance() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.opts.Random.Uint64()
 }
 
 // canary says what kind of canary a key is that is not leased.

@@ -27,8 +27,10 @@ var faultyCalls = map[string][]string{
 	"write":     {"ENOSPC", "EIO", "EDQUOT", "EINTR"},
 	"fsync":     {"EIO", "ENOSPC", "EINTR"},
 	"ftruncate": {"ENOSPC", "EIO", "EINTR"},
-	"renameat":  {"ENOSPC", "EIO"},
-	"unlinkat":  {"EIO"},
+	"renameat":  {"ENOSPC", "EIO", "EINTR"},
+	"unlinkat":  {"EIO", "EINTR"},
+	"mkdirat":   {"ENOSPC", "EIO", "EMFILE"},
+	"pread64":   {"EIO", "EINTR"},
 }
 
 // callsOf counts, for each call, how often the main thread of a writer makes it before it opens something in its folder,
@@ -68,7 +70,7 @@ func writeFaulty(t *testing.T, dir, log string, args ...string) (said string, co
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	all := append([]string{"-D", "-f", "-o", log, "-e", "trace=pwrite64,fdatasync,openat,write,fsync,ftruncate,renameat,unlinkat"}, args...)
+	all := append([]string{"-D", "-f", "-o", log, "-e", "trace=pwrite64,fdatasync,openat,write,fsync,ftruncate,renameat,unlinkat,mkdirat,pread64"}, args...)
 	cmd := exec.CommandContext(ctx, "strace", append(all, os.Args[0])...)
 	cmd.Env = append(os.Environ(), writerEnv+"="+dir, writerExports+"=1")
 	var out, errs bytes.Buffer
@@ -80,12 +82,16 @@ func writeFaulty(t *testing.T, dir, log string, args ...string) (said string, co
 	return out.String(), code
 }
 
-// fail lets the n-th call of a writer fail, and looks what is left then.
+// failOnce lets the n-th call of a writer fail, and looks what is left then.
 func failOnce(t *testing.T, call, errno string, n int) (said string) {
 	t.Helper()
 	dir := t.TempDir()
 	name := fmt.Sprintf("%s %d: %s", call, n, errno)
-	said, _ = writeFaulty(t, dir, filepath.Join(t.TempDir(), "log"), "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", call, errno, n))
+	log := filepath.Join(t.TempDir(), "log")
+	said, _ = writeFaulty(t, dir, log, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", call, errno, n))
+	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "(INJECTED)") {
+		t.Errorf("%s: nothing has failed: %v", name, err)
+	}
 	if err := survives(t, dir, said); err != nil {
 		t.Errorf("%s: %v\nafter it had said\n%s", name, err, said)
 		return said

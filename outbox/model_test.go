@@ -25,7 +25,7 @@ const (
 // TestTheOutboxAgreesWithAModel drives an outbox and a model of it in plain maps by the same random operations. After
 // each they must say the same, Check must be content, and once all is acknowledged the API must hold the truth, although
 // requests that were given up landed late.
-func TestTheOutboxAgreesWithAModel(t *testing.T) {
+func TestTheOutboxAgreesWithAModel(t *testing.T) { // I1, I3, I4, I5, I6, I11, promises 1, 2, 3, 4, 5, 8 and 9
 	t.Parallel()
 	for _, half := range []string{"one core", "another core"} {
 		t.Run(half, func(t *testing.T) {

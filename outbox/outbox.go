@@ -65,7 +65,7 @@ type Options struct {
 	NoSync bool
 	// MustExist refuses to create the file: ErrNoOutbox.
 	MustExist bool
-	// Random decides which of several canaries it is: Canary alone asks. nil = one of its own: for simulation.
+	// Random decides which of several canaries it is; nil = one of its own: for simulation.
 	Random rand.Source
 	// Verified says that Verify has found the file in order since it was closed last.
 	Verified bool

@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,6 +84,9 @@ func TestAPowerCutWhileTheFileIsMadeSmallerLosesNothing(t *testing.T) { // D12, 
 	}
 }
 
+// lostWords are those of lostOf.
+var lostWords = regexp.MustCompile("the writer said|taken in part|was acknowledged, got|neither pending nor")
+
 // survivorEnv makes the test binary look whether the folder that it names survives; what was said is its standard input.
 const survivorEnv = "TILLPOST_TEST_OUTBOX_SURVIVOR"
 
@@ -102,17 +107,28 @@ func TestThePowerCutsFindWhatIsNotDurable(t *testing.T) { // the control of D1: 
 	t.Parallel()
 	dir := t.TempDir()
 	x := powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=3", writerNoSync+"=1")
-	const n = 60
-	bad, _ := x.Cut(t, x.FirstSaid(), x.Len(), n, func(t *testing.T, dir, said string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	const n = 200
+	var lost atomic.Int32
+	ownProcess := func(t *testing.T, dir, said string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, os.Args[0])
 		cmd.Env, cmd.Stdin = append(os.Environ(), survivorEnv+"="+dir), strings.NewReader(said)
-		return cmd.Run()
-	})
-	t.Logf("%d of %d power cuts lost something", bad, n)
-	if bad < n/4 {
-		t.Errorf("only %d of %d power cuts lost something: the test is blind", bad, n)
+		out, err := cmd.CombinedOutput()
+		if lostWords.Match(out) {
+			lost.Add(1)
+		}
+		return err
+	}
+	bad, _ := x.Cut(t, x.FirstSaid(), x.Len(), n, ownProcess)
+	t.Logf("%d of %d power cuts are not survived, of which %d have lost what was said", bad, n, lost.Load())
+	if bad < n/4 || lost.Load() == 0 {
+		t.Errorf("of %d power cuts %d are not survived, and %d have lost what was said: the test is blind", n, bad, lost.Load())
+	}
+	dir = t.TempDir()
+	x = powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=1")
+	if bad, err := x.Cut(t, 0, x.Len(), 4, ownProcess); bad > 0 {
+		t.Errorf("with flushes %d of 4 are not survived in a process of their own: %v", bad, err)
 	}
 }
 

@@ -32,7 +32,7 @@ func (w *Watcher) Remove(f File, same func(io.Reader) (bool, error)) error {
 // Archive is Remove, but that f and its trigger go into the folder to, which is created where it is missing. There f
 // keeps its name (a sub folder's name and `_` before it), or gets the time and then a number added where that is taken.
 func (w *Watcher) Archive(f File, to string, same func(io.Reader) (bool, error)) error {
-	err := makeFolder(to)
+	err := w.makeFolder(to)
 	if err == nil {
 		err = w.letGo(f, same, func(_ *os.Root, a *aside) error { return w.moveInto(to, a) })
 	}
@@ -43,20 +43,37 @@ func (w *Watcher) Archive(f File, to string, same func(io.Reader) (bool, error))
 }
 
 // makeFolder makes a folder, and those above it that are missing, so that no power cut takes them away with what is moved there.
-func makeFolder(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+// The first time it flushes their names also where they are there: a crash may have come between.
+func (w *Watcher) makeFolder(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() && w.isFlushed(path) {
 		return nil
 	}
-	above := filepath.Dir(path)
-	if above != path {
-		if err := makeFolder(above); err != nil {
-			return err
+	missing := ""
+	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
+		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) || p == filepath.Dir(p) {
+			break
 		}
+		missing = p
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	return syncDir(above)
+	for p := filepath.Clean(path); p != filepath.Dir(p); p = filepath.Dir(p) {
+		made := len(p) >= len(missing) && missing != ""
+		if err := syncDir(filepath.Dir(p)); err != nil && made {
+			return err // one that this account may not flush was there before it
+		}
+	}
+	w.mu.Lock()
+	w.flushed = path
+	w.mu.Unlock()
+	return nil
+}
+
+func (w *Watcher) isFlushed(path string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flushed == path
 }
 
 // aside is a file that has left its name for the time of a Remove or Archive.

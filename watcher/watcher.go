@@ -53,6 +53,8 @@ type Watcher struct {
 	mu     sync.Mutex
 	asks   []ask           // for the loop, which alone owns the table
 	moving map[string]bool // set aside by Remove or Archive at this moment, and so no leftovers of a crash
+
+	flushed string // the folder of Archive whose name is durable
 }
 
 // New checks the options. It does no I/O.

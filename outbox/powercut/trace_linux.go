@@ -97,7 +97,7 @@ func below(dir, path string) string {
 }
 
 // unknown are calls of which a trace knows only that they were not made: nobody has taught it what they leave.
-const unknown = "linkat,link,symlinkat,symlink,truncate,fallocate,copy_file_range,sendfile,pwritev,pwritev2,writev"
+const unknown = "linkat,link,symlinkat,symlink,truncate,fallocate,copy_file_range,sendfile,pwritev,pwritev2,writev,lseek,dup,dup2,dup3"
 
 var (
 	calledWhole   = regexp.MustCompile(`^(\d+) +(\w+)\((.*)\) += (-?\d+)`)
@@ -112,15 +112,17 @@ func (x *Trace) parse(dir string, text []byte) error {
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		if m := calledBegun.FindStringSubmatch(line); m != nil {
-			begun[m[1]] = m[3]
+			if begun[m[1]] = m[3]; m[2] == "close" { // its descriptor may be given anew before it returns
+				p.closed(m[3])
+			}
 			continue
 		}
 		m := calledWhole.FindStringSubmatch(line)
 		if r := calledResumed.FindStringSubmatch(line); r != nil {
 			m = []string{"", r[1], r[2], begun[r[1]] + r[3], r[4]}
 		}
-		if m == nil || strings.HasPrefix(m[4], "-") {
-			continue // a signal, an exit, or a call that failed
+		if m == nil || strings.HasPrefix(m[4], "-") || m[2] == "close" && strings.Contains(line, "resumed") {
+			continue // a signal, an exit, a call that failed, or one that was dealt with
 		}
 		if err := p.call(m[2], strings.Split(m[3], ", "), m[4]); err != nil {
 			return fmt.Errorf("%.200s: %w", line, err)
@@ -161,8 +163,7 @@ func (p *traceParser) call(name string, args []string, result string) error {
 	case "openat":
 		return p.opened(args, result)
 	case "close":
-		delete(p.open, args[0])
-		delete(p.paths, args[0])
+		p.closed(args[0])
 	case "write", "pwrite64":
 		data, err := unhex(args[1])
 		if err != nil {
@@ -209,6 +210,11 @@ func (p *traceParser) call(name string, args []string, result string) error {
 func (p *traceParser) inside(arg string) bool {
 	path, err := p.path("", arg)
 	return strings.HasPrefix(arg, `"`) && err == nil && path != ""
+}
+
+func (p *traceParser) closed(fd string) {
+	delete(p.open, fd)
+	delete(p.paths, fd)
 }
 
 func (p *traceParser) opened(args []string, fd string) error {
@@ -417,6 +423,9 @@ func (x *Trace) Renamed(to string) bool {
 	return slices.ContainsFunc(x.ops, func(op traceOp) bool { return op.what == "rename" && op.to == to })
 }
 
+// keepEnv names a folder where states that were not survived are kept, with what the process had said in said.
+const keepEnv = "TILLPOST_TEST_KEEP"
+
 // Cut lets the power go n times at random calls, from the first to the last, each time into a folder of its own, and tells how often
 // that was not survived, and an example. What survives looks at gets what the process had said until then.
 func (x *Trace) Cut(t *testing.T, first, last, n int, survives func(t *testing.T, dir, said string) error) (bad int, example error) {
@@ -424,28 +433,39 @@ func (x *Trace) Cut(t *testing.T, first, last, n int, survives func(t *testing.T
 	seed := rand.Uint64()
 	t.Logf("seed %d, %d calls", seed, last-first)
 	top := t.TempDir()
+	leave := func(dir string, i int) (k int, err error) {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		k = first + r.IntN(last-first+1)
+		return k, x.leave(dir, k, cut(i/2)%cuts, r)
+	}
 	var mu sync.Mutex
 	t.Run("cuts", func(t *testing.T) {
 		for worker := range 2 {
 			t.Run(fmt.Sprint(worker), func(t *testing.T) {
 				t.Parallel()
 				for i := worker; i < n; i += 2 {
-					r := rand.New(rand.NewPCG(seed, uint64(i)))
-					k, how := first+r.IntN(last-first+1), cut(i/2)%cuts
 					dir := filepath.Join(top, fmt.Sprint(i))
-					err := x.leave(dir, k, how, r)
+					k, err := leave(dir, i)
 					if err == nil {
-						if err = survives(t, dir, x.said(k)); err != nil {
-							err = fmt.Errorf("cut %d, before call %d, kind %d: %w", i, k, how, err)
-						}
+						err = survives(t, dir, x.said(k))
 					}
 					if err := os.RemoveAll(dir); err != nil {
 						t.Error(err)
 					}
-					if err != nil {
-						mu.Lock()
-						bad, example = bad+1, err
-						mu.Unlock()
+					if err == nil {
+						continue
+					}
+					mu.Lock()
+					bad, example = bad+1, fmt.Errorf("cut %d, before call %d, kind %d: %w", i, k, cut(i/2)%cuts, err)
+					mu.Unlock()
+					if keep := os.Getenv(keepEnv); keep != "" {
+						dir := filepath.Join(keep, fmt.Sprintf("%d-%d", seed, i))
+						if _, err := leave(dir, i); err != nil {
+							t.Error(err)
+						}
+						if err := os.WriteFile(filepath.Join(dir, "said"), []byte(x.said(k)), 0o600); err != nil {
+							t.Error(err)
+						}
 					}
 				}
 			})
