@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,30 +18,40 @@ var killMutants = flag.Bool("mutants", false, "see that each deliberately wrong 
 
 // harness is what must catch a wrong agent.
 type harness struct {
-	name      string
-	pkg, test string
-	args      []string
-	count     string // the flag that says how many it tries, and
-	first     string // with which seed it begins
-	most      uint64
-	after     *regexp.Regexp // its word for what it has caught: how many were in order before, or
-	bySeed    bool           // which seed it is
+	name, pkg, test string
+	args, env       []string
+	caught          *regexp.Regexp // what it says then
+
+	// Of one that draws what it tries; caught's group is how many of these were in order before, or the seed of the wrong one.
+	count, first string // the flags that say how many it tries at most, and the seed with which it begins
+	most         uint64
+	bySeed       bool
 }
 
 var (
 	// model is the outbox against maps: outbox/model_test.go.
-	model = harness{"the model", "outbox", "TestTheOutboxAgreesWithAModel", []string{"-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms"},
-		"-rapid.checks=", "-rapid.seed=", 8000, regexp.MustCompile(`failed after (\d+) tests`), false}
+	model = harness{name: "the model", pkg: "./outbox", test: "TestTheOutboxAgreesWithAModel",
+		args: []string{"-rapid.steps=40", "-rapid.nofailfile", "-rapid.shrinktime=1ms"}, caught: regexp.MustCompile(`failed after (\d+) tests`),
+		count: "-rapid.checks=", first: "-rapid.seed=", most: 8000}
 
 	// weeks is the whole agent in a virtual world: agent/weeks_test.go.
-	weeks = harness{"the weeks", "agent", "TestWeeks", nil, "-weeks=", "-week=", 60, regexp.MustCompile(`go test \./agent -run TestWeeks -week (\d+)`), true}
+	weeks = harness{name: "the weeks", pkg: "./agent", test: "TestWeeks", caught: regexp.MustCompile(`go test \./agent -run TestWeeks -week (\d+)`),
+		count: "-weeks=", first: "-week=", most: 60, bySeed: true}
+
+	kills  = harness{name: "the kills", pkg: ".", test: "TestKilledAtRandomMoments", caught: failed}
+	soak   = harness{name: "the soak", pkg: ".", test: "TestNothingGrows", caught: failed}
+	damage = harness{name: "damage", pkg: "./cli", test: "TestDamagedOutboxesEndWithTheRightQuantities", env: []string{"TILLPOST_TEST_DAMAGED=200"}, caught: failed}
+	nth    = harness{name: "the n-th call that fails", pkg: "./outbox", test: "TestEveryCallThatFailsOnceLosesNothing", caught: failed}
+
+	failed = regexp.MustCompile(`(?m)^ *--- FAIL: Test`)
 )
 
 // mutant is an agent that breaks one rule: in file, the one place that says right says wrong. Where a harness has changed and its seed
 // says nothing any more, it goes on from there, for minutes: "caught by number N" tells of a better one.
 type mutant struct {
 	rule, file, right, wrong string
-	model, week              uint64 // seeds at which that harness soon catches it; 0 = it is not asked
+	model, week              uint64   // seeds at which that harness soon catches it; 0 = it is not asked
+	by                       *harness // another that must catch it
 }
 
 // judge is a harness that begins with a seed.
@@ -56,6 +67,9 @@ func (m mutant) judges() (list []judge) {
 			list = append(list, j)
 		}
 	}
+	if m.by != nil {
+		list = append(list, judge{harness: *m.by})
+	}
 	return list
 }
 
@@ -63,67 +77,75 @@ func (m mutant) judges() (list []judge) {
 var mutants = []mutant{
 	{"a row is compared with the ledger, though another quantity waits", "outbox/record.go",
 		"	case r.is(flagWanted):\n		return r.wanted, true\n	case r.is(flagAcked) && ",
-		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", 1, 1030},
+		"	case r.is(flagWanted) && !r.is(flagAcked):\n		return r.wanted, true\n	case r.is(flagAcked) && ", 1, 1030, nil},
 	{"the acknowledgement of an older quantity lets go of the newer one", "outbox/resolve.go",
-		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", 2, 2059},
+		"	if !same || !r.is(flagPending|flagDead) {", "	if !r.is(flagPending|flagDead) {", 2, 2059, nil},
 	{"the refusal of an older quantity makes a dead letter of the newer one", "outbox/resolve.go",
-		"	case !same || !r.queued():", "	case !r.queued():", 3, 0},
+		"	case !same || !r.queued():", "	case !r.queued():", 3, 0, nil},
 	{"a request without an answer counts as one that never left", "outbox/resolve.go",
-		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", 4, 4016},
+		"	if res.Doubt && res.Outcome != Acknowledged {", "	if res.Doubt && res.Outcome == Acknowledged {", 4, 4016, nil},
 	{"what may still land late is not repaired", "outbox/resolve.go",
-		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", 5, 5059},
+		"	if r.is(flagDoubtMany) || r.is(flagDoubt) && r.doubted != l.quantity {", "	if r.is(flagDoubtMany) {", 5, 5059, nil},
 	{"of several quantities in doubt only the last is remembered", "outbox/record.go",
-		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", 6, 0},
+		"	case r.is(flagDoubt) && r.doubted != q:", "	case r.is(flagDoubt) && r.doubted != q && q < 0:", 6, 0, nil},
 	{"what a crash left on its way is not in doubt", "outbox/queue.go",
-		"		r.doubt(r.wanted)\n", "		r.clear(0)\n", 7, 0},
+		"		r.doubt(r.wanted)\n", "		r.clear(0)\n", 7, 0, nil},
 	{"what a crash left on its way is in doubt with the newest quantity", "outbox/queue.go",
-		"		r.doubtAny()\n", "		r.doubt(r.wanted)\n", 8, 0},
+		"		r.doubtAny()\n", "		r.doubt(r.wanted)\n", 8, 0, nil},
 	{"a lease goes out with the quantity that was wanted when it was given", "outbox/apply.go",
-		"l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false", "_, l.rev, l.idle, l.withdrawn = quantity, rev, false, false", 9, 0},
+		"l.rev, l.quantity, l.idle, l.withdrawn = rev, quantity, false, false", "_, l.rev, l.idle, l.withdrawn = quantity, rev, false, false", 9, 0, nil},
 	{"a request on its way counts as one with the newer quantity", "outbox/apply.go",
-		"l != nil && !l.sent {", "l != nil {", 10, 10088},
+		"l != nil && !l.sent {", "l != nil {", 10, 10088, nil},
 	{"two requests for one key at a time", "outbox/queue.go",
-		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", 11, 11002},
+		"|| t.leased(key[8:]) || taken[string(key)] {", "|| taken[string(key)] {", 11, 11002, nil},
 	{"an older export overwrites a newer one", "outbox/merge.go",
-		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", 12, 0},
+		"	older := x.rank < v.rank || x.rank == v.rank && r.counted", "	older := x.rank == v.rank && r.counted", 12, 0, nil},
 	{"of one look the export that was found first wins", "outbox/merge.go",
-		"return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })\n	for place", "return cmp.Compare(m.in.exports[b].rank, m.in.exports[a].rank) })\n	for place", 13, 0},
+		"return cmp.Compare(m.in.exports[a].rank, m.in.exports[b].rank) })\n	for place", "return cmp.Compare(m.in.exports[b].rank, m.in.exports[a].rank) })\n	for place", 13, 0, nil},
 	{"what a replaced set knew of keys that no export names any more is forgotten", "outbox/merge.go",
-		"		return m.in.deltas.touch(k.set.rank, key)\n", "		return nil\n", 14, 0},
+		"		return m.in.deltas.touch(k.set.rank, key)\n", "		return nil\n", 14, 0, nil},
 	{"an export that changes nothing leaves no rank", "outbox/merge.go",
-		"	case now.rank > covered:", "	case now.rank > covered && !before.known:", 15, 0},
+		"	case now.rank > covered:", "	case now.rank > covered && !before.known:", 15, 0, nil},
 	{"a key that changes goes to the end of the queue", "outbox/apply.go",
-		"	if !r.is(flagPending) {\n		r.set(flagPending)\n		r.age = age", "	if r.set(flagPending); true {\n		r.age = age", 16, 0},
+		"	if !r.is(flagPending) {\n		r.set(flagPending)\n		r.age = age", "	if r.set(flagPending); true {\n		r.age = age", 16, 0, nil},
 	{"a dead letter stays one though another quantity is wanted", "outbox/apply.go",
-		"		r.clear(flagDead | flagUnknown | flagAgain | flagConfirm)\n", "		r.clear(flagUnknown | flagAgain | flagConfirm)\n", 17, 0},
+		"		r.clear(flagDead | flagUnknown | flagAgain | flagConfirm)\n", "		r.clear(flagUnknown | flagAgain | flagConfirm)\n", 17, 0, nil},
 	{"what falls goes behind what rises", "outbox/record.go",
-		"	case r.is(flagAcked) && r.wanted < r.acked:", "	case r.is(flagAcked) && r.wanted > r.acked:", 18, 0},
+		"	case r.is(flagAcked) && r.wanted < r.acked:", "	case r.is(flagAcked) && r.wanted > r.acked:", 18, 0, nil},
 	{"the oldest never has its turn", "outbox/queue.go",
-		"	case !unproven && t.state.Turn%4 == 3:", "	case !unproven && t.state.Turn%4 == 4:", 19, 0},
+		"	case !unproven && t.state.Turn%4 == 3:", "	case !unproven && t.state.Turn%4 == 4:", 19, 0, nil},
 	{"requests leave while an export is applied by half", "outbox/queue.go",
-		"	return o.hold > 0 || o.unresumed\n}", "	return o.hold > 0\n}", 20, 0},
+		"	return o.hold > 0 || o.unresumed\n}", "	return o.hold > 0\n}", 20, 0, nil},
 	{"what waits for its time goes a minute early", "outbox/queue.go",
-		"> now.UnixNano() {\n			break", "> now.Add(time.Minute).UnixNano() {\n			break", 21, 0},
+		"> now.UnixNano() {\n			break", "> now.Add(time.Minute).UnixNano() {\n			break", 21, 0, nil},
 	{"any time that has passed ends the doubt", "outbox/queue.go",
-		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", 22, 0},
+		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", 22, 0, nil},
 	{"a dead letter is never tried again", "outbox/resolve.go",
-		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", 23, 23077},
+		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", 23, 23077, nil},
 	{"a resend believes the ledger", "outbox/resend.go",
-		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", 24, 0},
+		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", 24, 0, nil},
 	{"a resend leaves out what was refused", "outbox/resend.go",
-		"		if !ok || !r.is(flagWanted|flagAcked) {", "		if !ok || !r.is(flagWanted|flagAcked) || r.is(flagDead) {", 25, 0},
+		"		if !ok || !r.is(flagWanted|flagAcked) {", "		if !ok || !r.is(flagWanted|flagAcked) || r.is(flagDead) {", 25, 0, nil},
 	{"of two rows of a key the first counts", "outbox/duplicates.go",
-		"		first.line, first.figure = later.line, later.figure\n", "		first.line = later.line\n", 26, 0},
+		"		first.line, first.figure = later.line, later.figure\n", "		first.line = later.line\n", 26, 0, nil},
 	{"an export too many must lack a key before it goes to zero", "outbox/missing.go",
-		"int(t.misses) >= l.after {", "int(t.misses) > l.after {", 27, 0},
+		"int(t.misses) >= l.after {", "int(t.misses) > l.after {", 27, 0, nil},
 	{"what the canary said nothing of waits all the same", "outbox/canary.go",
-		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", 28, 0},
+		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", 28, 0, nil},
 	{"the rate is not kept", "agent/drain.go",
-		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", 0, 29030},
+		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", 0, 29030, nil},
 	{"a pause ends with the process", "agent/agent.go",
-		"	a.paused.Store(stats.Paused)", "	a.paused.Store(stats.Paused && stats.Dead < 0)", 0, 31000},
+		"	a.paused.Store(stats.Paused)", "	a.paused.Store(stats.Paused && stats.Dead < 0)", 0, 31000, nil},
+	{"what was accepted and not applied when the agent died stays so", "outbox/commit.go",
+		"	for _, id := range ids {\n		if err == nil {\n			err = o.apply", "	for _, id := range ids[:0] {\n		if err == nil {\n			err = o.apply", 0, 0, &kills},
+	{"each request leaves a goroutine behind", "agent/drain.go",
+		"		ans := d.a.client.Post(", "		go func() { select {} }()\n		ans := d.a.client.Post(", 0, 0, &soak},
+	{"no check sum is looked at", "outbox/record.go",
+		"	if binary.BigEndian.Uint32(sealed[n:]) != sum {", "	if n < 0 && binary.BigEndian.Uint32(sealed[n:]) != sum {", 0, 0, &damage},
+	{"a write that fails is not noticed", "outbox/delta.go",
+		"	_, err := d.file.Write(d.chunk)\n", "	_, _ = d.file.Write(d.chunk)\n	var err error\n", 0, 0, &nth},
 	{"an export is as new as the moment in which it is found", "agent/collect.go",
-		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", 0, 30007},
+		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", 0, 30007, nil},
 }
 
 // TestEveryMutantIsStillOne: each names one place of the code as it is now. With -mutants every harness must fail with each that is
@@ -163,7 +185,7 @@ func (m mutant) mustDie(t *testing.T, j judge) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	wrong, overlay, program := filepath.Join(dir, "wrong.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "test.exe")
+	wrong, overlay := filepath.Join(dir, "wrong.go"), filepath.Join(dir, "overlay.json")
 	list, err := json.Marshal(map[string]any{"Replace": map[string]string{path: wrong}})
 	if err != nil {
 		t.Fatal(err)
@@ -173,15 +195,17 @@ func (m mutant) mustDie(t *testing.T, j judge) {
 			t.Fatal(err)
 		}
 	}
-	buildTest(t, j.pkg, program, "-overlay", overlay)
-	out, err := j.run(t, program, j.most)
+	out, err := j.run(t, j.most, "GOFLAGS=-overlay="+overlay) // also for what the tests build
 	if err == nil {
 		t.Error("it lives: the harness is content with it")
 		return
 	}
-	said := j.after.FindSubmatch(out)
+	said := j.caught.FindSubmatch(out)
 	if said == nil {
 		t.Fatalf("%v: %s", err, out)
+	}
+	if j.count == "" {
+		return // that it is content with the right one shows wherever it is run
 	}
 	n, err := strconv.ParseUint(string(said[1]), 10, 64)
 	if err != nil {
@@ -191,28 +215,19 @@ func (m mutant) mustDie(t *testing.T, j judge) {
 		n -= j.seed
 	}
 	t.Logf("caught by number %d", n+1)
-	right := filepath.Join(dir, "right.exe")
-	buildTest(t, j.pkg, right)
-	if out, err := j.run(t, right, n+1); err != nil {
+	if out, err := j.run(t, n+1); err != nil {
 		t.Errorf("the harness says no to the right agent too: %v\n%s", err, out)
 	}
 }
 
-// buildTest builds a package's tests.
-func buildTest(t *testing.T, pkg, program string, args ...string) {
+// run runs the harness; one that draws tries at most n.
+func (j judge) run(t *testing.T, n uint64, env ...string) (out []byte, err error) {
 	t.Helper()
-	args = append([]string{"test", "-c", "-vet=off", "-o", program}, append(args, "./"+pkg)...)
-	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=20m", j.pkg, "-run=^" + j.test + "$"}, j.args...)
+	if j.count != "" {
+		args = append(args, fmt.Sprint(j.count, n), fmt.Sprint(j.first, j.seed))
 	}
-}
-
-// run runs at most n sequences or weeks.
-func (j judge) run(t *testing.T, program string, n uint64) (out []byte, err error) {
-	t.Helper()
-	args := append([]string{"-test.run=^" + j.test + "$", "-test.timeout=20m", fmt.Sprint(j.count, n), fmt.Sprint(j.first, j.seed)}, j.args...)
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir = filepath.Dir(program)
-	cmd.Env = append(os.Environ(), "TMPDIR="+cmd.Dir, "GOGC=400")
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Env = slices.Concat(os.Environ(), []string{"TMPDIR=" + t.TempDir(), "GOGC=400"}, j.env, env)
 	return cmd.CombinedOutput()
 }

@@ -30,6 +30,9 @@ func Anonymize(path string) error {
 		if err := json.Unmarshal(sealed[:len(sealed)-4], &state); err != nil {
 			return err
 		}
+		if state["identity"] == nil { // no agent has opened it
+			return nil
+		}
 		id := struct {
 			Opened uint64 `json:"opened"`
 		}{}
