@@ -170,13 +170,10 @@ proof:
 	long='-count=1 -v -timeout 24h'; \
 	run env GOGC=400 go test $$long ./outbox -run '^TestTheOutboxAgreesWithAModel$$' -rapid.checks=$(MODEL); \
 	run env GOGC=400 go test $$long ./agent -run '^TestWeeks$$' -weeks $(WEEKS); \
-	run go test $$long . -run Mutant $(MUTANTS); \
-	run go test $$long ./outbox -run PowerCut -powercuts $(CUTS); \
+	run go test $$long ./outbox -run 'PowerCut|TestEveryCallThatFails' -powercuts $(CUTS) -every-errno; \
 	run go test $$long ./agent -run PowerCut -powercuts $$(($(CUTS)/5)); \
-	run go test $$long ./outbox -run TestEveryCallThatFails -every-errno; \
-	run env TILLPOST_TEST_KILLS=$(KILLS) go test $$long . -run KilledAtRandom; \
 	run env TILLPOST_TEST_DAMAGED=$(DAMAGED) go test $$long ./cli -run DamagedOutboxes; \
-	run go test $$long . -run NothingGrows -soak $(SOAK)
+	run env TILLPOST_TEST_KILLS=$(KILLS) go test $$long . -run 'Mutant|KilledAtRandom|NothingGrows' $(MUTANTS) -soak $(SOAK)
 
 TORTURE ?= 100
 torture:
