@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tillpost/testkit"
 )
 
 // killAt lets strace kill the agent when it begins a system call on a path below the shop's folder. It returns once that
@@ -56,16 +58,6 @@ func (s *shop) killAt(call, path string) (died func()) {
 	}
 }
 
-func needStrace(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("strace"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("strace is not installed")
-	}
-}
-
 // gate is the API behind a gate: a request waits there until the test lets it through.
 type gate struct {
 	http.Handler
@@ -98,7 +90,7 @@ func (g *gate) wait(t *testing.T) {
 // TestKilledBetweenTheAnswerAndItsCommit: the API has acknowledged an update, and the agent is killed when it begins to
 // write that down, or to make it durable. The update is sent once more, and not oftener.
 func TestKilledBetweenTheAnswerAndItsCommit(t *testing.T) { // P2, I12
-	needStrace(t)
+	testkit.NeedTool(t, "strace", "-f", "true")
 	t.Parallel()
 	s := newShop(t, "  timeout: 1m\n  confirm: 2m\n", "")
 	g := &gate{s.api, make(chan struct{}), make(chan struct{})}
@@ -132,7 +124,7 @@ func TestKilledBetweenTheAnswerAndItsCommit(t *testing.T) { // P2, I12
 // TestKilledBetweenTakingAnExportAndPuttingItAway: the agent is killed in the transaction that takes an export, and on
 // each step from there to the archive. Each row is delivered once, and the export is not lost.
 func TestKilledBetweenTakingAnExportAndPuttingItAway(t *testing.T) { // P3, I11
-	needStrace(t)
+	testkit.NeedTool(t, "strace", "-f", "true")
 	t.Parallel()
 	for name, x := range map[string]struct{ after, call, path string }{
 		"when it is about to be taken":         {"archive", "pwrite64", "data/outbox.db"},
@@ -245,9 +237,7 @@ func TestSparseExportsOfTenGigabytesAreRefusedAtOnce(t *testing.T) { // W21
 
 // TestAnotherUserReadsNothingAndCommandsNothing: also where the data folder was made for all to look into.
 func TestAnotherUserReadsNothingAndCommandsNothing(t *testing.T) { // X2
-	if os.Getuid() != 0 {
-		t.Skip("only root can be another user")
-	}
+	testkit.NeedRoot(t)
 	t.Parallel()
 	s := newShop(t, "", "    after: archive\n    guard: {zero: 1%, min: 1}\n")
 	for _, path := range []string{filepath.Dir(s.dir), s.dir, s.path("data"), s.path("in"), s.path("tillpost.yaml")} {
@@ -281,10 +271,7 @@ func TestAnotherUserReadsNothingAndCommandsNothing(t *testing.T) { // X2
 		return string(out), err == nil
 	}
 	if out, ok := another("cat", s.path("tillpost.yaml")); !ok {
-		if os.Getenv("CI") == "" {
-			t.Skipf("the folder for temporary files lets no other user in: %s", out)
-		}
-		t.Fatalf("the other user does not even get there: %s", out)
+		testkit.Lacks(t, "the folder for temporary files lets no other user in: %s", out)
 	}
 	var files int
 	for _, root := range []string{"token", "data"} {

@@ -195,7 +195,7 @@ func (m mutant) mustDie(t *testing.T, j judge) {
 			t.Fatal(err)
 		}
 	}
-	out, err := j.run(t, j.most, "GOFLAGS=-overlay="+overlay) // also for what the tests build
+	out, err := j.run(t, j.most, "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay) // also for what the tests build
 	if err == nil {
 		t.Error("it lives: the harness is content with it")
 		return

@@ -101,7 +101,7 @@ func TestTheWaitGrowsAndStaysWithinItsBounds(t *testing.T) {
 		{10 * time.Minute, 30 * time.Second, 3, 30 * time.Second},
 		{1, 1, 5, 1},
 	} {
-		p := &pace{chance: rand.New(rand.NewPCG(1, 2))}
+		p := &pace{a: &Agent{chance: rand.New(rand.NewPCG(1, 2))}}
 		for range 100 {
 			if got := p.jitter(x.least, x.most, x.n); got <= 0 || got > x.atMost || got < min(x.least, x.most)/10 {
 				t.Fatalf("jitter(%v, %v, %d): got %v", x.least, x.most, x.n, got)

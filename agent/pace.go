@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -42,7 +41,6 @@ const (
 // goroutine; publish shows the status what it has come to.
 type pace struct {
 	a       *Agent
-	chance  *rand.Rand
 	trouble trouble
 	deaths  told
 
@@ -85,7 +83,7 @@ type drainState struct {
 }
 
 func newPace(a *Agent) pace {
-	return pace{a: a, chance: a.chance, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
+	return pace{a: a, trouble: trouble{log: a.log}, deaths: newTold(a.log), halt: api.Acknowledged, state: stateOK, denied: map[string]time.Time{},
 		renewed: a.tokens.look(), looked: time.Now(),
 		crowd:  throttle{down: 0.8, up: 1.02, fast: 1.1, floor: 0.1},
 		strain: throttle{down: 0.95, up: 1.15, fast: 1.15, share: 0.1}}
@@ -377,7 +375,7 @@ func (p *pace) jitter(least, most time.Duration, n int) time.Duration {
 		}
 		wait *= 2
 	}
-	return max(min(least, most)/10, time.Duration(p.chance.Int64N(int64(wait)))+1)
+	return max(min(least, most)/10, time.Duration(p.a.chance.Int64N(int64(wait)))+1)
 }
 
 // answerError is an answer as the log tells it: its status, and what was said beyond that.

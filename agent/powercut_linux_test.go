@@ -11,14 +11,12 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,27 +302,8 @@ func TestWhatAPowerCutLeftForAProcessOfItsOwn(t *testing.T) {
 // TestThePowerCutsOfTheWholeAgentFindWhatIsNotDurable is the control: without flushes there must be losses.
 func TestThePowerCutsOfTheWholeAgentFindWhatIsNotDurable(t *testing.T) {
 	t.Parallel()
-	const after, n = "delete", 48
-	var lost atomic.Int32
-	ownProcess := func(t *testing.T, dir, said string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestWhatAPowerCutLeftForAProcessOfItsOwn$")
-		cmd.Env, cmd.Stdin = append(os.Environ(), cutEnv+"="+dir, dayAfterEnv+"="+after), strings.NewReader(said)
-		out, err := cmd.CombinedOutput()
-		if strings.Contains(string(out), dayLoss) {
-			lost.Add(1)
-		}
-		return err
-	}
-	x := traceDay(t, after, dayNoSyncEnv+"=1")
-	bad, _ := x.Cut(t, x.FirstSaid(), x.Len(), n, ownProcess)
-	t.Logf("%d of %d power cuts are not survived, of which %d end with a wrong quantity", bad, n, lost.Load())
-	if bad < n/4 || lost.Load() == 0 {
-		t.Errorf("of %d power cuts %d are not survived, and %d end with a wrong quantity: the test is blind", n, bad, lost.Load())
-	}
-	x = traceDay(t, after)
-	if bad, err := x.Cut(t, 0, x.Len(), 4, ownProcess); bad > 0 {
-		t.Errorf("with flushes %d of 4 are not survived in a process of their own: %v", bad, err)
-	}
+	const after = "delete"
+	p := &powercut.OwnProcess{Args: []string{"-test.run=^TestWhatAPowerCutLeftForAProcessOfItsOwn$"}, Lost: regexp.MustCompile(dayLoss),
+		Env: func(dir string) []string { return []string{cutEnv + "=" + dir, dayAfterEnv + "=" + after} }}
+	p.MustSee(t, traceDay(t, after, dayNoSyncEnv+"=1"), traceDay(t, after), 48)
 }

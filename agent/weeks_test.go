@@ -288,8 +288,9 @@ func (w *oneWeek) export(at time.Time) {
 	time.Sleep(time.Millisecond) // no two exports of one moment, which are of no order
 }
 
-// kill ends the agent, which must not have ended by itself, between two of its transactions, as a power cut without loss would: what it does from this moment on leaves no trace on the disk, and what was on
-// its way gets no answer, and lands or not, also when the next agent is there. Files keep their identities.
+// kill ends the agent, which must not have ended by itself, as a power cut without loss would between two of its transactions: what
+// it does from this moment on leaves no trace on the disk, and what was on its way gets no answer, and lands or not, also when the
+// next agent is there. Files keep their identities.
 func (w *oneWeek) kill() {
 	w.t.Helper()
 	synctest.Wait()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"tillpost/agent"
 	"tillpost/mockapi"
 	"tillpost/outbox"
+	"tillpost/testkit"
 )
 
 // TestMain lets the test binary be tillpost where a test, or the demo, starts it, and takes away what this machine may
@@ -37,11 +37,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	if flag.Parse(); flag.Lookup("test.parallel").Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
-		if err := flag.Set("test.parallel", fmt.Sprint(2*runtime.GOMAXPROCS(0))); err != nil { // most of them wait most of the time
-			panic(err)
-		}
-	}
+	testkit.Wide()
 	os.Exit(m.Run())
 }
 

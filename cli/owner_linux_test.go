@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tillpost/mockapi"
+	"tillpost/testkit"
 )
 
 // ownedBy are the files below a folder that an account owns.
@@ -35,12 +36,7 @@ func ownedBy(t *testing.T, uid uint32, dir string) (list []string) {
 
 func TestWhatRootDoesToTheServicesDataStaysTheServices(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("it needs root")
-		}
-		t.Skip("it needs root")
-	}
+	testkit.NeedRoot(t)
 	const service = 54321
 	s := newStore(t, mockapi.Options{})
 	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")

@@ -5,16 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"tillpost/testkit"
 )
 
 func TestWhoElseMayChangeAConfig(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("it needs root")
-		}
-		t.Skip("it needs root")
-	}
+	testkit.NeedRoot(t)
 	top, err := os.MkdirTemp("/run", "tillpost-test-*") // all above it is root's alone
 	if err != nil {
 		t.Fatal(err)

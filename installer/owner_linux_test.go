@@ -6,19 +6,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-)
 
-// needsRoot skips a test that gives files away; in CI it fails then.
-func needsRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("it needs root")
-	}
-	t.Skip("it needs root")
-}
+	"tillpost/testkit"
+)
 
 func ownerIs(t *testing.T, path string, want uint32) {
 	t.Helper()
@@ -33,7 +23,7 @@ func ownerIs(t *testing.T, path string, want uint32) {
 
 func TestASecretIsTakenOverFromRootAlone(t *testing.T) {
 	t.Parallel()
-	needsRoot(t)
+	testkit.NeedRoot(t)
 	const service, somebody = 54321, 54322
 	dir := t.TempDir()
 	file := func(name string, uid int) string {
@@ -74,7 +64,7 @@ func TestASecretIsTakenOverFromRootAlone(t *testing.T) {
 
 func TestADataFolderIsGivenToTheServiceWithAllInItAndNoMore(t *testing.T) {
 	t.Parallel()
-	needsRoot(t)
+	testkit.NeedRoot(t)
 	const service = 54321
 	dir, outside := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "outside")
 	for _, path := range []string{filepath.Join(dir, "held"), outside} {
@@ -100,7 +90,7 @@ func TestADataFolderIsGivenToTheServiceWithAllInItAndNoMore(t *testing.T) {
 
 func TestALinkToADataFolderIsFollowedWhereItIsRoots(t *testing.T) {
 	t.Parallel()
-	needsRoot(t)
+	testkit.NeedRoot(t)
 	const service, somebody = 54321, 54322
 	for name, owner := range map[string]int{"root's": 0, "somebody's": somebody} {
 		dir := t.TempDir()

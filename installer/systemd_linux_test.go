@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tillpost/testkit"
 )
 
 func TestTheUnitStartsItsProgramWhateverThatIsCalled(t *testing.T) {
@@ -63,12 +65,7 @@ func TestTheUnitHasWhatAConfigNeeds(t *testing.T) {
 
 func TestSystemdHasNothingToSayAgainstTheUnit(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("systemd-analyze is not here")
-	}
+	testkit.NeedTool(t, "systemd-analyze", "--version")
 	dir := t.TempDir()
 	path := filepath.Join(dir, unitName)
 	program := filepath.Join(dir, "a till", "tillpost")

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"tillpost/outbox"
-	"tillpost/outbox/powercut"
+	"tillpost/testkit"
 )
 
 var everyErrno = flag.Bool("every-errno", false, "let each call fail in each of its ways, not in one of them")
@@ -143,7 +143,7 @@ func goOn(dir string) error {
 
 func TestEveryCallThatFailsOnceLosesNothing(t *testing.T) { // D5, D6, B7
 	t.Parallel()
-	powercut.NeedTool(t, "strace", "-f", "true")
+	testkit.NeedTool(t, "strace", "-f", "true")
 	before, all := callsOf(t)
 	type fault struct {
 		call, errno string
@@ -178,7 +178,7 @@ func TestEveryCallThatFailsOnceLosesNothing(t *testing.T) { // D5, D6, B7
 
 func TestAFlushThatFailsLeavesACommitThatCountsOrDoesNot(t *testing.T) { // D6, B7, B8
 	t.Parallel()
-	powercut.NeedTool(t, "strace", "-f", "true")
+	testkit.NeedTool(t, "strace", "-f", "true")
 	before, all := callsOf(t)
 	outcomes := map[string]bool{}
 	for n := before["fdatasync"] + 1; n <= all["fdatasync"]; n++ {

@@ -102,7 +102,7 @@ type world struct {
 	*rapid.T
 	dir         string
 	box         *outbox.Outbox
-	random      rand.Source // its
+	random      rand.Source // the outbox's chance
 	now         time.Time
 	destination string
 

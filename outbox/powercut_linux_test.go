@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"regexp"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"tillpost/outbox"
 	"tillpost/outbox/powercut"
@@ -105,31 +102,12 @@ func survive(dir string) {
 
 func TestThePowerCutsFindWhatIsNotDurable(t *testing.T) { // the control of D1: without fsync they must find losses
 	t.Parallel()
-	dir := t.TempDir()
-	x := powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=3", writerNoSync+"=1")
-	const n = 200
-	var lost atomic.Int32
-	ownProcess := func(t *testing.T, dir, said string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, os.Args[0])
-		cmd.Env, cmd.Stdin = append(os.Environ(), survivorEnv+"="+dir), strings.NewReader(said)
-		out, err := cmd.CombinedOutput()
-		if lostWords.Match(out) {
-			lost.Add(1)
-		}
-		return err
+	traced := func(env ...string) *powercut.Trace {
+		dir := t.TempDir()
+		return powercut.Run(t, dir, nil, append(env, writerEnv+"="+dir)...)
 	}
-	bad, _ := x.Cut(t, x.FirstSaid(), x.Len(), n, ownProcess)
-	t.Logf("%d of %d power cuts are not survived, of which %d have lost what was said", bad, n, lost.Load())
-	if bad < n/4 || lost.Load() == 0 {
-		t.Errorf("of %d power cuts %d are not survived, and %d have lost what was said: the test is blind", n, bad, lost.Load())
-	}
-	dir = t.TempDir()
-	x = powercut.Run(t, dir, nil, writerEnv+"="+dir, writerExports+"=1")
-	if bad, err := x.Cut(t, 0, x.Len(), 4, ownProcess); bad > 0 {
-		t.Errorf("with flushes %d of 4 are not survived in a process of their own: %v", bad, err)
-	}
+	p := &powercut.OwnProcess{Lost: lostWords, Env: func(dir string) []string { return []string{survivorEnv + "=" + dir} }}
+	p.MustSee(t, traced(writerExports+"=3", writerNoSync+"=1"), traced(writerExports+"=1"), 200)
 }
 
 func init() { helpers[survivorEnv] = survive }

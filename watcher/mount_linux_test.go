@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tillpost/testkit"
 )
 
 // TestAFolderMayBeMountedOver: what lies on another disk comes and goes under the folder's name.
@@ -29,7 +31,7 @@ func TestAFolderMayBeMountedOver(t *testing.T) { // W3, F8, F9
 		}
 		until("a.csv")
 		if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=1m"); err != nil {
-			t.Skipf("root is needed to mount a file system: %v", err)
+			testkit.Lacks(t, "root is needed to mount a file system: %v", err)
 		}
 		mounted := true
 		defer func() {

@@ -89,13 +89,18 @@ func isBusy(err error) bool {
 
 func isOtherDevice(err error) bool { return errors.Is(err, unix.EXDEV) }
 
-// syncDir makes what was renamed into the folder durable.
+// syncDir makes the names in a folder durable. Where the file system has no such flush for folders (fsync(2): EINVAL) there is nothing
+// to be done.
 func syncDir(folder string) error {
 	d, err := os.Open(folder)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }
 
 func ignoringEINTR(f func() error) error {

@@ -14,8 +14,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+
+	"tillpost/testkit"
 )
 
 // inode is a file or folder of the traced folder, whatever names it has.
@@ -39,21 +40,10 @@ type Trace struct {
 	ops    []traceOp
 }
 
-// NeedTool skips the test where a tool is missing or may not be used; in CI that is an error.
-func NeedTool(t testing.TB, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-		t.Skipf("%v does not work here: %v", args, err)
-	}
-}
-
 // Run runs this test binary with arguments and with more in its environment, and traces what it does in the folder dir.
 func Run(t testing.TB, dir string, args []string, env ...string) *Trace {
 	t.Helper()
-	NeedTool(t, "strace", "-f", "true")
+	testkit.NeedTool(t, "strace", "-f", "true")
 	x := &Trace{before: map[string]*inode{}}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -421,55 +411,4 @@ func (x *Trace) FirstSaid() int {
 // Renamed reports whether a file got the name to.
 func (x *Trace) Renamed(to string) bool {
 	return slices.ContainsFunc(x.ops, func(op traceOp) bool { return op.what == "rename" && op.to == to })
-}
-
-// keepEnv names a folder where states that were not survived are kept, with what the process had said in said.
-const keepEnv = "TILLPOST_TEST_KEEP"
-
-// Cut lets the power go n times at random calls, from the first to the last, each time into a folder of its own, and tells how often
-// that was not survived, and an example. What survives looks at gets what the process had said until then.
-func (x *Trace) Cut(t *testing.T, first, last, n int, survives func(t *testing.T, dir, said string) error) (bad int, example error) {
-	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("seed %d, %d calls", seed, last-first)
-	top := t.TempDir()
-	leave := func(dir string, i int) (k int, err error) {
-		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		k = first + r.IntN(last-first+1)
-		return k, x.leave(dir, k, cut(i/2)%cuts, r)
-	}
-	var mu sync.Mutex
-	t.Run("cuts", func(t *testing.T) {
-		for worker := range 2 {
-			t.Run(fmt.Sprint(worker), func(t *testing.T) {
-				t.Parallel()
-				for i := worker; i < n; i += 2 {
-					dir := filepath.Join(top, fmt.Sprint(i))
-					k, err := leave(dir, i)
-					if err == nil {
-						err = survives(t, dir, x.said(k))
-					}
-					if err := os.RemoveAll(dir); err != nil {
-						t.Error(err)
-					}
-					if err == nil {
-						continue
-					}
-					mu.Lock()
-					bad, example = bad+1, fmt.Errorf("cut %d, before call %d, kind %d: %w", i, k, cut(i/2)%cuts, err)
-					mu.Unlock()
-					if keep := os.Getenv(keepEnv); keep != "" {
-						dir := filepath.Join(keep, fmt.Sprintf("%d-%d", seed, i))
-						if _, err := leave(dir, i); err != nil {
-							t.Error(err)
-						}
-						if err := os.WriteFile(filepath.Join(dir, "said"), []byte(x.said(k)), 0o600); err != nil {
-							t.Error(err)
-						}
-					}
-				}
-			})
-		}
-	})
-	return bad, example
 }
