@@ -216,9 +216,15 @@ func TestAnArchiveThatCannotBeWrittenLeavesTheExport(t *testing.T) { // W26
 		folder := t.TempDir()
 		write(t, "one", folder, "a.csv")
 		w, look, f := settled(t, atOnce(folder))
-		archive := write(t, "", t.TempDir(), "no folder")
-		if err := w.Archive(f, archive, is("one")); err == nil {
-			t.Error("got no error")
+		no := write(t, "", t.TempDir(), "no folder")
+		for _, archive := range []string{no, filepath.Join(no, "below")} {
+			err := w.Archive(f, archive, func(io.Reader) (bool, error) {
+				t.Errorf("%s: the export is moved, though it can be put nowhere", archive)
+				return true, nil
+			})
+			if err == nil {
+				t.Errorf("%s: got no error", archive)
+			}
 		}
 		if got := contents(t, folder); got != "a.csv=one" {
 			t.Errorf("got %q left, want the export", got)
