@@ -161,6 +161,7 @@ WEEKS   ?= 200
 CUTS    ?= 1000
 KILLS   ?= 100
 DAMAGED ?= 200
+CLOCKS  ?= 60
 SOAK    ?= 60s
 MUTANTS ?= -mutants
 # proof says the same of the same code each time; 0 = what is tried is drawn anew.
@@ -175,11 +176,11 @@ proof:
 	run go test $$long ./outbox -run 'PowerCut|TestEveryCallThatFails' -powercuts $(CUTS) -every-errno; \
 	run go test $$long ./agent -run PowerCut -powercuts $$(($(CUTS)/5)); \
 	run env TILLPOST_TEST_DAMAGED=$(DAMAGED) go test $$long ./cli -run DamagedOutboxes; \
-	run env TILLPOST_TEST_KILLS=$(KILLS) go test $$long . -run 'Mutant|KilledAtRandom|NothingGrows' $(MUTANTS) -soak $(SOAK)
+	run env TILLPOST_TEST_KILLS=$(KILLS) go test $$long . -run 'Mutant|KilledAtRandom|NothingGrows|ClockIsSet' $(MUTANTS) -soak $(SOAK) -clockweeks $(CLOCKS) -clockweek $(SEED)
 
 TORTURE ?= 100
 torture:
-	@n=$(TORTURE); $(MAKE) --no-print-directory proof SEED=0 MODEL=$$((2500*n)) WEEKS=$$((20*n)) CUTS=$$((91*n)) KILLS=$$((20*n)) DAMAGED=$$((10*n)) SOAK=$$((6*n))s
+	@n=$(TORTURE); $(MAKE) --no-print-directory proof SEED=0 MODEL=$$((2500*n)) WEEKS=$$((20*n)) CUTS=$$((91*n)) KILLS=$$((20*n)) DAMAGED=$$((10*n)) CLOCKS=$$((5*n)) SOAK=$$((6*n))s
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

@@ -95,7 +95,7 @@ var faults = []struct {
 		{"A21", "a cache that answers for an earlier request", "no two requests are alike to it", ""},
 	}},
 	{"The clock", []fault{
-		{"C1", "set back or forward", "what is newer stays newer, what waits does not wait for years", "between two lives of the agent; while it runs only of the outbox"},
+		{"C1", "set back or forward", "what is newer stays newer, nothing waits for years, and what is to be sent once more keeps its quiet time", "where it is set back, an export must be found before that, or be written after it: what is found a minute later than it was written is as old as its time says"},
 		{"C2", "begins in 1970 or 2000", "the same", ""},
 		{"C3", "the computer sleeps for hours", "no burst afterwards", "a frozen process; a real sleep cannot be had in a container"},
 		{"C4", "summer time", "changes nothing: what recurs counts durations, and no code reads the time of day", ""},

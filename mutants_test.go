@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tillpost/testkit"
 )
 
 var killMutants = flag.Bool("mutants", false, "see that each deliberately wrong agent is caught, some minutes of work")
@@ -21,6 +24,7 @@ type harness struct {
 	name, pkg, test string
 	args, env       []string
 	caught          *regexp.Regexp // what it says then
+	clock           bool           // it sets the clock: testkit.SetClock
 
 	// Of one that draws what it tries; caught's group is how many of these were in order before, or the seed of the wrong one.
 	count, first string // the flags that say how many it tries at most, and the seed with which it begins
@@ -42,6 +46,8 @@ var (
 	soak   = harness{name: "the soak", pkg: ".", test: "TestNothingGrows", caught: failed}
 	damage = harness{name: "damage", pkg: "./cli", test: "TestDamagedOutboxesEndWithTheRightQuantities", caught: failed}
 	nth    = harness{name: "the n-th call that fails", pkg: "./outbox", test: "TestEveryCallThatFailsOnceLosesNothing", caught: failed}
+
+	clock = harness{name: "a clock that is set", pkg: "./outbox", test: "TestAClockSetForwardHastensNoConfirmation", clock: true, caught: failed}
 
 	failed = regexp.MustCompile(`(?m)^ *--- FAIL: Test|^panic: |^fatal error: `)
 )
@@ -132,6 +138,8 @@ var mutants = []mutant{
 		"int(t.misses) >= l.after {", "int(t.misses) > l.after {", 27, 0, nil},
 	{"what the canary said nothing of waits all the same", "outbox/canary.go",
 		"	r.clear(flagPending | flagConfirm)\n	r.retryAt(0, 0)\n}", "	r.retryAt(0, 0)\n}", 28, 0, nil},
+	{"what was refused before as well waits again like the rest", "outbox/canary.go",
+		"err != nil || d.Tries > 1 || d.At.Before(since) {", "err != nil || d.At.Before(since) {", 29, 0, nil},
 	{"the rate is not kept", "agent/drain.go",
 		"		if until := d.a.ticket(now); !until.IsZero() {", "		if until := d.a.ticket(now); until.Year() > 9000 {", 0, 29030, nil},
 	{"a pause ends with the process", "agent/agent.go",
@@ -144,6 +152,8 @@ var mutants = []mutant{
 		"	case len(v.Faults) == 0:", "	case len(v.Faults) >= 0:", 0, 0, &damage},
 	{"a write that fails is not noticed", "outbox/delta.go",
 		"	_, err := d.file.Write(d.chunk)\n", "	_, _ = d.file.Write(d.chunk)\n	var err error\n", 0, 0, &nth},
+	{"a clock that is set forward hastens what may land late", "outbox/queue.go",
+		"	case ahead > time.Second:", "	case ahead > 1<<62:", 0, 0, &clock},
 	{"an export is as new as the moment in which it is found", "agent/collect.go",
 		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", 0, 30007, nil},
 }
@@ -184,18 +194,11 @@ func (m mutant) mustDie(t *testing.T, j judge) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	wrong, overlay := filepath.Join(dir, "wrong.go"), filepath.Join(dir, "overlay.json")
-	list, err := json.Marshal(map[string]any{"Replace": map[string]string{path: wrong}})
-	if err != nil {
+	wrong := filepath.Join(t.TempDir(), "wrong.go")
+	if err := os.WriteFile(wrong, []byte(strings.Replace(string(text), m.right, m.wrong, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, data := range map[string]string{wrong: strings.Replace(string(text), m.right, m.wrong, 1), overlay: string(list)} {
-		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out, err := j.run(t, j.most, "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay) // also for what the tests build
+	out, err := j.run(t, j.most, map[string]string{path: wrong})
 	if err == nil {
 		t.Error("it lives: the harness is content with it")
 		return
@@ -215,19 +218,39 @@ func (m mutant) mustDie(t *testing.T, j judge) {
 		n -= j.seed
 	}
 	t.Logf("caught by number %d", n+1)
-	if out, err := j.run(t, n+1); err != nil {
+	if out, err := j.run(t, n+1, nil); err != nil {
 		t.Errorf("the harness says no to the right agent too: %v\n%s", err, out)
 	}
 }
 
-// run runs the harness; one that draws tries at most n.
-func (j judge) run(t *testing.T, n uint64, env ...string) (out []byte, err error) {
+// run runs the harness, with other files in the place of some; one that draws tries at most n.
+func (j judge) run(t *testing.T, n uint64, replace map[string]string) (out []byte, err error) {
 	t.Helper()
+	list, flags := maps.Clone(replace), os.Getenv("GOFLAGS")
+	if j.clock {
+		path, file := testkit.ClockFile(t)
+		if list == nil {
+			list = map[string]string{}
+		}
+		list[path] = file
+		flags += " -tags=clock"
+	}
+	if len(list) > 0 {
+		data, err := json.Marshal(map[string]any{"Replace": list})
+		if err != nil {
+			t.Fatal(err)
+		}
+		overlay := filepath.Join(t.TempDir(), "overlay.json")
+		if err := os.WriteFile(overlay, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		flags += " -overlay=" + overlay
+	}
 	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=20m", j.pkg, "-run=^" + j.test + "$"}, j.args...)
 	if j.count != "" {
 		args = append(args, fmt.Sprint(j.count, n), fmt.Sprint(j.first, j.seed))
 	}
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Env = slices.Concat(os.Environ(), []string{"TMPDIR=" + t.TempDir(), "GOGC=400"}, j.env, env)
+	cmd.Env = slices.Concat(os.Environ(), []string{"TMPDIR=" + t.TempDir(), "GOGC=400", "GOFLAGS=" + flags}, j.env) // the flags also for what the tests build
 	return cmd.CombinedOutput()
 }

@@ -27,6 +27,7 @@ import (
 	"tillpost/config"
 	"tillpost/mockapi"
 	"tillpost/outbox"
+	"tillpost/testkit"
 )
 
 // store is one store in a bubble of virtual time: a folder, an agent, and the API in the same process.
@@ -99,7 +100,7 @@ sources:
 		t.Fatal(err)
 	}
 	s := &store{t: t, dir: dir, text: text, config: c, token: goodToken}
-	s.api = mockapi.New(mockapi.Options{Token: goodToken, History: 1000, Journal: 100_000, ClientTimeout: c.API.Timeout})
+	s.api = mockapi.New(mockapi.Options{Token: goodToken, History: 1000, Journal: 100_000, ClientTimeout: c.API.Timeout, Now: testkit.Steady})
 	s.line.api = s.api.Transport()
 	return s
 }

@@ -15,6 +15,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/mockapi"
+	"tillpost/testkit"
 )
 
 var (
@@ -38,6 +39,9 @@ func TestWeeks(t *testing.T) { // I1, I3, I4, I5, I6, I11, I12, A14, C1, C4, pro
 	}
 	t.Logf("seeds from %d", first)
 	slots := make(chan struct{}, 2) // each has a data folder and an API's history
+	if testkit.SetClock != nil {
+		slots = make(chan struct{}, 1)
+	}
 	for i := range n {
 		t.Run(fmt.Sprint("week ", first+i), func(t *testing.T) {
 			t.Parallel()
@@ -99,10 +103,10 @@ func liveThrough(t *testing.T, seed uint64) {
 				w.something()
 			}
 			if life == lives-1 {
-				w.look("50s", "30m")
 				inject(t, w.api, "404=50%")
 				w.export(time.Now())
 				pass(5 * time.Minute)
+				w.look("50s", "30m")
 				w.quiet(16 * 24 * time.Hour) // what was refused again and again waits for up to a week
 				w.want(w.final)
 				if st := w.status(); st.Pending != 0 || st.Dead != 0 || st.State != "running" || st.API.State != "ok" {
@@ -120,6 +124,9 @@ func liveThrough(t *testing.T, seed uint64) {
 				t.Logf("again: go test ./agent -run TestWeeks -week %d", seed)
 			}
 			w.now = time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+			if testkit.SetClock != nil {
+				testkit.SetClock(testkit.Steady().Sub(time.Now().Round(0)))
+			}
 		})
 		if t.Failed() {
 			return
@@ -138,8 +145,32 @@ var weekFaults = []string{"204", "empty", "gzip=50%", "large=20%", "endless=10%"
 	"404", "404=50%", "401", "403", "403=10%", "500=50%", "503=70%", "429=50%", "429,retry-after=20,next=3", "hang=30%,apply=now",
 	"hang=30%,apply=40s", "late=20%,apply=60s", "close=30%,apply=now", "reset=30%", "portal", "302", "422=30%", "truncated=20%", "slow=30%,delay=9s"}
 
+// maySetClock sets the clock while the agent runs, once in a while: as a till does that has found a time server, or whose
+// owner has. An export is to have been found before: within every.
+func (w *oneWeek) maySetClock(every time.Duration) {
+	if testkit.SetClock == nil || w.chance.IntN(8) != 0 {
+		return
+	}
+	set := []time.Duration{-200 * 24 * time.Hour, -24 * time.Hour, -time.Hour, -2 * time.Minute, -20 * time.Second,
+		20 * time.Second, 2 * time.Minute, time.Hour, 24 * time.Hour, 400 * 24 * time.Hour}[w.chance.IntN(10)]
+	if time.Now().Add(set).Before(time.Date(2000, 2, 1, 0, 0, 0, 0, time.UTC)) {
+		return // at its end a life is to be longer than nothing
+	}
+	pass(every + 5*time.Second)
+	if set < 0 && !w.back {
+		w.back = true
+		w.look("30m", "50s")
+	}
+	testkit.SetClock(set)
+}
+
 // something lets one thing happen, and then up to two hours pass.
 func (w *oneWeek) something() {
+	if w.back {
+		w.maySetClock(50 * time.Second)
+	} else {
+		w.maySetClock(30 * time.Minute)
+	}
 	switch n := w.chance.IntN(100); {
 	case n < 40:
 		w.export(time.Now())
@@ -172,7 +203,7 @@ func (w *oneWeek) something() {
 		w.rush()
 	case n < 100:
 		w.pause(true)
-		began := time.Now().Add(apartMost)
+		began := testkit.Steady().Add(apartMost)
 		w.export(time.Now())
 		pass(time.Duration(1+w.chance.IntN(150)) * time.Minute)
 		switch w.chance.IntN(3) {
@@ -184,7 +215,7 @@ func (w *oneWeek) something() {
 			w.start()
 		}
 		pass(time.Duration(1+w.chance.IntN(150)) * time.Minute)
-		w.still = append(w.still, mockapi.Span{From: began, To: time.Now()})
+		w.still = append(w.still, mockapi.Span{From: began, To: testkit.Steady()})
 		w.pause(false)
 	}
 	pass(time.Duration(1+w.chance.IntN(7200)) * time.Second)
@@ -194,11 +225,7 @@ func (w *oneWeek) something() {
 // get no answer, and the agent is killed. At its end those products are as they should be.
 func (w *oneWeek) rush() {
 	w.quiet(time.Minute)
-	often := "30m"
-	if w.back {
-		often = "50s"
-	}
-	w.look(often, "2s")
+	w.look(w.every(), "2s")
 	w.api.SetLatency(time.Duration(w.chance.IntN(12_000))*time.Millisecond, 4*time.Second)
 	page, err := w.agent.Desk().Dead(w.t.Context(), "")
 	if err != nil {
@@ -212,6 +239,7 @@ func (w *oneWeek) rush() {
 	w.products = w.products[:min(len(w.products), 4)]
 	faults := []string{"hang=40%,apply=now", "hang=60%,apply=20s", "hang=40%,apply=40s", "late=60%,apply=30s", "late=40%,apply=60s", "close=40%,apply=now", "reset=40%", "truncated=40%", "500=30%"}
 	for range 2 + w.chance.IntN(12) {
+		w.maySetClock(2 * time.Second)
 		switch n := w.chance.IntN(100); {
 		case n < 55:
 			w.export(time.Now())
@@ -240,7 +268,16 @@ func (w *oneWeek) rush() {
 		}
 	}
 	w.products = all
-	w.look("2s", often)
+	w.look("2s", w.every())
+}
+
+// every is how often the agent looks at its folder: where the clock was set back an export must be found within a minute, to be
+// newer than those before.
+func (w *oneWeek) every() string {
+	if w.back {
+		return "50s"
+	}
+	return "30m"
 }
 
 // look lets the agent look at its folder more or less often, where it does otherwise.
@@ -262,6 +299,7 @@ func (w *oneWeek) quiet(d time.Duration) {
 
 // export writes an export of some products, or of all, that says it is of a moment.
 func (w *oneWeek) export(at time.Time) {
+	at = at.Round(0) // as the clock shows it
 	w.step++
 	n := len(w.products)
 	if w.chance.IntN(4) != 0 {

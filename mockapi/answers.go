@@ -113,7 +113,7 @@ func (x *exchange) retryAfter(value string) {
 	h := x.w.Header()
 	if rest, ok := strings.CutPrefix(value, "date"); ok {
 		after, _ := time.ParseDuration(rest) // Fault.check did
-		now := time.Now().UTC()
+		now := x.s.options.Now().UTC()
 		h.Set("Date", now.Format(http.TimeFormat))
 		value = now.Add(after).Format(http.TimeFormat)
 	}

@@ -50,7 +50,7 @@ func (s *Server) overlap(earlier, later *call) {
 
 // decide judges the overlaps of a call that has ended.
 func (s *Server) decide(c *call) {
-	now := time.Now()
+	now := s.options.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.overlaps = slices.DeleteFunc(s.overlaps, func(o overlap) bool {

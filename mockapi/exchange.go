@@ -40,7 +40,7 @@ type exchange struct {
 // serveInventory judges one request, applies it and answers it.
 func (s *Server) serveInventory(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, w: w, r: r, c: s.calls.Get().(*call)}
-	x.c.at = time.Now()
+	x.c.at = x.s.options.Now()
 	s.books.begin()
 	defer func() {
 		s.finish(x.c)

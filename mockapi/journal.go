@@ -81,15 +81,14 @@ func (j *journal) apply(seq uint64, at int64) {
 	}
 }
 
-func (j *journal) finish(c *call) {
+func (j *journal) finish(c *call, at int64) {
 	if j.limit == 0 {
 		return
 	}
-	now := time.Now().UnixNano()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if r := j.findLocked(c.seq); r != nil {
-		r.answered, r.status, r.fault = now, int16(c.status), c.fault
+		r.answered, r.status, r.fault = at, int16(c.status), c.fault
 	}
 }
 

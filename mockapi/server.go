@@ -34,6 +34,8 @@ type Options struct {
 	Faults    []Fault       // the first that hits a request answers it
 	Seed      uint64        // of all chance
 
+	Now func() time.Time // the server's clock; nil means time.Now
+
 	Known    func(Key) bool // whether the API knows the product; nil means every one; called by many goroutines at once
 	Unknown  []string       // UPCs and SKUs that it does not know all the same
 	Stores   []string       // the stores it knows; empty means every one
@@ -108,6 +110,9 @@ func New(o Options) *Server {
 	}
 	if o.MaxKeys == 0 {
 		o.MaxKeys = DefaultMaxKeys
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	s := &Server{options: o, seed: maphash.MakeSeed()}
 	s.journal.limit = o.Journal

@@ -109,7 +109,7 @@ func (e *entry) event(seq uint64) *event {
 // apply lets the key have the call's quantity at that time, or now if it has passed.
 func (s *Server) apply(c *call, at time.Time) {
 	c.shard.mu.Lock()
-	e, now := c.entry, time.Now().UnixNano()
+	e, now := c.entry, s.options.Now().UnixNano()
 	due := max(at.UnixNano(), now)
 	if ev := e.event(c.seq); ev != nil {
 		ev.applied = due
@@ -156,7 +156,7 @@ func (s *Server) putLocked(e *entry, quantity, at int64) {
 
 // settle applies every late update whose time has come, and returns how many are still to come.
 func (s *Server) settle() (late int) {
-	now := time.Now().UnixNano()
+	now := s.options.Now().UnixNano()
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
@@ -191,7 +191,7 @@ func (s *Server) finish(c *call) {
 		overlapping = c.overlapping
 		c.shard.mu.Unlock()
 	}
-	s.journal.finish(c)
+	s.journal.finish(c, s.options.Now().UnixNano())
 	s.books.finish(c.status)
 	if overlapping {
 		s.decide(c)

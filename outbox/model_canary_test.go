@@ -78,6 +78,9 @@ func (w *world) stands(k *modelKey, res *outbox.Result) {
 
 // waitAgain lets what was refused lately wait again.
 func (w *world) waitAgain() {
+	if w.chance("all refused", 2) {
+		w.allRefused()
+	}
 	since := w.now.Add(-time.Duration(w.draw("since", 0, 120)) * time.Second)
 	want := 0
 	for _, k := range w.keys {

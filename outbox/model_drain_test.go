@@ -47,22 +47,40 @@ func (w *world) turn() {
 	w.turnWith(results, w.draw("n", 0, 4))
 }
 
-// answer decides what comes of a request, and what that makes of its key.
+// answer decides what comes of a request.
 func (w *world) answer(f *flight) outbox.Result {
 	if !f.taken && w.chance("take", 2) {
 		w.take(f)
 	}
+	if !f.taken {
+		return w.comes(f, modelUnsent)
+	}
+	return w.comes(f, w.draw("outcome", modelRefused, modelDeliveredToo))
+}
+
+// What may come of a request.
+const (
+	modelUnsent = iota - 1
+	modelRefused
+	modelFailed
+	modelFailedToo
+	modelNobodyKnows
+	modelDelivered
+	modelDeliveredToo
+)
+
+// comes says what that makes of the key.
+func (w *world) comes(f *flight, outcome int) outbox.Result {
 	res := outbox.Result{Lease: f.lease}
 	k := w.key(f.key)
 	if f.idle && f.idleRev == k.rev {
 		defer w.stands(k, &res)
 	}
-	if !f.taken {
-		return res // unsent
-	}
 	same := f.rev == k.rev
-	switch w.draw("outcome", 0, 5) {
-	case 0:
+	switch outcome {
+	case modelUnsent:
+		return res
+	case modelRefused:
 		res.Outcome, res.Unknown, res.Status = outbox.Refused, true, 404
 		if same {
 			k.pending, k.confirm, k.sings, k.dead = false, false, false, true
@@ -70,13 +88,13 @@ func (w *world) answer(f *flight) outbox.Result {
 			k.refused = w.now
 			k.due = w.now.Add(min(7*24*time.Hour, modelDeadRetry<<(k.tries-1)))
 		}
-	case 1, 2:
+	case modelFailed, modelFailedToo:
 		res.Outcome, res.Due = outbox.Failed, w.now.Add(time.Duration(w.draw("backoff", 0, 200))*time.Second)
 		res.Doubt = w.chance("doubt", 2)
 		if same {
 			k.due = res.Due
 		}
-	case 3:
+	case modelNobodyKnows:
 		res.Doubt = w.chance("doubt", 2)
 	default:
 		res.Outcome = outbox.Acknowledged
@@ -86,6 +104,21 @@ func (w *world) answer(f *flight) outbox.Result {
 		w.unanswered(f)
 	}
 	return res
+}
+
+// allRefused has the API refuse all that it is sent, new or again.
+func (w *world) allRefused() {
+	w.retryDead()
+	w.turnWith(nil, 2)
+	var results []outbox.Result
+	for _, f := range w.flights {
+		if !f.taken {
+			w.take(f)
+		}
+		results = append(results, w.comes(f, modelRefused))
+	}
+	w.flights = nil
+	w.turnWith(results, 0)
 }
 
 func (w *world) acknowledged(f *flight, k *modelKey, same bool) {

@@ -137,19 +137,15 @@ var errNothing = errors.New("nothing to write")
 func (o *Outbox) Turn(results []Result, n int, now time.Time) ([]*Lease, error) {
 	var leases []*Lease
 	err := o.update(func(t *txn) error {
+		shifted, err := t.followClock(now)
+		if err != nil {
+			return err
+		}
 		if err := t.resolve(results, now); err != nil {
 			return err
 		}
 		woken, gone := 0, 0
-		back := t.state.Clock.Sub(now)
-		if t.state.Clock = now.UTC(); back > fresh {
-			woken = 1
-			if err := t.shiftDue(back); err != nil {
-				return err
-			}
-		}
 		if n > 0 && !o.held() {
-			var err error
 			if err = t.wakeDue(now, &woken); err != nil {
 				return err
 			}
@@ -160,7 +156,7 @@ func (o *Outbox) Turn(results []Result, n int, now time.Time) ([]*Lease, error) 
 				return err
 			}
 		}
-		if len(t.resolved)+woken+len(leases)+gone == 0 {
+		if len(t.resolved)+shifted+woken+len(leases)+gone == 0 {
 			return errNothing
 		}
 		return nil
@@ -168,6 +164,9 @@ func (o *Outbox) Turn(results []Result, n int, now time.Time) ([]*Lease, error) 
 	if err != nil && !errors.Is(err, errNothing) {
 		return nil, err
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.turned = now
 	return leases, nil
 }
 
@@ -178,37 +177,59 @@ func (o *Outbox) held() bool {
 	return o.hold > 0 || o.unresumed
 }
 
-// shiftDue lets everything wait no longer than it would have, after the clock went back: nothing waits for years because
-// the clock of a till was wrong for a day.
-func (t *txn) shiftDue(back time.Duration) error {
+// followClock looks whether the clock was set since the Turn before, and says for how many updates that changes the moment
+// for which they wait. After it went back none waits longer than it would have: not for years because the clock of a till was
+// wrong for a day. After it went forward what is to be sent once more keeps its quiet time, for what may land late knows of
+// no clock; to the others it does no harm to go early. That it went forward while no agent ran nobody can tell.
+func (t *txn) followClock(now time.Time) (shifted int, err error) {
+	back := t.state.Clock.Sub(now)
+	t.state.Clock = now.UTC()
+	t.o.mu.Lock()
+	ahead := setAhead(t.o.turned, now)
+	t.o.mu.Unlock()
+	switch {
+	case back > fresh:
+		return t.shiftDue(-back, func(*record) bool { return true })
+	case ahead > time.Second:
+		return t.shiftDue(ahead, func(r *record) bool { return r.is(flagConfirm) })
+	}
+	return 0, nil
+}
+
+// setAhead is by how much the clock was set forward between two moments; 0 where one of them has no monotonic reading.
+func setAhead(was, now time.Time) time.Duration {
+	return now.Round(0).Sub(was.Round(0)) - now.Sub(was)
+}
+
+// shiftDue lets what waits and is one of which wait until that much later.
+func (t *txn) shiftDue(by time.Duration, which func(*record) bool) (n int, err error) {
 	var due [][]byte
 	c := t.due.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if _, err := unseal(k, v); err != nil || len(k) < 16 {
-			return fmt.Errorf("row %x of due: %w", k, ErrDamaged)
+			return 0, fmt.Errorf("row %x of due: %w", k, ErrDamaged)
 		}
 		due = append(due, bytes.Clone(k))
-	}
-	for _, k := range due {
-		if err := t.due.Delete(k); err != nil {
-			return err
-		}
 	}
 	for _, k := range due {
 		disk := k[8:]
 		r, ok, err := t.get(disk)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if !ok {
-			return fmt.Errorf("row %x of due: %w: it has no record", k, ErrDamaged)
+			return 0, fmt.Errorf("row %x of due: %w: it has no record", k, ErrDamaged)
 		}
-		r.due = max(1, r.due-int64(back))
-		if err := errs(t.putDue(r.due, disk), t.put(disk, &r)); err != nil {
-			return err
+		if !which(&r) {
+			continue
 		}
+		r.due = max(1, r.due+int64(by))
+		if err := errs(t.due.Delete(k), t.putDue(r.due, disk), t.put(disk, &r)); err != nil {
+			return 0, err
+		}
+		n++
 	}
-	return nil
+	return n, nil
 }
 
 // wakeDue moves what is due into the queue, a bounded number at a time, and counts it.

@@ -302,3 +302,17 @@ func TestAClockThatGoesBackMakesNothingWaitLonger(t *testing.T) { // C1, R6
 		t.Errorf("got %+v, %v; want the newest export's 7", k, err)
 	}
 }
+
+func TestAClockThatGoesBackLeavesTheQuietTimeOfWhatIsAcknowledgedThen(t *testing.T) { // C1, promise 4
+	t.Parallel()
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{Confirm: 2 * time.Minute})
+	outboxtest.Take(t, box, reading("a"), noon, row("1", 5))
+	hung := lease(t, box, 1, noon)
+	resolve(t, box, noon, outbox.Result{Outcome: outbox.Failed, Doubt: true, Due: noon}, hung[0])
+	outboxtest.Take(t, box, reading("b"), noon, row("1", 7))
+	newer := lease(t, box, 1, noon)
+	earlier := noon.Add(-time.Hour)
+	resolve(t, box, earlier, outbox.Result{Outcome: outbox.Acknowledged}, newer[0])
+	none(t, box, earlier.Add(2*time.Minute-time.Second))
+	lease(t, box, 1, earlier.Add(2*time.Minute))
+}

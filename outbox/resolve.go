@@ -129,7 +129,7 @@ func (t *txn) resolveOne(res *Result, now time.Time) error {
 	case res.Outcome == Refused:
 		err = t.refuse(res, &r, now)
 	case res.Outcome == Failed:
-		err = errs(t.fail(l.disk, &r, res.Due), t.noteFailure(res, &r, now))
+		err = errs(t.fail(l.disk, &r, now.Add(res.Due.Sub(now))), t.noteFailure(res, &r, now)) // as long as it was to be, whatever the clock says
 	}
 	if r.is(flagFailed) && (res.Outcome == Acknowledged || !r.is(flagPending)) {
 		r.clear(flagFailed)
