@@ -7,38 +7,41 @@ import (
 )
 
 var (
-	clockWeeks = flag.Uint64("clockweeks", 0, "how many weeks TestStoresWhoseClockIsSet lives through; 0 = it does nothing")
-	clockWeek  = flag.Uint64("clockweek", 0, "the seed of the first; 0 = one that it draws")
+	howManyClocks = flag.Uint64("clockweeks", 2, "how many weeks TestStoresWhoseClockIsSet lives through")
+	clockWeek     = flag.Uint64("clockweek", 1, "the seed of the first; 0 = one that it draws")
 )
 
 // TestAClockThatIsSet runs what is to be shown with one.
 func TestAClockThatIsSet(t *testing.T) { // C1, promise 4
 	t.Parallel()
-	if out, err := (judge{harness: clock}).run(t, 0, nil); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for _, h := range []harness{clock, clockAgent} {
+		t.Run(h.name, func(t *testing.T) {
+			t.Parallel()
+			if out, err := (judge{harness: h}).run(t, 0, nil); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }
 
 // TestStoresWhoseClockIsSet lives through the weeks of agent.TestWeeks with a clock that is set forward and back, by seconds and by
-// months, while the agent runs.
-func TestStoresWhoseClockIsSet(t *testing.T) { // C1
+// months, while the agent runs. To a process on Linux a computer that slept for hours is such a clock.
+func TestStoresWhoseClockIsSet(t *testing.T) { // C1, C3
 	t.Parallel()
-	if *clockWeeks == 0 {
-		return
-	}
-	first := *clockWeek
+	first, n := *clockWeek, *howManyClocks
 	if first == 0 {
 		first = 1 + rand.Uint64N(1<<40)
 	}
 	t.Logf("seeds from %d", first)
-	set := weeks
-	set.clock = true
-	half := (*clockWeeks + 1) / 2 // a clock is a whole process's, which lives through one week at a time
-	for _, from := range []uint64{first, first + half} {
+	half := (n + 1) / 2 // a clock is a whole process's, which lives through one week at a time
+	for _, part := range []struct{ first, n uint64 }{{first, half}, {first + half, n - half}} {
+		if part.n == 0 {
+			continue
+		}
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
-			if out, err := (judge{set, from}).run(t, half, nil); err != nil {
-				t.Errorf("%v\n%s\nwith go test . -run TestStoresWhoseClockIsSet -clockweeks 1 -clockweek SEED", err, out)
+			if out, err := (judge{clockWeeks, part.first}).run(t, part.n, nil); err != nil {
+				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tillpost/testkit"
 )
@@ -28,7 +29,7 @@ type harness struct {
 
 	// Of one that draws what it tries; caught's group is how many of these were in order before, or the seed of the wrong one.
 	count, first string // the flags that say how many it tries at most, and the seed with which it begins
-	most         uint64
+	seed, most   uint64 // the seed where a mutant says none
 	bySeed       bool
 }
 
@@ -47,7 +48,13 @@ var (
 	damage = harness{name: "damage", pkg: "./cli", test: "TestDamagedOutboxesEndWithTheRightQuantities", caught: failed}
 	nth    = harness{name: "the n-th call that fails", pkg: "./outbox", test: "TestEveryCallThatFailsOnceLosesNothing", caught: failed}
 
-	clock = harness{name: "a clock that is set", pkg: "./outbox", test: "TestAClockSetForwardHastensNoConfirmation", clock: true, caught: failed}
+	clock = harness{name: "a clock that is set", pkg: "./outbox", test: "TestAClockThat.*", clock: true, caught: failed}
+
+	// clockWeeks is weeks with a clock that is set: clockset_test.go.
+	clockWeeks = harness{name: "the weeks with a clock that is set", pkg: "./agent", test: "TestWeeks", clock: true,
+		caught: regexp.MustCompile(`-clockweeks 1 -clockweek (\d+)`), count: "-weeks=", first: "-week=", seed: 85, most: 60, bySeed: true}
+
+	clockAgent = harness{name: "an agent whose clock is set", pkg: "./agent", test: "TestAClockThat.*", clock: true, caught: failed}
 
 	failed = regexp.MustCompile(`(?m)^ *--- FAIL: Test|^panic: |^fatal error: `)
 )
@@ -74,7 +81,7 @@ func (m mutant) judges() (list []judge) {
 		}
 	}
 	if m.by != nil {
-		list = append(list, judge{harness: *m.by})
+		list = append(list, judge{*m.by, m.by.seed})
 	}
 	return list
 }
@@ -153,7 +160,15 @@ var mutants = []mutant{
 	{"a write that fails is not noticed", "outbox/delta.go",
 		"	_, err := d.file.Write(d.chunk)\n", "	_, _ = d.file.Write(d.chunk)\n	var err error\n", 0, 0, &nth},
 	{"a clock that is set forward hastens what may land late", "outbox/queue.go",
-		"	case ahead > time.Second:", "	case ahead > 1<<62:", 0, 0, &clock},
+		"	case ahead > 0:", "	case ahead > 1<<62:", 0, 0, &clock},
+	{"a clock that is set back lets what failed wait for as long", "outbox/resolve.go",
+		"now.Add(res.Due.Sub(now))", "res.Due", 0, 0, &clock},
+	{"a clock that is set back by less than a minute is not seen", "outbox/queue.go",
+		"	case ahead < 0:", "	case ahead < -time.Minute:", 0, 0, &clock},
+	{"what waits for some seconds waits for a time of day", "agent/drain.go",
+		"wait = min(wait, t.Sub(now))", "wait = min(wait, max(time.Second, t.Round(0).Sub(now.Round(0))))", 0, 0, &clockWeeks},
+	{"a clock that is set back delays the next round of resend_all", "agent/drain.go",
+		"				d.repeatAt = now\n", "", 0, 0, &clockAgent},
 	{"an export is as new as the moment in which it is found", "agent/collect.go",
 		"	rank := s.a.box.Rank(f.ModTime(), arrived, now)", "	rank := s.a.box.Rank(now, arrived, now)", 0, 30007, nil},
 }
@@ -244,9 +259,13 @@ func (j judge) run(t *testing.T, n uint64, replace map[string]string) (out []byt
 		if err := os.WriteFile(overlay, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		flags += " -overlay=" + overlay
+		flags += " '-overlay=" + overlay + "'"
 	}
-	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=20m", j.pkg, "-run=^" + j.test + "$"}, j.args...)
+	timeout := 20 * time.Minute
+	if n > j.most {
+		timeout = 24 * time.Hour
+	}
+	args := append([]string{"test", "-count=1", "-vet=off", fmt.Sprint("-timeout=", timeout), j.pkg, "-run=^" + j.test + "$"}, j.args...)
 	if j.count != "" {
 		args = append(args, fmt.Sprint(j.count, n), fmt.Sprint(j.first, j.seed))
 	}

@@ -28,7 +28,7 @@ const (
 	// heldPause is how long it waits for what is due while an export is being applied, unless it is woken.
 	heldPause = time.Second
 	// clockStep is how far the wall clock may leap before what waits for its time is looked at anew.
-	clockStep = time.Minute
+	clockStep = time.Second
 )
 
 // drain posts what the outbox leases. All decisions are made by one goroutine; the posting is done by workers and the
@@ -236,12 +236,15 @@ func (d *drain) loop(ctx context.Context) error {
 		now := time.Now()
 		if leap := now.Round(0).Sub(last.Round(0)) - now.Sub(last); leap.Abs() > clockStep {
 			d.more = true // the outbox then corrects when things are due
+			if !d.repeatAt.IsZero() {
+				d.repeatAt = now
+			}
 		}
 		last = now
 		d.pace.look(now)
 		d.halted.Store(d.pace.halted(now))
 		d.order(now)
-		if at := d.wakeAt(now, d.feed(now)); !at.Equal(armed) || !now.Before(armed) {
+		if at := d.wakeAt(now, d.feed(now)); !at.Equal(armed) || !now.Before(armed) { // by no clock, so that one that is set changes it
 			timer.Reset(at.Sub(now))
 			armed = at
 		}
@@ -370,15 +373,16 @@ func (d *drain) give(o order) {
 	d.orders <- o
 }
 
-// wakeAt is when the loop must go on at the latest, in any case and for each of its reasons.
-func (d *drain) wakeAt(now, wait time.Time) time.Time {
-	at := now.Add(time.Hour).Truncate(time.Hour)
+// wakeAt is when the loop must go on at the latest, in any case and for each of its reasons. Each is compared with now alone:
+// where the clock was set, two of them may not be compared, for some are of the clock and some of no clock.
+func (d *drain) wakeAt(now, free time.Time) time.Time {
+	wait := now.Add(time.Hour).Truncate(time.Hour).Sub(now)
 	earlier := func(t time.Time) {
-		if !t.IsZero() && t.Before(at) {
-			at = t
+		if !t.IsZero() {
+			wait = min(wait, t.Sub(now))
 		}
 	}
-	earlier(wait)
+	earlier(free)
 	if d.retry != nil && !d.turning {
 		earlier(d.retryAt)
 	}
@@ -399,7 +403,7 @@ func (d *drain) wakeAt(now, wait time.Time) time.Time {
 	if !ok {
 		earlier(until)
 	}
-	return at
+	return now.Add(wait)
 }
 
 // take deals with an answer.

@@ -75,7 +75,7 @@ func (s *Server) Check() []string {
 	list := append([]string{}, s.violations...)
 	total := s.violated
 	for _, o := range s.overlaps {
-		if time.Since(o.at) > grace {
+		if s.options.Now().Sub(o.at) > grace {
 			list = append(list, o.words)
 			total++
 		}

@@ -105,7 +105,7 @@ func (x *exchange) plan(conduct *conduct, code int, words string) plan {
 			p.apply = p.hit.kind.of().apply
 		}
 	case conduct.limiter != nil:
-		if after := limit(conduct.limiter); after > 0 {
+		if after := limit(conduct.limiter, x.c.at); after > 0 {
 			x.s.books.limited.Add(1)
 			x.w.Header().Set("Retry-After", strconv.Itoa(after))
 			p.code, p.words, right = http.StatusTooManyRequests, "Too many requests", false
@@ -153,8 +153,7 @@ func (x *exchange) fault(hit *injected) {
 }
 
 // limit takes one request from the limiter. It returns 0, or after how many seconds there is room again.
-func limit(l *rate.Limiter) int {
-	now := time.Now()
+func limit(l *rate.Limiter, now time.Time) int {
 	if l.AllowN(now, 1) {
 		return 0
 	}

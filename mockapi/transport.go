@@ -36,7 +36,7 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	case aborted && rec.code == 0:
 		return nil, io.EOF // what net/http answers for a connection closed without a byte
 	}
-	return rec.response(r, aborted), nil
+	return rec.response(r, aborted, t.s.options.Now()), nil
 }
 
 // serve calls h and tells whether it ended the connection.
@@ -80,10 +80,10 @@ func (w *recorder) Write(p []byte) (int, error) {
 }
 
 // response returns what was gathered. A body that is shorter than announced, or was cut, says so where it ends.
-func (w *recorder) response(r *http.Request, cut bool) *http.Response {
+func (w *recorder) response(r *http.Request, cut bool, now time.Time) *http.Response {
 	w.WriteHeader(http.StatusOK)
 	if w.sent.Get("Date") == "" {
-		w.sent.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+		w.sent.Set("Date", now.UTC().Format(http.TimeFormat))
 	}
 	length := int64(w.body.Len())
 	if text := w.sent.Get("Content-Length"); text != "" {

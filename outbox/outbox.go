@@ -152,8 +152,10 @@ type Outbox struct {
 	state  state             // as committed
 	leases map[string]*Lease // by key: handed to the drain and not resolved
 	blocks map[uint64]int    // lease row -> leases of it not resolved
-	turned time.Time         // when Turn last did its work in this life
-	hold   int               // > 0 while something is accepted and not applied: nothing is leased
+	// What tells a clock that is set: the first Turn's time in this life, and by how much what waits has followed the clock since.
+	begun    time.Time
+	followed time.Duration
+	hold     int // > 0 while something is accepted and not applied: nothing is leased
 	// unresumed: something accepted, or a resend, was interrupted in this life or another, and has not been finished yet.
 	unresumed bool
 }

@@ -136,8 +136,9 @@ var errNothing = errors.New("nothing to write")
 // again.
 func (o *Outbox) Turn(results []Result, n int, now time.Time) ([]*Lease, error) {
 	var leases []*Lease
+	ahead := o.aheadBy(now)
 	err := o.update(func(t *txn) error {
-		shifted, err := t.followClock(now)
+		shifted, err := t.followClock(now, ahead)
 		if err != nil {
 			return err
 		}
@@ -166,7 +167,10 @@ func (o *Outbox) Turn(results []Result, n int, now time.Time) ([]*Lease, error) 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.turned = now
+	if o.begun.IsZero() {
+		o.begun = now
+	}
+	o.followed += ahead
 	return leases, nil
 }
 
@@ -177,28 +181,38 @@ func (o *Outbox) held() bool {
 	return o.hold > 0 || o.unresumed
 }
 
-// followClock looks whether the clock was set since the Turn before, and says for how many updates that changes the moment
-// for which they wait. After it went back none waits longer than it would have: not for years because the clock of a till was
-// wrong for a day. After it went forward what is to be sent once more keeps its quiet time, for what may land late knows of
-// no clock; to the others it does no harm to go early. That it went forward while no agent ran nobody can tell.
-func (t *txn) followClock(now time.Time) (shifted int, err error) {
-	back := t.state.Clock.Sub(now)
-	t.state.Clock = now.UTC()
-	t.o.mu.Lock()
-	ahead := setAhead(t.o.turned, now)
-	t.o.mu.Unlock()
-	switch {
-	case back > fresh:
-		return t.shiftDue(-back, func(*record) bool { return true })
-	case ahead > time.Second:
-		return t.shiftDue(ahead, func(r *record) bool { return r.is(flagConfirm) })
+// aheadBy is by how much the clock was set since what waits has followed it last: forward, or back where it is below 0. It
+// tells by the monotonic readings of this life's times; 0 = by nothing worth while, or there are none.
+func (o *Outbox) aheadBy(now time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.begun.IsZero() {
+		return 0
 	}
-	return 0, nil
+	ahead := now.Round(0).Sub(o.begun.Round(0)) - now.Sub(o.begun) - o.followed
+	if ahead.Abs() < time.Second {
+		return 0
+	}
+	return ahead
 }
 
-// setAhead is by how much the clock was set forward between two moments; 0 where one of them has no monotonic reading.
-func setAhead(was, now time.Time) time.Duration {
-	return now.Round(0).Sub(was.Round(0)) - now.Sub(was)
+// followClock lets what waits follow a clock that was set, and says for how many updates that changes the moment for which they
+// wait. After it went back none waits longer than it would have: not for years because the clock of a till was wrong for a
+// day. After it went forward what is to be sent once more keeps its quiet time, for what may land late knows of no clock; to
+// the others it does no harm to go early. Of what happened while the outbox was not open only a clock that is behind the last
+// Turn tells; where it was set forward then, nobody can.
+func (t *txn) followClock(now time.Time, ahead time.Duration) (shifted int, err error) {
+	back := t.state.Clock.Sub(now)
+	t.state.Clock = now.UTC()
+	switch {
+	case ahead > 0:
+		return t.shiftDue(ahead, func(r *record) bool { return r.is(flagConfirm) })
+	case ahead < 0:
+		return t.shiftDue(ahead, func(*record) bool { return true })
+	case back > fresh:
+		return t.shiftDue(-back, func(*record) bool { return true })
+	}
+	return 0, nil
 }
 
 // shiftDue lets what waits and is one of which wait until that much later.
