@@ -36,13 +36,15 @@ func TestAnAgentThatWasFrozenKeepsTheRate(t *testing.T) { // P9, C3, R4
 	}
 	s.drop("stock-1.csv", rows...)
 	s.start()
-	for range 2 {
+	for n := range 2 {
 		had := s.requests()
 		s.eventually("some are sent", func() bool { return s.requests() >= had+20 })
 		if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(3 * time.Second) // longer than a request may take, and than any burst saves up
+		rows[n] = row(n, 8)
+		s.drop(fmt.Sprintf("stock-%d.csv", n+2), rows...) // meanwhile, so that nobody is told of it
+		<-time.After(3 * time.Second)                     // longer than a request may take, and than any burst saves up
 		if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
@@ -51,6 +53,7 @@ func TestAnAgentThatWasFrozenKeepsTheRate(t *testing.T) { // P9, C3, R4
 	for i := range rows {
 		want[upc(i)] = 3
 	}
+	want[upc(0)], want[upc(1)] = 8, 8
 	s.ends(want)
 	// What had its turn before and was not yet on its way, one for each connection, may come with what has its turn now.
 	for _, wrong := range s.api.Judge(mockapi.Rules{Rate: 40, Burst: 5, Haste: 4 * time.Second / 40}) {

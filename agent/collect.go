@@ -206,6 +206,9 @@ func (s *source) tell(look watcher.Look) {
 	} else {
 		s.blind.end("the system tells of new files again")
 	}
+	if n := len(look.Gone); n > 0 {
+		s.a.log.Warn("the export was gone before it was read", "source", s.conf.Name, "export", look.Gone[0], "exports", n)
+	}
 	for _, skip := range look.Skipped {
 		s.a.log.Warn("not an export, left alone", "source", s.conf.Name, "export", skip.Name, "err", skip.Why)
 	}

@@ -311,6 +311,19 @@ func TestAnExportThatVanishesIsTold(t *testing.T) { // W23
 		if st := s.status(); st.Pending != 0 || s.requests() != 0 || st.State != "running" {
 			s.t.Errorf("got %+v", st)
 		}
+		if n := s.lines("the export was gone before it was read"); n != 1 {
+			s.t.Errorf("it is told %d times, want once", n)
+		}
+		s.drop("stock-1.csv", upcA+",12")
+		pass(35 * time.Second)
+		if err := os.Rename(filepath.Join(s.dir, "in", "stock-1.csv"), filepath.Join(s.dir, "in", "stock-2.csv")); err != nil {
+			s.t.Fatal(err)
+		}
+		pass(5 * time.Minute)
+		s.want(map[string]int64{upcA: 12})
+		if n := s.lines("the export was gone before it was read"); n != 1 {
+			s.t.Errorf("one that has another name is told to be gone")
+		}
 		s.end()
 	})
 }

@@ -95,7 +95,7 @@ func serveTLS(t *testing.T, config *tls.Config) (url string, requests *atomic.In
 	return s.URL, requests
 }
 
-func TestTLSThatDoesNotHoldSendsNothing(t *testing.T) { // A7, A17, H10, H11
+func TestTLSThatDoesNotHoldSendsNothing(t *testing.T) { // A7, A17, C2, H10, H11
 	t.Parallel()
 	root := newAuthority(t)
 	yesterday, tomorrow := time.Now().Add(-24*time.Hour), time.Now().Add(24*time.Hour)

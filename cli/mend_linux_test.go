@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -43,6 +44,13 @@ func TestAReadOnlyDiskIsWaitedFor(t *testing.T) { // D7
 	s.write("pos/stock-1.csv", text)
 	_, log, stop := start(t, "run", "--config", s.config)
 	s.eventuallyHolds(log, want)
+	s.api.SetDown(http.StatusServiceUnavailable)
+	text, want = stockOf(20, func(i int) int { return 2 + i })
+	s.write("pos/stock-2.csv", text)
+	eventually(t, "the next export waits", func() bool {
+		out, _, _ := s.run("status", "--json")
+		return strings.Contains(out, `"pending":20,`)
+	})
 	outboxtest.CutOff(t, s.data("outbox.db")) // what is open can be written no more, and the file not be opened for it again
 	err := syscall.Mount(data, data, "", syscall.MS_BIND, "")
 	if errors.Is(err, syscall.EPERM) {
@@ -61,13 +69,12 @@ func TestAReadOnlyDiskIsWaitedFor(t *testing.T) { // D7
 	if err := syscall.Mount("", data, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	requests := s.api.Counters().Requests
-	text, want = stockOf(20, func(i int) int { return 2 + i })
-	s.write("pos/stock-2.csv", text)
 	_, _, _ = s.run("pause") // what is to be written shows it
 	eventually(t, "it is told", func() bool {
 		return strings.Contains(log.String(), "the outbox cannot be used; it is opened again until it can")
 	})
+	s.api.SetDown(0)
+	requests := s.api.Counters().Requests // from here on each would be acknowledged, and that be forgotten
 	eventually(t, "status tells it", func() bool {
 		_, errs, code := s.run("status")
 		return code == statusFailed && strings.Contains(errs, "read-only file system") && strings.Contains(errs, "let the disk of the data folder be written to again")

@@ -88,7 +88,7 @@ func TestNamesWithoutHardLinksAreGivenBackToo(t *testing.T) {
 	}
 }
 
-func TestBusyAndLimitsAreRecognised(t *testing.T) { // W19, W25
+func TestBusyAndLimitsAreRecognised(t *testing.T) { // W25
 	t.Parallel()
 	if err := busy(nil); err != nil {
 		t.Errorf("nothing: got %v", err)

@@ -61,7 +61,7 @@ func (l *looker) look() (Look, bool) {
 		s.restoreLeftovers()
 		l.table.forget()
 	}
-	look.Skipped = l.table.newlySkipped()
+	look.Skipped, look.Gone = l.table.newlySkipped(), l.table.newlyGone()
 	if l.notify != nil {
 		l.notify.finish(s.missing == "")
 		look.Blind = l.notify.blind
@@ -69,13 +69,13 @@ func (l *looker) look() (Look, bool) {
 
 	l.end = time.Now()
 	l.gap = max(minGap, gapFactor*l.end.Sub(now))
-	tell := asked || !l.any || len(look.Files) > 0 || len(look.Skipped) > 0 ||
+	tell := asked || !l.any || len(look.Files)+len(look.Skipped)+len(look.Gone) > 0 ||
 		look.Missing != l.told.Missing || look.Blind != l.told.Blind ||
 		look.Pending == 0 && l.pending > 0 || now.Sub(l.told.At) >= l.w.opts.Rescan
 	l.pending, l.missing = look.Pending, look.Missing != ""
 	if tell {
 		l.told, l.any = look, true
-		l.told.Files, l.told.Skipped = nil, nil
+		l.told.Files, l.told.Skipped, l.told.Gone = nil, nil, nil
 	}
 	return look, tell
 }

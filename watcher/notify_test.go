@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +29,7 @@ func livePull(t *testing.T, o watcher.Options) (*watcher.Watcher, func() watcher
 	return w, pull(t, ctx, w)
 }
 
-// gone stands for the rescan on Windows, which need not tell that a watched folder itself was renamed or removed.
+// gone stands for the rescan on Windows, which need not tell of what is only renamed or removed.
 func gone(w *watcher.Watcher) {
 	if runtime.GOOS == "windows" {
 		w.Wake()
@@ -50,6 +52,40 @@ func TestSiblingsWhoseNamesBeginAlikeAreBothWatched(t *testing.T) { // F17, W24
 	write(t, "1", in2, "a.csv")
 	if l := look2(); names(l) != "a.csv!" {
 		t.Errorf("got %q, want a.csv of in2", names(l))
+	}
+}
+
+func TestFoldersWithUnusualNamesAreWatched(t *testing.T) { // W24
+	t.Parallel()
+	for name, folder := range map[string][]string{
+		"a long path":   slices.Repeat([]string{strings.Repeat("stock-", 20)}, 4), // more than the 260 characters that old programs take
+		"blanks in it":  {"stock of the shop"},
+		"a dot at last": {"stock.d", "v1.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := mkdir(t, append([]string{t.TempDir()}, folder...)...)
+			look := livePuller(t, live(folder))
+			look()
+			write(t, "1", folder, "a.csv")
+			if l := look(); names(l) != "a.csv!" {
+				t.Errorf("got %q, want a.csv", names(l))
+			}
+		})
+	}
+}
+
+func TestAnExportWhoseNameChangesInCaseAloneIsTold(t *testing.T) { // W24
+	t.Parallel()
+	folder := t.TempDir()
+	w, look := livePull(t, live(folder))
+	look()
+	write(t, "1", folder, "stock.csv")
+	look()
+	must(t, os.Rename(filepath.Join(folder, "stock.csv"), filepath.Join(folder, "STOCK.CSV")))
+	gone(w)
+	if l := look(); names(l) != "STOCK.CSV!" {
+		t.Errorf("got %q, want it under its new name", names(l))
 	}
 }
 

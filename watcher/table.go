@@ -3,6 +3,7 @@ package watcher
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ type table struct {
 	marks   map[string]entry // trigger files of this round, by name in lower case
 	skips   map[string]skipped
 	newSkip []Skip
+	gone    []string
 	full    uint64 // the last round in which skips was full
 }
 
@@ -196,10 +198,20 @@ func (t *table) ready(r *record) (entry, bool) {
 
 // forget lets go of what the last look did not see. It is for a look that saw the folder.
 func (t *table) forget() {
+	lost := map[fileID]string{} // never told
 	for name, r := range t.records {
 		if r.round != t.round {
 			delete(t.records, name)
+			if r.phase == settling {
+				lost[r.stat.id()] = name
+			}
 		}
+	}
+	if len(lost) > 0 {
+		for _, r := range t.records {
+			delete(lost, r.stat.id()) // it has another name
+		}
+		t.gone = append(t.gone, slices.Sorted(maps.Values(lost))...)
 	}
 	for name, s := range t.skips {
 		if s.round != t.round {
@@ -257,6 +269,13 @@ func (t *table) skip(name, why string) {
 		t.newSkip = append(t.newSkip, Skip{Name: name, Why: why})
 	}
 	t.skips[name] = skipped{why: why, round: t.round}
+}
+
+// newlyGone hands over the names of what was gone before it was told.
+func (t *table) newlyGone() []string {
+	s := t.gone
+	t.gone = nil
+	return s
 }
 
 // newlySkipped hands over what skip was told for the first time.

@@ -89,12 +89,13 @@ func New(opts Options) (*Watcher, error) {
 // Look is what one look at the folder found.
 type Look struct {
 	At      time.Time
-	Files   []File // in the order of Seq
-	Missing string // why the folder cannot be read, in plain words, or ""
-	Blind   string // why no notifications come, so that only rescans find exports, or ""
-	Skipped []Skip // what is no export and is seen so for the first time
-	Pending int    // files that will be told later: not yet at rest, or after Again or Retry, as of before this look's loop body
-	Waiting int    // files without their trigger file
+	Files   []File   // in the order of Seq
+	Missing string   // why the folder cannot be read, in plain words, or ""
+	Blind   string   // why no notifications come, so that only rescans find exports, or ""
+	Skipped []Skip   // what is no export and is seen so for the first time
+	Gone    []string // names of files that were gone, and not renamed, before they could be told
+	Pending int      // files that will be told later: not yet at rest, or after Again or Retry, as of before this look's loop body
+	Waiting int      // files without their trigger file
 }
 
 // File is an export that has come to rest.
