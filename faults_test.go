@@ -67,7 +67,7 @@ var faults = []struct {
 		{"W21", "packed bombs, sparse files of gigabytes", "refused at once in bounded memory", ""},
 		{"W22", "very large exports, one after the other", "bounded memory; only changes are queued", ""},
 		{"W23", "an export is gone before it is read", "said, unless it has another name; nothing of it is taken", ""},
-		{"W24", "folders whose names begin alike, long paths, a name that changes in case alone", "all are watched", "a blank at a folder's end cannot be made on Windows"},
+		{"W24", "folders whose names begin alike, long paths, a name that changes in case alone", "all are watched", "a blank at a folder's end cannot be made on Windows, nor a name be changed in case alone under Wine"},
 		{"W25", "the system's limit of watches is reached", "said with the setting; found by looking", ""},
 		{"W26", "the archive is full, elsewhere, or has such a name already", "the export stays or is copied whole; never lost, never taken twice", ""},
 	}},

@@ -19,6 +19,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/outbox"
+	"tillpost/testkit"
 )
 
 // live starts the store's agent on the real clock, with its listener, and returns what ends it.
@@ -42,11 +43,8 @@ func (s *store) live() (end func() error) {
 // eventually waits until what is wanted is so.
 func (s *store) eventually(ok func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("it did not come about; log:\n%s", s.log.String())
-		}
-		time.Sleep(time.Millisecond)
+	if !testkit.Within(10*time.Second, ok) {
+		s.t.Fatalf("it did not come about; log:\n%s", s.log.String())
 	}
 }
 

@@ -152,8 +152,8 @@ var weekFaults = []string{"204", "empty", "gzip=50%", "large=20%", "endless=10%"
 	"hang=30%,apply=40s", "late=20%,apply=60s", "close=30%,apply=now", "reset=30%", "portal", "302", "422=30%", "truncated=20%", "slow=30%,delay=9s"}
 
 // maySetClock sets the clock while the agent runs, once in a while: as a till does that has found a time server, or whose
-// owner has. An export is to have been found before: within every.
-func (w *oneWeek) maySetClock(every time.Duration) {
+// owner has. What was exported must have been found before, by an agent that looks every so often.
+func (w *oneWeek) maySetClock(every string) {
 	if testkit.SetClock == nil || w.chance.IntN(8) != 0 {
 		return
 	}
@@ -162,7 +162,11 @@ func (w *oneWeek) maySetClock(every time.Duration) {
 	if time.Now().Add(set).Before(time.Date(2000, 2, 1, 0, 0, 0, 0, time.UTC)) {
 		return // at its end a life is to be longer than nothing
 	}
-	pass(every + 5*time.Second)
+	look, err := time.ParseDuration(every)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	pass(look + 5*time.Second)
 	if set < 0 && !w.back {
 		w.back = true
 		w.look("30m", "50s")
@@ -172,11 +176,7 @@ func (w *oneWeek) maySetClock(every time.Duration) {
 
 // something lets one thing happen, and then up to two hours pass.
 func (w *oneWeek) something() {
-	if w.back {
-		w.maySetClock(50 * time.Second)
-	} else {
-		w.maySetClock(30 * time.Minute)
-	}
+	w.maySetClock(w.every())
 	switch n := w.chance.IntN(100); {
 	case n < 40:
 		w.export(time.Now())
@@ -245,7 +245,7 @@ func (w *oneWeek) rush() {
 	w.products = w.products[:min(len(w.products), 4)]
 	faults := []string{"hang=40%,apply=now", "hang=60%,apply=20s", "hang=40%,apply=40s", "late=60%,apply=30s", "late=40%,apply=60s", "close=40%,apply=now", "reset=40%", "truncated=40%", "500=30%"}
 	for range 2 + w.chance.IntN(12) {
-		w.maySetClock(2 * time.Second)
+		w.maySetClock("2s")
 		switch n := w.chance.IntN(100); {
 		case n < 55:
 			w.export(time.Now())

@@ -21,6 +21,7 @@ import (
 
 	"tillpost/mockapi"
 	"tillpost/outbox/outboxtest"
+	"tillpost/testkit"
 )
 
 // tills is a store whose outbox has delivered one export and not yet what another changes. Every store that is made of it
@@ -220,11 +221,9 @@ func (w *tills) recovers(t *testing.T, data []byte, name string) (aside int) {
 		maps.Copy(held, s.holds())
 		return maps.Equal(held, w.want)
 	}
-	for end := time.Now().Add(time.Minute); !right(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			_ = os.WriteFile(filepath.Join(os.TempDir(), "damaged-"+name+".db"), data, 0o600)
-			t.Fatalf("after a minute the API does not hold what it should; the log:\n%s", log)
-		}
+	if !testkit.Within(time.Minute, right) {
+		_ = os.WriteFile(filepath.Join(os.TempDir(), "damaged-"+name+".db"), data, 0o600)
+		t.Fatalf("after a minute the API does not hold what it should; the log:\n%s", log)
 	}
 	if code := stop(); code != statusDone {
 		t.Errorf("run: got %d, want 0; its log:\n%s", code, log)

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"tillpost/agent"
+	"tillpost/testkit"
 )
 
 func TestDemoPlaysItsDayAndLeavesNothing(t *testing.T) {
@@ -108,10 +109,8 @@ func TestDemoTakesExportsUntilItIsStopped(t *testing.T) {
 // comesTo waits until the demo has printed a text: for longer than eventually, for much may have to happen before.
 func comesTo(t *testing.T, stdout *buffer, text string) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !strings.Contains(stdout.String(), text); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it does not come to %q:\n%s", text, stdout)
-		}
+	if !testkit.Within(2*time.Minute, func() bool { return strings.Contains(stdout.String(), text) }) {
+		t.Fatalf("it does not come to %q:\n%s", text, stdout)
 	}
 }
 

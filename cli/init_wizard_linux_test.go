@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tillpost/testkit"
 )
 
 // wizard is tillpost on a terminal, and a person before it.
@@ -88,10 +90,8 @@ func (w *wizard) answer(question, keys string) {
 
 func (w *wizard) waitFor(text string) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(bare(w.screen()), bare(text)); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			w.t.Fatalf("after 20 s %q is not shown; got\n%q\nall %s", text, w.screen(), w.all())
-		}
+	if !testkit.Within(20*time.Second, func() bool { return strings.Contains(bare(w.screen()), bare(text)) }) {
+		w.t.Fatalf("after 20 s %q is not shown; got\n%q\nall %s", text, w.screen(), w.all())
 	}
 }
 

@@ -107,10 +107,8 @@ func (s *store) status() (status agent.Status, ok bool) {
 // eventually waits until what holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("after 20 s it still does not hold: %s", what)
-		}
+	if !testkit.Within(20*time.Second, holds) {
+		t.Fatalf("after 20 s it still does not hold: %s", what)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"tillpost/mockapi"
 	"tillpost/outbox"
+	"tillpost/testkit"
 )
 
 // upcOf is the valid UPC of a product's number.
@@ -89,10 +90,8 @@ func (s *store) delivers(want map[string]int64, more func(log *buffer)) (log *bu
 
 func (s *store) eventuallyHolds(log *buffer, want map[string]int64) {
 	s.t.Helper()
-	for end := time.Now().Add(time.Minute); !maps.Equal(s.holds(), want); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatalf("after a minute the API holds %d of %d quantities; the log:\n%s", len(s.holds()), len(want), log)
-		}
+	if !testkit.Within(time.Minute, func() bool { return maps.Equal(s.holds(), want) }) {
+		s.t.Fatalf("after a minute the API holds %d of %d quantities; the log:\n%s", len(s.holds()), len(want), log)
 	}
 }
 

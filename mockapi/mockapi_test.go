@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tillpost/mockapi"
+	"tillpost/testkit"
 )
 
 const (
@@ -101,10 +102,8 @@ func clean(t testing.TB, s *mockapi.Server) {
 // eventually fails unless ok comes true within ten seconds.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within ten seconds: %s", what)
-		}
+	if !testkit.Within(10*time.Second, ok) {
+		t.Fatalf("not within ten seconds: %s", what)
 	}
 }
 

@@ -202,17 +202,14 @@ func (o *Outbox) aheadBy(now time.Time) time.Duration {
 // the others it does no harm to go early. Of what happened while the outbox was not open only a clock that is behind the last
 // Turn tells; where it was set forward then, nobody can.
 func (t *txn) followClock(now time.Time, ahead time.Duration) (shifted int, err error) {
-	back := t.state.Clock.Sub(now)
-	t.state.Clock = now.UTC()
-	switch {
-	case ahead > 0:
-		return t.shiftDue(ahead, func(r *record) bool { return r.is(flagConfirm) })
-	case ahead < 0:
-		return t.shiftDue(ahead, func(*record) bool { return true })
-	case back > fresh:
-		return t.shiftDue(-back, func(*record) bool { return true })
+	if back := t.state.Clock.Sub(now); ahead == 0 && back > fresh {
+		ahead = -back
 	}
-	return 0, nil
+	t.state.Clock = now.UTC()
+	if ahead == 0 {
+		return 0, nil
+	}
+	return t.shiftDue(ahead, func(r *record) bool { return ahead < 0 || r.is(flagConfirm) })
 }
 
 // shiftDue lets what waits and is one of which wait until that much later.

@@ -1,4 +1,4 @@
-// Package testkit is what tests of several packages need of the machine.
+// Package testkit is what tests of several packages need of the machine and its clock.
 package testkit
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // Lacks skips a test for what the machine lacks; in CI that is an error.
@@ -33,6 +34,16 @@ func NeedTool(t testing.TB, args ...string) {
 	if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
 		Lacks(t, "%v does not work here: %v\n%s", args, err, out)
 	}
+}
+
+// Within waits until something holds, and reports whether it does before so much time is over. It is for what nothing else tells of.
+func Within(limit time.Duration, holds func() bool) bool {
+	for end := time.Now().Add(limit); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
 }
 
 // Wide lets twice as many tests run at a time as there are processors, for a package whose tests wait most of the time, unless

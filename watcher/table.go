@@ -198,18 +198,23 @@ func (t *table) ready(r *record) (entry, bool) {
 
 // forget lets go of what the last look did not see. It is for a look that saw the folder.
 func (t *table) forget() {
-	lost := map[fileID]string{} // never told
+	same := func(r *record) Stat { // but for what a renaming changes
+		s := r.stat
+		s.Changed = 0
+		return s
+	}
+	lost := map[Stat]string{} // never told
 	for name, r := range t.records {
 		if r.round != t.round {
 			delete(t.records, name)
 			if r.phase == settling {
-				lost[r.stat.id()] = name
+				lost[same(r)] = name
 			}
 		}
 	}
 	if len(lost) > 0 {
 		for _, r := range t.records {
-			delete(lost, r.stat.id()) // it has another name
+			delete(lost, same(r)) // it has another name
 		}
 		t.gone = append(t.gone, slices.Sorted(maps.Values(lost))...)
 	}

@@ -355,3 +355,32 @@ func TestARetryCountsForAFileThatWasRenamedAndGotItsNameBack(t *testing.T) {
 		t.Errorf("got %d files, want the one to be tried again", len(v.files))
 	}
 }
+
+func TestWhatIsGoneBeforeItIsToldIsNamed(t *testing.T) { // W23
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before, after []entry
+		want          string
+	}{
+		"it is gone":                      {at("a 1", "b 2"), at("b 2"), "a"},
+		"it has another name":             {at("a 1"), at("c 1"), ""},
+		"no file has an identity":         {[]entry{{name: "a", stat: Stat{Size: 3}}, {name: "b", stat: Stat{Size: 4}}}, []entry{{name: "b", stat: Stat{Size: 4}}}, "a"},
+		"another version is in its place": {at("a 1"), at("a 2"), ""},
+	} {
+		table := newTestTable(t, "")
+		table.observe(start(), slices.Values(c.before))
+		table.forget()
+		table.observe(start().Add(time.Second), slices.Values(c.after))
+		table.forget()
+		if got := strings.Join(table.newlyGone(), " "); got != c.want || len(table.newlyGone()) > 0 {
+			t.Errorf("%s: got %q, want %q, once", name, got, c.want)
+		}
+	}
+	table := newTestTable(t, "")
+	table.observe(start(), slices.Values(at("a 1")))
+	table.observe(start().Add(time.Minute), slices.Values(at("a 1"))) // it is told
+	table.observe(start().Add(2*time.Minute), slices.Values(at()))
+	if table.forget(); len(table.newlyGone()) > 0 {
+		t.Error("one that was told is called gone")
+	}
+}
