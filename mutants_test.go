@@ -269,7 +269,9 @@ func (j judge) run(t *testing.T, n uint64, replace map[string]string) (out []byt
 	if j.count != "" {
 		args = append(args, fmt.Sprint(j.count, n), fmt.Sprint(j.first, j.seed))
 	}
-	cmd := exec.CommandContext(t.Context(), "go", args...)
+	// A mutant may need memory without end: then it dies of that by itself, and not by the system, which may take another process.
+	bounded := []string{"-c", `ulimit -v 6000000 && exec "$@"`, "sh", "go"}
+	cmd := exec.CommandContext(t.Context(), "sh", append(bounded, args...)...)
 	cmd.Env = slices.Concat(os.Environ(), []string{"TMPDIR=" + t.TempDir(), "GOGC=400", "GOFLAGS=" + flags}, j.env) // the flags also for what the tests build
 	return cmd.CombinedOutput()
 }
