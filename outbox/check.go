@@ -69,6 +69,9 @@ func (c *checker) counters() {
 	defer c.o.mu.Unlock()
 	want := c.o.state.Counters
 	want.Pending, want.Dead, want.Unknown, want.Doubtful = c.pending, c.deads, c.unknown, c.doubtful
+	if c.o.state.Counted {
+		want.Settled = c.settled
+	}
 	if c.o.state.Counters != want {
 		c.add("promise 5: the counters are %+v, the records say %+v", c.o.state.Counters, want)
 	}
@@ -85,7 +88,7 @@ type checker struct {
 	leased map[uint64]bool
 	dues   map[string]int64 // disk key -> due
 
-	count, pending, deads, unknown, doubtful int64
+	count, pending, deads, unknown, doubtful, settled int64
 }
 
 func (c *checker) add(format string, args ...any) {
@@ -196,6 +199,9 @@ func (c *checker) keys() {
 		c.deads += r.one(flagDead)
 		c.unknown += r.one(flagUnknown)
 		c.doubtful += r.one(flagConfirm)
+		if r.settled() {
+			c.settled++
+		}
 		return nil
 	})
 	for k := range c.dues {

@@ -200,9 +200,9 @@ func (t *txn) older(rank, export uint64) (bool, error) {
 // another by now.
 func (x *incoming) keepFile(t *txn, e Export, now time.Time) error {
 	b, key := t.tx.Bucket(bucketFiles), fileKey(x.Source, x.Name)
+	var was File
+	err := getJSON(b, key, &was)
 	if x.Releases != 0 || x.Rereads != nil {
-		var was File
-		err := getJSON(b, key, &was)
 		if errors.Is(err, ErrUnknown) || err == nil && was.Export != x.Releases && (x.Rereads == nil || was.Hash != x.Rereads.Hash) {
 			return nil
 		}
@@ -210,7 +210,11 @@ func (x *incoming) keepFile(t *txn, e Export, now time.Time) error {
 			return err
 		}
 	}
-	return putJSON(b, key, File{Stat: x.Stat, Hash: e.Hash, Export: e.ID, Complete: e.Complete, ModTime: x.ModTime, At: now.UTC()})
+	came := was.Came
+	if err != nil || was.Stat != x.Stat {
+		came = now.UTC()
+	}
+	return putJSON(b, key, File{Stat: x.Stat, Hash: e.Hash, Export: e.ID, Complete: e.Complete, ModTime: x.ModTime, At: now.UTC(), Came: came})
 }
 
 // putSources writes the sources of the intake, without the sets that were evicted.

@@ -19,6 +19,8 @@
 //
 //	meta    "format"                  -> uint32; Open answers ErrNewer to one it does not know
 //	meta    "state"                   -> JSON: counters, sequences, destination, paused, identity
+//	meta    "awaited"                 -> JSON: since when an export of a source is waited for, by source
+//	history "spans"                   -> JSON: what was delivered, waited and failed over time (history.go); not in every file
 //	keys    hash8 + key               -> record (record.go): last wanted, acknowledged, doubt; ledger, pending update and
 //	                                     dead letter in one, about 42 bytes; ordered by the hash
 //	queue   class1 + age8 + row8      -> hashes (8 bytes each, about 100): pending in the order of sending

@@ -31,6 +31,12 @@ func (o *Outbox) Writes() int {
 	return id
 }
 
+// Allocated is how many bytes of pages transactions have written.
+func (o *Outbox) Allocated() int64 {
+	stats := o.db.Stats().TxStats
+	return stats.GetPageAlloc()
+}
+
 // FormatOnDisk is the format number that the file has.
 func (o *Outbox) FormatOnDisk() (n uint32) {
 	_ = o.db.View(func(tx *bbolt.Tx) error {

@@ -46,6 +46,7 @@ type File struct {
 	Complete bool      `json:"complete"` // its last row too
 	ModTime  time.Time `json:"mod_time"`
 	At       time.Time `json:"at"`
+	Came     time.Time `json:"came,omitzero"` // when this version of it came to rest; zero = not known, as in files of earlier versions
 }
 
 // Source is what is kept of a source.
@@ -114,6 +115,48 @@ func (o *Outbox) LastExport(source string) (e Export, err error) {
 		return getJSON(tx.Bucket(bucketExports), id8(s.Last), &e)
 	})
 	return e, err
+}
+
+// keyAwaited is of meta: since when an export is waited for, by source.
+var keyAwaited = []byte("awaited")
+
+// LastCame is when an export of a source came to rest last, be it with the bytes of the one before; where none has, since when one
+// is waited for (Await), and zero where nobody does.
+func (o *Outbox) LastCame(source string) (at time.Time, err error) {
+	prefix := fileKey(source, "")
+	err = o.view(func(tx *bbolt.Tx) error {
+		awaited := map[string]time.Time{}
+		if err := getJSON(tx.Bucket(bucketMeta), keyAwaited, &awaited); err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+		at = awaited[source]
+		files := tx.Bucket(bucketFiles)
+		c := files.Cursor()
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			var f File
+			if err := getJSON(files, k, &f); err != nil {
+				return err
+			}
+			if f.Came.After(at) {
+				at = f.Came
+			}
+		}
+		return nil
+	})
+	return at, err
+}
+
+// Await notes that from now on an export of a source is waited for.
+func (o *Outbox) Await(source string, now time.Time) error {
+	return o.update(func(t *txn) error {
+		awaited := map[string]time.Time{}
+		meta := t.tx.Bucket(bucketMeta)
+		if err := getJSON(meta, keyAwaited, &awaited); err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+		awaited[source] = now.UTC()
+		return putJSON(meta, keyAwaited, awaited)
+	})
 }
 
 // Seen notes files as seen without reading them: at a source's first start the older ones, and such whose bytes turned

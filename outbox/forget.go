@@ -64,6 +64,7 @@ func (t *txn) forgetKeys(keys [][]byte) (n int64, err error) {
 		if !ok || !r.isOver() || t.leased(disk[8:]) { // a canary may have been leased since
 			continue
 		}
+		t.count(&r, &record{})
 		if err := t.keys.Delete(disk); err != nil {
 			return n, err
 		}

@@ -130,7 +130,7 @@ func understood(t *testing.T, dir string, format int) {
 	}
 	s := stats(t, box)
 	s.Counters.Rejects = 0
-	if got := (outbox.Counters{Pending: pending, Dead: 1, Unknown: 1, Doubtful: 1, Delivered: 3}); s.Counters != got {
+	if got := (outbox.Counters{Pending: pending, Dead: 1, Unknown: 1, Doubtful: 1, Delivered: 3, Settled: 1}); s.Counters != got {
 		t.Errorf("got %+v, want %+v", s.Counters, got)
 	}
 	old := outbox.Reading{Name: "old.csv", Family: ".csv", ModTime: noon.Add(-time.Hour), Arrived: noon.Add(time.Hour)}

@@ -81,6 +81,7 @@ func (w *world) comes(f *flight, outcome int) outbox.Result {
 	case modelUnsent:
 		return res
 	case modelRefused:
+		w.errors++
 		res.Outcome, res.Unknown, res.Status = outbox.Refused, true, 404
 		if same {
 			k.pending, k.confirm, k.sings, k.dead = false, false, false, true
@@ -89,6 +90,7 @@ func (w *world) comes(f *flight, outcome int) outbox.Result {
 			k.due = w.now.Add(min(7*24*time.Hour, modelDeadRetry<<(k.tries-1)))
 		}
 	case modelFailed, modelFailedToo:
+		w.errors++
 		res.Outcome, res.Due = outbox.Failed, w.now.Add(time.Duration(w.draw("backoff", 0, 200))*time.Second)
 		res.Doubt = w.chance("doubt", 2)
 		if same {

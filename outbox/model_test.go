@@ -123,7 +123,7 @@ type world struct {
 	proven   bool           // the API has acknowledged something since the ledger was forgotten last
 	exports  int
 
-	delivered, unchanged, duplicates int64
+	delivered, unchanged, duplicates, errors int64
 }
 
 // modelKey is what should be so of one key.
@@ -338,7 +338,8 @@ func (w *world) compare() {
 			w.Fatalf("key %s: got %+v (wanted %v, acked %v), want %+v (wanted %v, acked %v)", name, got, text(got.Wanted), text(got.Acked),
 				*k, text(k.wanted), text(k.acked))
 		}
-		for is, n := range map[*int64]bool{&want.Pending: k.pending, &want.Dead: k.dead, &want.Doubtful: k.confirm} {
+		for is, n := range map[*int64]bool{&want.Pending: k.pending, &want.Dead: k.dead, &want.Doubtful: k.confirm,
+			&want.Settled: k.wanted != nil && !k.pending && !k.dead} {
 			if n {
 				*is++
 			}
@@ -347,7 +348,7 @@ func (w *world) compare() {
 	s, err := w.box.Stats()
 	w.must(err)
 	want.Unknown = want.Dead
-	want.Delivered, want.Unchanged, want.Duplicates = w.delivered, w.unchanged, w.duplicates
+	want.Delivered, want.Unchanged, want.Duplicates, want.Errors = w.delivered, w.unchanged, w.duplicates, w.errors
 	if s.Counters != want {
 		w.Fatalf("got %+v, want %+v", s.Counters, want)
 	}

@@ -92,6 +92,8 @@ type Counters struct {
 	Unchanged  int64 `json:"unchanged"` // rows not sent because nothing changed, over time
 	Rejects    int64 `json:"rejects"`   // rows that could not become an update, over time
 	Duplicates int64 `json:"duplicates"`
+	Settled    int64 `json:"settled"` // keys whose last wanted quantity is acknowledged
+	Errors     int64 `json:"errors"`  // requests that were refused or failed, over time
 }
 
 // state is the one value that every transaction may write. Its JSON lies under meta "state".
@@ -116,6 +118,9 @@ type state struct {
 	Round     Round  `json:"round,omitzero"`      // of sending everything once more
 	Setup     string `json:"setup,omitempty"`     // see SetUp
 	Forgotten bool   `json:"forgotten,omitempty"` // the ledger was, and nothing has been acknowledged since
+
+	Span    Span `json:"span,omitzero"`     // see history.go
+	Counted bool `json:"counted,omitempty"` // Settled is; files of earlier versions had none
 
 	Identity *identity `json:"identity,omitempty"` // of this file, since an agent has opened it first; never changed in place
 	Rebuilt  *Rebuilt  `json:"rebuilt,omitempty"`  // it took the place of one that could not be used any more
@@ -230,7 +235,7 @@ func prepare(dir, path string, opts Options) error {
 	if opts.MustExist {
 		return ErrNoOutbox
 	}
-	return create(dir, path, opts, state{Created: time.Now().UTC(), Destination: opts.Destination}, nil)
+	return create(dir, path, opts, state{Created: time.Now().UTC(), Destination: opts.Destination, Counted: true}, nil)
 }
 
 // create makes an outbox that begins with a state, through a temporary file: a power cut during bbolt's own first creation
@@ -328,7 +333,7 @@ func (o *Outbox) recover() error {
 	if err != nil {
 		return err
 	}
-	if err := o.releaseLeases(); err != nil {
+	if err := errs(o.countSettled(), o.releaseLeases()); err != nil {
 		return err
 	}
 	if err := o.identify(); err != nil {
@@ -349,6 +354,30 @@ func (o *Outbox) recover() error {
 	}
 	o.noteHeld()
 	return errs(o.sweepFolder("spill"), o.sweepFolder("named"), o.sweepFolder("listed"), o.sweepFolder("held"))
+}
+
+// countSettled counts what a file of an earlier version has not counted.
+func (o *Outbox) countSettled() error {
+	if o.state.Counted {
+		return nil
+	}
+	n := int64(0)
+	err := o.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketKeys).ForEach(func(k, v []byte) error {
+			r, err := parseRecord(k, v)
+			if err == nil && r.settled() {
+				n++
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return o.update(func(t *txn) error {
+		t.state.Settled, t.state.Counted = n, true
+		return nil
+	})
 }
 
 // upgrade makes a file of an older format one of this format, in one transaction. A newer one is left as it is.

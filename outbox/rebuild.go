@@ -27,6 +27,7 @@ type Kept struct {
 	Unchanged  int64     `json:"unchanged"`
 	Rejects    int64     `json:"rejects"`
 	Duplicates int64     `json:"duplicates"`
+	Errors     int64     `json:"errors"`
 	Reasons    Reasons   `json:"reasons,omitempty"`
 	Export     uint64    `json:"export"` // the last export's id
 	Rank       uint64    `json:"rank"`   // the greatest given
@@ -35,7 +36,7 @@ type Kept struct {
 }
 
 func (s *state) kept() *Kept {
-	return &Kept{Paused: s.Paused, Delivered: s.Delivered, Unchanged: s.Unchanged, Rejects: s.Rejects, Duplicates: s.Duplicates,
+	return &Kept{Paused: s.Paused, Delivered: s.Delivered, Unchanged: s.Unchanged, Rejects: s.Rejects, Duplicates: s.Duplicates, Errors: s.Errors,
 		Reasons: s.Reasons, Export: s.Export, Rank: s.Rank, Created: s.Created, LastAck: s.LastAck}
 }
 
@@ -81,8 +82,8 @@ func Rebuild(dir string, was os.FileInfo, kept *Kept, why string, opts Options, 
 		kept = &Kept{Created: now.UTC()}
 	}
 	first := state{Destination: opts.Destination, Paused: kept.Paused, Reasons: kept.Reasons, Export: kept.Export, Rank: kept.Rank,
-		Created: kept.Created, LastAck: kept.LastAck, Forgotten: true, Rebuilt: &r,
-		Counters: Counters{Delivered: kept.Delivered, Unchanged: kept.Unchanged, Rejects: kept.Rejects, Duplicates: kept.Duplicates}}
+		Created: kept.Created, LastAck: kept.LastAck, Forgotten: true, Rebuilt: &r, Counted: true,
+		Counters: Counters{Delivered: kept.Delivered, Unchanged: kept.Unchanged, Rejects: kept.Rejects, Duplicates: kept.Duplicates, Errors: kept.Errors}}
 	if err := create(dir, path, opts, first, away); err != nil {
 		return r, err
 	}

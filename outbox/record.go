@@ -77,6 +77,11 @@ func (r *record) queued() bool {
 	return r.is(flagPending) && r.due == 0 || r.is(flagAgain)
 }
 
+// settled reports whether the API has acknowledged what is wanted.
+func (r *record) settled() bool {
+	return r.flags&(flagWanted|flagPending|flagDead) == flagWanted
+}
+
 // Classes of the queue, promise 9 of the contract: what could oversell goes first.
 const (
 	classZero    = iota // to nothing

@@ -116,6 +116,9 @@ func (t *txn) resolveOne(res *Result, now time.Time) error {
 	}
 	was := r
 	r.clear(flagChanged)
+	if res.Outcome == Refused || res.Outcome == Failed {
+		t.state.Errors++
+	}
 	if res.Doubt && res.Outcome != Acknowledged {
 		r.doubt(l.quantity)
 	}
@@ -254,6 +257,12 @@ func (t *txn) count(was, is *record) {
 	add(flagDead, &t.state.Dead)
 	add(flagUnknown, &t.state.Unknown)
 	add(flagConfirm, &t.state.Doubtful)
+	if was.settled() {
+		t.state.Settled--
+	}
+	if is.settled() {
+		t.state.Settled++
+	}
 }
 
 func (t *txn) deadLetter(disk []byte) (DeadLetter, error) {

@@ -51,7 +51,7 @@ func (o *Outbox) update(fn func(*txn) error) error {
 		if err := fn(t); err != nil {
 			return err
 		}
-		if err := t.flushRows(); err != nil {
+		if err := errs(t.flushRows(), t.note(&before, time.Now())); err != nil {
 			return err
 		}
 		err := putJSON(tx.Bucket(bucketMeta), keyState, t.state)

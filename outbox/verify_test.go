@@ -243,7 +243,7 @@ func TestARebuiltOutboxTakesOverWhatWasKept(t *testing.T) { // promise 11, D9
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept := &outbox.Kept{Paused: true, Delivered: 7, Export: 9, Rank: 11, Created: noon}
+		kept := &outbox.Kept{Paused: true, Delivered: 7, Errors: 3, Export: 9, Rank: 11, Created: noon}
 		r, err := outbox.Rebuild(dir, was, kept, "a test", outbox.Options{NoSync: true}, noon.Add(time.Duration(n/2)*time.Hour))
 		if err != nil {
 			t.Fatal(err)
@@ -256,7 +256,7 @@ func TestARebuiltOutboxTakesOverWhatWasKept(t *testing.T) { // promise 11, D9
 		}
 		box := opened(t, dir)
 		s := stats(t, box)
-		if !s.Paused || s.Delivered != 7 || !s.Created.Equal(noon) || s.Rebuilt == nil || s.Rebuilt.Why != "a test" || s.Rebuilt.File != r.File {
+		if !s.Paused || s.Delivered != 7 || s.Errors != 3 || !s.Created.Equal(noon) || s.Rebuilt == nil || s.Rebuilt.Why != "a test" || s.Rebuilt.File != r.File {
 			t.Errorf("got %+v, want what was kept", s)
 		}
 		if e := outboxtest.Take(t, box, reading("a"), noon.Add(time.Hour), row("1", 5)); e.ID != 10 || e.New != 1 {
