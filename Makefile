@@ -17,7 +17,7 @@ UNIT      := installer/tillpost.service
 TOOLS     := go -C packaging/tools
 export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
 
-.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd cross reproducible fuzz bench clean proof torture \
+.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd browser cross reproducible fuzz bench page-cost clean proof torture \
 	release deb rpm msi archives sbom checksums packages-check
 
 # What the scripts of packaging ask for.
@@ -44,7 +44,7 @@ fmt:
 vet:
 	@for p in $(PLATFORMS); do \
 		echo "go vet $$p"; \
-		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet -tags browser ./...; \
 	done
 	$(TOOLS) vet ./...
 
@@ -53,7 +53,7 @@ staticcheck:
 	@tool=$$(go tool -n staticcheck); \
 	for os in linux windows; do \
 		echo "staticcheck $$os"; \
-		CGO_ENABLED=0 GOOS=$$os "$$tool" ./...; \
+		CGO_ENABLED=0 GOOS=$$os "$$tool" -tags browser ./...; \
 	done; \
 	cd packaging/tools && "$$tool" ./...
 
@@ -65,7 +65,13 @@ race:
 
 # Tests of packages as Windows programs, under Wine; it needs root and debootstrap. WINE=FOLDER keeps the system with Wine there.
 wine:
-	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export installer watcher outbox cli
+	packaging/wine.sh $(if $(WINE),--in "$(WINE)") inventory config api export installer watcher outbox dashboard cli
+
+# The status page in a real browser, Chromium; npm fetches what looks whether everybody can use the page. PICTURES=-screenshots makes
+# those of docs/status-page.md anew.
+browser:
+	tests=$$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' browser_*_test.go | paste -sd '|'); \
+	go test -count=1 -tags browser $(PICTURES) . -run "^($$tests)\$$"
 
 # The life of the MSI, and of the archive for Windows, under the same Wine.
 windows:
@@ -184,6 +190,11 @@ torture:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# What the status page costs an agent that has nothing to do: medians of COSTS rounds of 20 s. A machine that does nothing else says it best.
+COSTS ?= 5
+page-cost:
+	go test -count=1 -run '^$$' -bench '^BenchmarkStatusPage$$' -benchtime $(COSTS)x .
 
 clean:
 	rm -rf dist tillpost tillpost.exe

@@ -15,7 +15,7 @@ import (
 	"tillpost/config"
 )
 
-var update = flag.Bool("update", false, "write anew what README.md and docs/reliability.md have from the code")
+var update = flag.Bool("update", false, "write anew what README.md, docs/reliability.md and docs/monitoring.md have from the code")
 
 func read(t *testing.T, name string) string {
 	t.Helper()
@@ -95,15 +95,7 @@ func keyTables(keys []config.KeyDoc) string {
 			part, name = 2, short
 		}
 		allowed := strings.Replace(k.Allowed, "a duration such as 500ms, 30s, 5m, 24h or 30d", "a duration", 1) // README.md says it once
-		meaning := k.Meaning
-		switch k.SoFar {
-		case "":
-		case "nothing", `""`:
-			meaning += ". **Not available yet**"
-		default:
-			meaning += ". **So far only `" + k.SoFar + "`**"
-		}
-		fmt.Fprintf(&parts[part], "| `%s` | %s | %s | %s |\n", name, cell(defaultOf(k)), cell(allowed), cell(meaning))
+		fmt.Fprintf(&parts[part], "| `%s` | %s | %s | %s |\n", name, cell(defaultOf(k)), cell(allowed), cell(k.Meaning))
 	}
 	var b strings.Builder
 	for i, title := range []string{"The API", "The agent", "Each entry of `sources`"} {

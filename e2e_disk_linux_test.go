@@ -44,6 +44,7 @@ func withOwnMounts(t *testing.T) bool {
 func diskShop(t *testing.T, api string, products int) *shop {
 	t.Helper()
 	s := newShop(t, api, "    guard: \"off\"\n")
+	edit(`listen: "off"`, `listen: "127.0.0.1:0"`)(s)
 	if err := syscall.Mount("tmpfs", s.path("data"), "tmpfs", 0, "size=24m"); err != nil {
 		t.Fatalf("mount a small disk: %v", err)
 	}
@@ -128,6 +129,8 @@ func TestOnAFullDiskExportsWaitAndDeliveriesGoOn(t *testing.T) { // D3, I11, B9
 	if !want.MatchString(s.log.String()) {
 		t.Errorf("the log does not say %q", want)
 	}
+	f := failure{code: "exports_not_taken", log: "exports cannot be taken in"}
+	f.isSeen(s, s.page())
 	s.api.SetDown(0)
 	s.ends(allAt(products, 5)) // what was taken before
 	s.drop("stock-3.csv", rowsOf(products+500, 7)...)
@@ -159,6 +162,8 @@ func TestNothingIsSentWhoseAcknowledgementCannotBeStored(t *testing.T) { // D4, 
 	if !strings.Contains(why, "has 0 MB free, about 8 MB are needed") {
 		t.Errorf("got %q, want what is full and what is needed", why)
 	}
+	f := failure{code: "disk_full", log: "acknowledgements cannot be stored"}
+	f.isSeen(s, s.page())
 	s.eventually("nothing is in flight", func() bool { return s.status()["in_flight"] == 0.0 })
 	// Now and then it is tried again, and pages that came free may do for some.
 	over := func() int { return strings.Count(s.log.String(), "acknowledgements can be stored again") }

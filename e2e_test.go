@@ -41,9 +41,16 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// atTheEnd is called once all tests are over.
+var atTheEnd = func() error { return nil }
+
 func TestMain(m *testing.M) {
 	testkit.Wide()
 	code := m.Run()
+	if err := atTheEnd(); err != nil {
+		fmt.Fprintln(os.Stderr, "at the end:", err)
+		code = max(code, 1)
+	}
 	if path, err := binary(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path)) // the system's temporary folder is swept anyway
 	}
@@ -55,7 +62,7 @@ const patience = 60 * time.Second
 
 // shop is one store: a folder, the binary, and an API.
 type shop struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	api    *mockapi.Server
 	server *httptest.Server
@@ -86,7 +93,7 @@ func (b *buffer) String() string {
 const apiToken = "s3cret-of-the-store"
 
 // newShop makes a shop; api and source are more lines of those sections of its config.
-func newShop(t *testing.T, api, source string) *shop {
+func newShop(t testing.TB, api, source string) *shop {
 	t.Helper()
 	s := &shop{t: t, dir: t.TempDir(), log: &buffer{}}
 	s.api = mockapi.New(mockapi.Options{Token: apiToken, History: 100, Journal: 200_000, ClientTimeout: 2 * time.Second})

@@ -30,6 +30,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -47,10 +48,17 @@ type Options struct {
 
 	// Verify verifies the outbox in a folder, in a process that may die of it; an error says that it is not known how the
 	// outbox is. nil = a damaged one is used until it shows, and is never set aside.
-	Verify func(ctx context.Context, dir string) (outbox.Verdict, error)
-	Kept   *outbox.Kept // what an agent before it in this process knew of the outbox last; nil = there was none
-	Opened func()       // called once the outbox is open; nil = nobody asks
-	Ready  func()       // called once what the first look at each folder found was dealt with; nil = nobody asks
+	Verify  func(ctx context.Context, dir string) (outbox.Verdict, error)
+	Kept    *outbox.Kept        // what an agent before it in this process knew of the outbox last; nil = there was none
+	Metrics prometheus.Gatherer // what is pushed; nil = nothing is
+	Notes   *Notes              // what is wrong in the process beside; nil = nothing ever is
+	Page    func() string       // the status page's URL, empty = it is not served; nil = it never is
+	Opened  func()              // called once the outbox is open; nil = nobody asks
+	Ready   func()              // called once what the first look at each folder found was dealt with; nil = nobody asks
+
+	// Link makes a link that opens the status page once, within a minute; an error says why there is none, such as that the port
+	// is taken. nil = the page is not served.
+	Link func() (string, error)
 
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation
@@ -67,6 +75,8 @@ type Agent struct {
 
 	box     *outbox.Outbox
 	inUse   atomic.Pointer[outbox.Outbox] // box, for whoever asks from outside of the work
+	foreign string                        // why the ledger was not trusted when the outbox was opened; empty = it was
+	resent  atomic.Bool                   // nothing has waited since then
 	proven  bool                          // the outbox is known to be in order, since it was closed last
 	client  *api.Client
 	limiter *rate.Limiter
@@ -75,12 +85,16 @@ type Agent struct {
 	chance  *rand.Rand // the drain's
 	sources []*source
 	wake    chan struct{} // there may be something to send
+	arrived chan struct{} // for watchOverdue: an export has come
 	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored
 
-	unlooked atomic.Int64      // sources whose first look is not dealt with yet
-	pulses   chan chan<- error // for Pulse
-	drains   atomic.Bool       // the drain's loop runs
-	life     atomic.Pointer[life]
+	unlooked  atomic.Int64      // sources whose first look is not dealt with yet
+	pulses    chan chan<- error // for Pulse
+	drains    atomic.Bool       // the drain's loop runs
+	heartbeat *Heartbeat        // nil = it is off
+	push      *Push             // nil = it is off
+	tally     tally             // of requests
+	life      atomic.Pointer[life]
 
 	paused    atomic.Bool // by command
 	unapplied atomic.Bool // the disk was too full to apply all that was accepted
@@ -108,7 +122,7 @@ func New(opts Options) (*Agent, error) {
 	if _, err := opts.Token(); err != nil {
 		return nil, err
 	}
-	a := &Agent{opts: opts, log: opts.Log, tokens: tokens, client: client, wake: make(chan struct{}, 1), quiet: make(chan struct{}, 1),
+	a := &Agent{opts: opts, log: opts.Log, tokens: tokens, client: client, wake: make(chan struct{}, 1), arrived: make(chan struct{}, 1), quiet: make(chan struct{}, 1),
 		pulses: make(chan chan<- error)}
 	a.chance = rand.New(rand.NewPCG(opts.Random.Uint64(), opts.Random.Uint64())) // its own, for the outbox asks from elsewhere
 	a.limiter = rate.NewLimiter(rate.Limit(c.API.Rate), c.API.Burst)
@@ -116,6 +130,9 @@ func New(opts Options) (*Agent, error) {
 		a.limiter = rate.NewLimiter(rate.Inf, 1)
 	}
 	a.flaps = newFlaps(a)
+	if err := a.caller(); err != nil {
+		return nil, err
+	}
 	for _, s := range c.Sources {
 		src, err := newSource(a, s)
 		if err != nil {
@@ -166,6 +183,7 @@ func (a *Agent) open(ctx context.Context) error {
 		return err
 	}
 	a.box, a.started = box, time.Now()
+	a.foreign = box.Opening().Foreign
 	a.tellOpening(box.Opening())
 	stats, err := box.Stats()
 	if err != nil {
@@ -287,13 +305,17 @@ func (a *Agent) work(ctx context.Context, done func() (bool, error)) (err error)
 	for _, s := range a.sources {
 		g.Go(func() error { return s.collect(ctx) })
 	}
+	g.Go(func() error { return a.watchOverdue(ctx) })
 	d := newDrain(a)
 	if a.opts.Config.ResendAll > 0 && done == nil {
 		d.repeatAt = a.started
 	}
 	g.Go(func() error { return d.run(ctx) })
-	if done != nil {
+	switch {
+	case done != nil:
 		g.Go(func() error { return a.watchFor(ctx, done, stop) })
+	default:
+		a.callOut(ctx, g)
 	}
 	err = g.Wait()
 	if cause := context.Cause(ctx); err == nil || errors.Is(err, context.Canceled) {

@@ -107,17 +107,43 @@ func (s *source) rank(f watcher.File, held []outbox.Held, now time.Time) uint64 
 
 // sourceState is what the status tells of a source.
 type sourceState struct {
-	looked  time.Time // the last look
-	missing string    // why the folder cannot be read
-	blind   string    // why no notifications come
-	busy    bool      // with what the look found
-	full    string    // why exports cannot be taken in
-	problem string    // what is wrong with some of them
-	idle    bool      // nothing is left to wait for
+	looked time.Time        // the last look
+	came   time.Time        // when an export came to rest last, in this life
+	busy   bool             // with what the look found
+	idle   bool             // nothing is left to wait for
+	faults map[string]fault // what is wrong, by the code of the problem
+}
+
+// fault is what is wrong with a source, and since when.
+type fault struct {
+	figure, words string
+	since         time.Time
+}
+
+// faultLocked notes what is wrong, or with words empty that it is not any more.
+func (s *sourceState) faultLocked(code, figure, words string) {
+	if words == "" {
+		delete(s.faults, code)
+		return
+	}
+	f, there := s.faults[code]
+	if !there {
+		f.since = time.Now()
+	}
+	f.figure, f.words = figure, words
+	s.faults[code] = f
+}
+
+// fault is faultLocked.
+func (s *source) fault(code, figure, words string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.faultLocked(code, figure, words)
 }
 
 func newSource(a *Agent, c config.Source) (*source, error) {
-	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: archiveOf(a.opts.Config, c), ranks: map[string]arrival{}}
+	s := &source{a: a, conf: c, digest: c.ReadingDigest(), archive: archiveOf(a.opts.Config, c), ranks: map[string]arrival{},
+		state: sourceState{faults: map[string]fault{}}}
 	log := a.log.With("source", c.Name)
 	folder := log.With("folder", c.Folder)
 	s.missing, s.blind, s.ahead = trouble{log: folder}, trouble{log: folder, below: aWarning}, trouble{log: folder, below: aWarning}
@@ -160,7 +186,7 @@ func (s *source) collect(ctx context.Context) error {
 			looked = true
 			s.a.hasLooked()
 		}
-		signal(s.a.quiet)
+		s.a.changes()
 	}
 	return nil
 }
@@ -176,13 +202,17 @@ func (s *source) settle(look watcher.Look, idle bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.busy, s.state.idle, s.state.problem = false, idle || look.Missing != "", ""
-	switch {
-	case len(s.reading.files) > 0:
-		s.state.problem = fmt.Sprintf("exports that cannot be read: %d", len(s.reading.files))
-	case len(s.away.files) > 0:
-		s.state.problem = fmt.Sprintf("exports that cannot be put away: %d", len(s.away.files))
+	s.state.busy, s.state.idle = false, idle || look.Missing != ""
+	files := func(code string, t *fileTrouble, what string) {
+		n, words := int64(len(t.files)), ""
+		if n > 0 {
+			words = fmt.Sprintf("exports that cannot be %s: %d", what, n)
+		}
+		s.state.faultLocked(code, countOf(n, "An export cannot", "%s exports cannot"), words)
 	}
+	files(badReading, &s.reading, "read")
+	files(badAfter, &s.away, "put away")
+	files(badListing, &s.listing, "reported on")
 }
 
 func (s *source) isIdle() bool {
@@ -194,7 +224,9 @@ func (s *source) isIdle() bool {
 // tell notes and logs what a look says of the folder.
 func (s *source) tell(look watcher.Look) {
 	s.mu.Lock()
-	s.state.looked, s.state.missing, s.state.blind, s.state.busy = look.At, look.Missing, look.Blind, true
+	s.state.looked, s.state.busy = look.At, true
+	s.state.faultLocked(badFolder, "", look.Missing)
+	s.state.faultLocked(badNotify, "", look.Blind)
 	s.mu.Unlock()
 	if look.Missing != "" {
 		s.missing.begin("the folder cannot be read; it is waited for", errors.New(look.Missing))
@@ -214,21 +246,29 @@ func (s *source) tell(look watcher.Look) {
 	}
 }
 
+// comes notes that an export has come to rest.
+func (s *source) comes(now time.Time) {
+	s.mu.Lock()
+	s.state.came = now
+	s.mu.Unlock()
+	signal(s.a.arrived)
+}
+
 // dated tells of exports that are dated in the future. They count as of now, so that they stop no later ones (promise 8).
 func (s *source) dated(e outbox.Export, now time.Time) {
 	if e.ModTime.Sub(now) <= time.Minute {
 		s.ahead.end("exports are not dated in the future any more")
+		s.fault(badClock, "", "")
 		return
 	}
+	s.fault(badClock, "", e.Name+" is dated "+e.ModTime.UTC().Format("2006-01-02 15:04 UTC"))
 	s.ahead.begin("an export is dated in the future and counts as of now; is the clock right on the machine that writes it?",
 		fmt.Errorf("its time is %s", e.ModTime.UTC().Format("2006-01-02 15:04 UTC")), "export", e.Name)
 }
 
 // setFull notes why exports cannot be taken in; "" = they can.
 func (s *source) setFull(why string) {
-	s.mu.Lock()
-	s.state.full = why
-	s.mu.Unlock()
+	s.fault(badTaking, "", why)
 }
 
 // take takes in what a look found, together. It reports whether nothing is left to come back to. A full disk is not an
@@ -246,6 +286,9 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 		return false, s.putOff(err, look.Files)
 	}
 	if len(look.Files) == 0 && !released && !archived && len(s.stale.exports) == 0 && !s.a.unapplied.Load() {
+		if look.Pending == 0 && look.Missing == "" {
+			s.setFull("") // what could not be taken in is gone
+		}
 		return true, nil
 	}
 	defer signal(s.a.wake) // the drain gets nothing while something is applied, and does not look for its end

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tillpost/config"
 	"tillpost/outbox"
@@ -25,6 +26,10 @@ type Desk interface {
 	Rejects(ctx context.Context, after string) (RejectPage, error)
 	Why(ctx context.Context, code string) (Why, error)
 	Resend(ctx context.Context, which Selection) (Acted, error)
+	// Link makes a link that opens the status page once, within a minute. The error is ErrNotRunning where no agent runs.
+	Link(context.Context) (string, error)
+	// Recent lists the exports that were taken or refused last, of all sources, the newest first.
+	Recent(ctx context.Context, most int) ([]outbox.Export, error)
 	// Verify reads the whole outbox and tells what is wrong with it.
 	Verify(context.Context) (Verified, error)
 	Close() error
@@ -86,8 +91,16 @@ func (d *boxDesk) Status(context.Context) (Status, error) {
 		if one.LastExport, err = lastExport(d.box, c.Name); err != nil {
 			return s, err
 		}
+		if c.Expect > 0 {
+			came, err := d.box.LastCame(c.Name)
+			if err != nil {
+				return s, err
+			}
+			one.expect(c.Expect, came, time.Time{})
+		}
 		s.Sources = append(s.Sources, one)
 	}
+	s.Problems = s.problems(s.Why != "")
 	return s, nil
 }
 
@@ -118,7 +131,7 @@ func (d *boxDesk) changed(command string, done int64) {
 	if d.agent != nil {
 		d.agent.log.Info("command", "command", command, "done", done)
 		signal(d.agent.wake)
-		signal(d.agent.quiet)
+		d.agent.changes()
 	}
 }
 
@@ -133,5 +146,41 @@ func (a *Agent) Pause(paused bool) error {
 		a.log.Info("command", "paused", paused)
 	}
 	signal(a.wake)
+	a.changes()
 	return nil
+}
+
+// Works reports whether the agent has its outbox open.
+func (a *Agent) Works() bool { return a.inUse.Load() != nil }
+
+// History is what the outbox keeps of what was delivered, waited and failed over time.
+func (a *Agent) History() (outbox.History, error) { return a.box.History() }
+
+// recentExports is how many exports of all sources are looked through for the newest of each.
+const recentExports = 300
+
+// Exports are the newest n exports of each source, the newest first, as far as they are not long ago; the newest one always.
+func (a *Agent) Exports(n int) (map[string][]outbox.Export, error) {
+	list, err := a.box.RecentExports(recentExports)
+	by := map[string][]outbox.Export{}
+	for _, e := range list {
+		if len(by[e.Source]) < n {
+			by[e.Source] = append(by[e.Source], e)
+		}
+	}
+	for _, s := range a.sources {
+		if err != nil {
+			break
+		}
+		if name := s.conf.Name; len(by[name]) == 0 { // the others export often
+			var e outbox.Export
+			switch e, err = a.box.LastExport(name); {
+			case err == nil:
+				by[name] = append(by[name], e)
+			case errors.Is(err, outbox.ErrUnknown):
+				err = nil
+			}
+		}
+	}
+	return by, err
 }

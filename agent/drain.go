@@ -418,6 +418,7 @@ func (d *drain) take(a answered) {
 		d.landed()
 		return
 	}
+	d.a.tally.count(a.answer)
 	r, aside := d.pace.judge(a, now)
 	d.unaside(now)
 	if aside {

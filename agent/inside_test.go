@@ -13,6 +13,7 @@ import (
 
 	"tillpost/api"
 	"tillpost/config"
+	"tillpost/dashboard"
 	"tillpost/inventory"
 	"tillpost/outbox"
 	"tillpost/watcher"
@@ -217,6 +218,15 @@ func TestADrainThatHangsHasNoPulse(t *testing.T) { // P10
 		d.a.life.Store(l)
 		if err := d.a.Pulse(t.Context()); err != nil {
 			t.Errorf("got %v of an agent that %s", err, name)
+		}
+	}
+}
+
+func TestAnExportThatIsOpenElsewhereNeedsSomebodyOnlyWhereThatLasts(t *testing.T) { // W19
+	t.Parallel()
+	for since, want := range map[time.Duration]dashboard.Grade{time.Second: dashboard.Waits, 5 * time.Minute: dashboard.Waits, 16 * time.Minute: dashboard.Needs} {
+		if got := problem(badReading, "An export cannot", "", time.Now().Add(-since)).Grade; got != want {
+			t.Errorf("after %v: got %v, want %v", since, got, want)
 		}
 	}
 }

@@ -166,6 +166,8 @@ func (l *listener) routes() http.Handler {
 	mux.HandleFunc("POST /rejects", command(d.Rejects))
 	mux.HandleFunc("POST /why", command(d.Why))
 	mux.HandleFunc("POST /resend", command(d.Resend))
+	mux.HandleFunc("POST /open", command(func(ctx context.Context, _ struct{}) (string, error) { return d.Link(ctx) }))
+	mux.HandleFunc("POST /recent", command(d.Recent))
 	mux.HandleFunc("POST /verify", command(func(ctx context.Context, _ struct{}) (Verified, error) { return d.Verify(ctx) }))
 	return mux
 }

@@ -403,5 +403,5 @@ func (p *pace) publish(kept int) {
 	p.a.mu.Lock()
 	p.a.drain = s
 	p.a.mu.Unlock()
-	signal(p.a.quiet)
+	p.a.changes()
 }

@@ -1,12 +1,16 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"time"
 
+	"tillpost/dashboard"
 	"tillpost/inventory"
 	"tillpost/outbox"
 )
@@ -29,7 +33,7 @@ type Status struct {
 	Failing       int64          `json:"failing"`                 // of the pending: failed three times in a row or more, while others may pass
 	Worst         *FailingUpdate `json:"worst_failing,omitempty"` // of those: what has failed most often
 	OldestPending int64          `json:"oldest_pending_s"`
-	ETA           *int64         `json:"eta_s"` // null = not to be told, for the drain does not run
+	ETA           *int64         `json:"eta_s"` // null = not to be told, for the drain does not run, or at no rate that is known
 	API           APIStatus      `json:"api"`
 	Sources       []SourceStatus `json:"sources"`
 	LastDelivery  *time.Time     `json:"last_delivery"`
@@ -37,6 +41,12 @@ type Status struct {
 	PID           int            `json:"pid,omitempty"`
 	Version       string         `json:"version,omitempty"`
 	DataDir       string         `json:"data_dir"`
+	Problems      []Problem      `json:"problems"` // what is wrong, the gravest first
+	Settled       int64          `json:"products"` // keys whose last wanted quantity the API has acknowledged
+	Errors        int64          `json:"errors"`   // requests that were refused or failed, counted since the data folder began
+	Ready         bool           `json:"ready"`    // what the first look at each folder found was dealt with
+	Loops         []Loop         `json:"loops,omitempty"`
+	Page          string         `json:"page"` // the status page's URL; empty = it is not served
 
 	Rebuilt *outbox.Rebuilt `json:"rebuilt,omitempty"` // in the last 7 days the outbox was made anew, and everything sent again
 }
@@ -74,8 +84,15 @@ type SourceStatus struct {
 	State      string      `json:"state"`
 	Problem    string      `json:"problem,omitempty"`
 	LastExport *ExportInfo `json:"last_export"`
-	Overdue    bool        `json:"overdue"`
+	Overdue    bool        `json:"overdue"` // no export has come for longer than `expect`
+
+	faults []Problem // that it has noted itself
+	looked time.Time // the last look; zero = none yet
+	came   time.Time // when an export came to rest last; where none has, since when it is waited for
 }
+
+// Looked is when the folder of a running source was looked at last; zero = not yet.
+func (s *SourceStatus) Looked() time.Time { return s.looked }
 
 // ExportInfo is what the status tells of an export.
 type ExportInfo struct {
@@ -88,6 +105,39 @@ type ExportInfo struct {
 	Held    bool           `json:"held,omitempty"`           // a guard stopped it; Refused says why
 	Refused string         `json:"refused,omitempty"`
 	Apart   bool           `json:"apart,omitempty"` // `missing: zero` was off for it: it is no full list of what there is
+}
+
+// Loop is a goroutine that must turn: the drain, or a source's.
+type Loop struct {
+	Name   string    `json:"name"`
+	Wrong  string    `json:"wrong,omitempty"` // why it does not; empty = it does
+	Turned time.Time `json:"turned,omitzero"` // when it did last
+}
+
+// pulseTime is how long a loop may take to answer the status.
+const pulseTime = 2 * time.Second
+
+// loops sees whether each of them turns.
+func (a *Agent) loops(sources []SourceStatus) (list []Loop) {
+	ctx, cancel := context.WithTimeout(context.Background(), pulseTime)
+	defer cancel()
+	drain := Loop{Name: "drain"}
+	if err := a.Pulse(ctx); err != nil {
+		drain.Wrong = err.Error()
+	} else {
+		drain.Turned = time.Now()
+	}
+	list = append(list, drain)
+	for _, s := range sources {
+		one := Loop{Name: "source " + s.Name, Turned: s.looked}
+		for _, f := range s.faults {
+			if f.Code == badSilence {
+				one.Wrong = f.Words
+			}
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 // Status tells how the running agent is.
@@ -123,13 +173,38 @@ func (a *Agent) Status() (Status, error) {
 		s.State, s.Why = "paused", drain.state
 	}
 	if s.State == "running" && (drain.state == stateOK || drain.state == "") {
-		eta := int64(0)
+		waits := max(0, s.Pending-s.ToConfirm)
 		if rate := a.opts.Config.API.Rate; !math.IsInf(rate, 1) {
-			eta = int64(math.Ceil(float64(s.Pending-s.ToConfirm) / rate))
+			s.ETA = new(int64(math.Ceil(float64(waits) / rate)))
+		} else if waits == 0 {
+			s.ETA = new(int64(0))
 		}
-		s.ETA = &eta
 	}
 	s.Since, s.PID, s.Version = new(a.started), os.Getpid(), a.opts.Version
+	if a.opts.Page != nil {
+		s.Page = a.opts.Page()
+	}
+	s.Ready, s.Loops = a.unlooked.Load() <= 0, a.loops(sources)
+	s.Problems = append(a.opts.Notes.Problems(), a.tokens.problems()...)
+	heartbeat, push := a.calls()
+	for _, out := range []struct { // in this order each time
+		code string
+		link dashboard.Link
+	}{{badHeartbeat, heartbeat}, {badPush, push}} {
+		if out.link.Wrong != "" {
+			s.Problems = append(s.Problems, problem(out.code, "", out.link.Wrong, time.Time{}))
+		}
+	}
+	if s.Pending == 0 && a.unlooked.Load() <= 0 {
+		a.resent.Store(true)
+	}
+	if a.foreign != "" && !a.resent.Load() {
+		s.Problems = append(s.Problems, problem(badLedger, "", a.foreign, a.started))
+	}
+	if wrong := s.Loops[0].Wrong; wrong != "" {
+		s.Problems = append(s.Problems, problem(badLoop, "", wrong, time.Time{}))
+	}
+	s.Problems = s.problems(paused)
 	return s, nil
 }
 
@@ -141,7 +216,7 @@ func statusOf(box *outbox.Outbox) (Status, error) {
 	stats, err := box.Stats()
 	s := Status{State: "stopped", Pending: stats.Pending, InFlight: stats.InFlight, Dead: stats.Dead, Unknown: stats.Unknown,
 		Rejects: stats.Rejects, Reasons: stats.Reasons, Listed: stats.Listed, Held: stats.Held, Delivered: stats.Delivered, Unchanged: stats.Unchanged, ToConfirm: stats.Doubtful,
-		API: APIStatus{State: "unknown"}, DataDir: box.Dir(), Sources: []SourceStatus{}}
+		Settled: stats.Settled, Errors: stats.Errors, API: APIStatus{State: "unknown"}, DataDir: box.Dir(), Sources: []SourceStatus{}}
 	if err != nil {
 		return s, err
 	}
@@ -174,32 +249,83 @@ const hangs = time.Minute
 func (s *source) status() (SourceStatus, error) {
 	s.mu.Lock()
 	state := s.state
+	state.faults = maps.Clone(s.state.faults)
 	s.mu.Unlock()
-	out := SourceStatus{Name: s.conf.Name, Folder: s.conf.Folder, State: sourceOK}
-	since, flaps := s.a.started, s.a.flaps.problem(s.conf.Name)
+	out := SourceStatus{Name: s.conf.Name, Folder: s.conf.Folder, State: sourceOK, looked: state.looked}
+	looked := s.a.started
 	if !state.looked.IsZero() {
-		since = state.looked
+		looked = state.looked
 	}
+	if !state.busy && time.Since(looked) > 2*s.conf.Rescan+hangs {
+		state.faults[badSilence] = fault{words: fmt.Sprintf("the folder has not answered since %s", looked.Format(time.DateTime)), since: looked}
+	}
+	if flaps := s.a.flaps.problem(s.conf.Name); flaps != "" {
+		state.faults[badFlaps] = fault{words: flaps}
+	}
+	for _, code := range []string{badFlaps, badAfter, badReading, badTaking, badFolder, badSilence} { // the last of them is told
+		if f, wrong := state.faults[code]; wrong {
+			out.State, out.Problem = sourceProblem, f.words
+		}
+	}
+	_, missing := state.faults[badFolder]
+	_, silent := state.faults[badSilence]
 	switch {
-	case !state.busy && time.Since(since) > 2*s.conf.Rescan+hangs:
-		out.State, out.Problem = sourceProblem, fmt.Sprintf("the folder has not answered since %s", since.Format(time.DateTime))
-	case state.missing != "":
-		out.State, out.Problem = sourceMissing, state.missing
-	case state.full != "":
-		out.State, out.Problem = sourceProblem, state.full
-	case state.problem != "":
-		out.State, out.Problem = sourceProblem, state.problem
-	case flaps != "":
-		out.State, out.Problem = sourceProblem, flaps
-	case state.looked.IsZero():
+	case missing && !silent:
+		out.State = sourceMissing
+	case out.State == sourceOK && state.looked.IsZero():
 		out.State = sourceStarting
+	}
+	for _, code := range slices.Sorted(maps.Keys(state.faults)) {
+		f := state.faults[code]
+		out.faults = append(out.faults, problem(code, f.figure, f.words, f.since))
 	}
 	var err error
 	out.LastExport, err = lastExport(s.a.box, s.conf.Name)
+	came, cerr := s.cameLast()
+	out.expect(s.conf.Expect, came, s.a.started)
+	err = errors.Join(err, cerr)
 	if e := out.LastExport; e != nil && e.Apart && out.State == sourceOK {
 		out.State, out.Problem = sourceProblem, "missing: zero is off, for "+e.Name+" names fewer than a tenth of the products of the export before it"
 	}
 	return out, err
+}
+
+// expect sees whether the source is overdue: no export has come to rest for longer than expect, be it with the bytes of the one
+// before. After a start, one has that long to come, an hour at most.
+func (s *SourceStatus) expect(expect time.Duration, came, started time.Time) {
+	if came.IsZero() {
+		came = started
+	}
+	s.came = came
+	s.Overdue = expect > 0 && !came.IsZero() && time.Now().After(overdueAt(expect, came, started))
+}
+
+// cameLast is when an export came to rest last, in this life or another, or since when one is waited for; zero where nobody does.
+func (s *source) cameLast() (at time.Time, err error) {
+	s.mu.Lock()
+	at = s.state.came
+	s.mu.Unlock()
+	if !at.IsZero() || s.conf.Expect == 0 {
+		return at, nil
+	}
+	if at, err = s.a.box.LastCame(s.conf.Name); err == nil && at.IsZero() {
+		at = time.Now()
+		if err = s.a.box.Await(s.conf.Name, at); err != nil {
+			if _, full := errors.AsType[*outbox.FullError](err); full {
+				return at, nil // it is noted once there is room
+			}
+		}
+	}
+	if err != nil {
+		return at, err
+	}
+	if now := time.Now(); at.After(now) {
+		at = now // the clock was ahead then: no export is expected as late as that
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.came = latest(s.state.came, at) // looking for it once is enough
+	return s.state.came, nil
 }
 
 func lastExport(box *outbox.Outbox, source string) (*ExportInfo, error) {

@@ -44,9 +44,10 @@ type newest struct {
 type reading struct {
 	file    watcher.File
 	hash    string
-	refused string // why nothing of it is taken
-	ended   bool   // it ends with a line end
-	dropped bool   // it leaves no trace, or only that it was refused
+	refused string    // why nothing of it is taken
+	ended   bool      // it ends with a line end
+	came    time.Time // when this version of the file came to rest
+	dropped bool      // it leaves no trace, or only that it was refused
 	taken   outbox.Taken
 	how     export.Detected
 	own     outbox.Reasons  // of the rejects, without those that fell for other rows of the export
@@ -89,8 +90,11 @@ func (t *taking) read(f watcher.File) error {
 	if err != nil && !errors.Is(err, outbox.ErrUnknown) {
 		return err
 	}
-	r := reading{file: f}
-	if err == nil && known.Stat == statText(f.Stat) {
+	r := reading{file: f, came: known.Came}
+	if lies := err == nil && known.Stat == statText(f.Stat); !lies {
+		r.came = t.now
+		t.s.comes(t.now)
+	} else {
 		unread := false
 		if known, unread, err = t.seen(&r, known); err != nil || !unread {
 			return err
@@ -327,7 +331,7 @@ func (t *taking) feed(r *reading, x int, src io.Reader, counted bool, to *feed) 
 // judge decides what becomes of an export that was read whole.
 func (t *taking) judge(r *reading, x int, known outbox.File, completes bool) {
 	f := r.file
-	file := outbox.File{Stat: statText(f.Stat), Hash: r.hash, Export: known.Export, Complete: true, ModTime: f.ModTime()}
+	file := outbox.File{Stat: statText(f.Stat), Hash: r.hash, Export: known.Export, Complete: true, ModTime: f.ModTime(), Came: r.came}
 	switch {
 	case r.refused != "" && !f.Final && !r.ended:
 		r.dropped = true // it may still be being written

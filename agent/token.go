@@ -40,6 +40,16 @@ func (k *tokenKeeper) token() (string, error) {
 	return "", err
 }
 
+// problems says so where the token cannot be read any more.
+func (k *tokenKeeper) problems() []Problem {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.trouble.since.IsZero() {
+		return nil
+	}
+	return []Problem{problem(badTokenFile, "", "", k.trouble.since)}
+}
+
 // look reads the token and says how often it has changed.
 func (k *tokenKeeper) look() (renewed int) {
 	_, _ = k.token() // an error is told by whoever needs the token

@@ -43,7 +43,7 @@ func TestTheLogNeverWaitsForItsReader(t *testing.T) {
 	t.Parallel()
 	r, w := newPipe(t)
 	con := newConsole(io.Discard, w)
-	log := con.logger(config.Log{Level: "info", Format: "json"})
+	log := con.logger(config.Log{Level: "info", Format: "json"}, nil)
 	const lines = 30_000 // some 3 MB
 	withoutWaiting(t, "the log", func() {
 		for i := range lines {

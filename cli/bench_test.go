@@ -62,7 +62,7 @@ func BenchmarkPreview(b *testing.B) {
 			benchFile(b, dir, "pos/stock.csv", in)
 			args := append([]string{"preview"}, test.args...)
 			if test.ledger {
-				benchFile(b, dir, "tillpost.yaml", []byte("api: {url: \"http://127.0.0.1:1\"}\ndata_dir: data\nsources: [{folder: pos}]\n"))
+				benchFile(b, dir, "tillpost.yaml", []byte("api: {url: \"http://127.0.0.1:1\"}\ndata_dir: data\nstatus: {listen: off}\nsources: [{folder: pos}]\n"))
 				benchLedger(b, filepath.Join(dir, "data"))
 				args = append(args, "--config", filepath.Join(dir, "tillpost.yaml"))
 			}

@@ -139,7 +139,8 @@ func (con *console) root() *cobra.Command {
 	root.AddCommand(con.demoCommand(), con.initCommand(installService), con.runCommand(), con.syncCommand(), con.previewCommand(), con.statusCommand(),
 		con.heldCommand(), con.deadCommand(), con.rejectsCommand(), con.whyCommand(), con.resendCommand(), con.checkCommand(),
 		con.installCommand(), con.uninstallCommand(), con.startCommand(), con.stopCommand(), con.restartCommand(),
-		con.pauseCommand(), con.resumeCommand(), con.tokenCommand(), con.mockAPICommand(), con.versionCommand(),
+		con.pauseCommand(), con.resumeCommand(), con.tokenCommand(), con.mockAPICommand(), con.openCommand(), con.supportCommand(),
+		con.versionCommand(),
 		con.completionCommand(), con.manCommand(), con.verifyCommand())
 	root.AddCommand(con.packageCommands()...)
 	root.AddCommand(con.replacesCommand())

@@ -18,6 +18,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"tillpost/dashboard"
 )
 
 // console is where a command prints.
@@ -171,13 +173,7 @@ func clip(s string, most int) string {
 }
 
 // number shows n with commas: 1,234.
-func number[T int | int64 | uint64](n T) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func number[T int | int64 | uint64](n T) string { return dashboard.Number(int64(n)) }
 
 // plural is `1 row`, `2 rows`.
 func plural[T int | int64 | uint64](n T, what string) string {

@@ -36,7 +36,8 @@ func (con *console) demoCommand() *cobra.Command {
 	return cmd
 }
 
-// demoConfig is the demo's config, to be filled with the API's URL, the temporary folder, and the tempo's rate and retries.
+// demoConfig is the demo's config, to be filled with the API's URL, the temporary folder, the tempo's rate and
+// retries, and the status page's address.
 const demoConfig = `api:
   url: %[1]s
   token_file: '%[2]s/token'
@@ -45,7 +46,7 @@ const demoConfig = `api:
   confirm: 30s
   retry: {min: 200ms, max: %[4]s}
 data_dir: '%[2]s/data'
-status: {listen: "off"}
+status: {listen: %[5]q}
 log: {level: warn}
 sources:
   - name: main
@@ -88,6 +89,7 @@ type demo struct {
 	dir    string
 	api    *mockapi.Server
 	config *config.Config
+	page   string          // host:port of the status page
 	group  *errgroup.Group // waits for the agent's processes
 	agent  *demoAgent      // nil = none runs
 	desk   agent.Desk      // the agent's
@@ -164,13 +166,26 @@ func (d *demo) setUp(url string) error {
 	if err := d.setToken(demoToken); err != nil {
 		return err
 	}
-	yaml := fmt.Sprintf(demoConfig, url, strings.ReplaceAll(filepath.ToSlash(d.dir), "'", "''"), d.tempo.rate, d.tempo.retry)
+	var err error
+	if d.page, err = freeAddress(); err != nil {
+		return err
+	}
+	yaml := fmt.Sprintf(demoConfig, url, strings.ReplaceAll(filepath.ToSlash(d.dir), "'", "''"), d.tempo.rate, d.tempo.retry, d.page)
 	if err := os.WriteFile(d.path("tillpost.yaml"), []byte(yaml), 0o600); err != nil {
 		return err
 	}
-	var err error
 	d.config, err = config.Load(d.path("tillpost.yaml"))
 	return err
+}
+
+// freeAddress is an address of this machine alone that was free a moment ago. The demo's agent is killed and started again, and
+// its page is to stay where it is.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port for the status page: %w", err)
+	}
+	return l.Addr().String(), l.Close()
 }
 
 func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
@@ -192,7 +207,7 @@ func (d *demo) show(ctx context.Context, url string, once bool) error {
 	d.say("  the till's exports  %s\n", plain(d.exports()))
 	d.say("  tillpost's config   %s\n", plain(d.path("tillpost.yaml")))
 	d.say("  what the API holds  %s/state\n", url)
-	// The status page's address goes here, once there is one.
+	d.say("  the status page     http://%s/ (`tillpost open --config` with that config lets you in)\n", d.page)
 	d.day.begun = time.Now()
 	if err := d.startAgent(ctx); err != nil {
 		return err

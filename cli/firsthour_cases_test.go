@@ -12,13 +12,13 @@ import (
 var firstHour = []hourCase{
 	{
 		name:  "the folder in the config is not there",
-		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: data\nsources: [{name: main, folder: Exprots}]\n"},
+		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: data\nstatus: {listen: off}\nsources: [{name: main, folder: Exprots}]\n"},
 		do:    []any{agentRuns{log: "level=ERROR", status: "folder missing"}, "sync --timeout 20s"},
 		must:  []string{"$DIR/Exprots", "it does not exist", "mend `folder` in the config"},
 	},
 	{
 		name:  "the folder in the config is a file",
-		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: data\nsources: [{name: main, folder: pos/stock.csv}]\n"},
+		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: data\nstatus: {listen: off}\nsources: [{name: main, folder: pos/stock.csv}]\n"},
 		do:    []any{agentRuns{log: "level=ERROR", status: "folder missing"}},
 		must:  []string{"$DIR/pos/stock.csv", "it is not a folder", "`folder` in the config must be"},
 	},
@@ -46,10 +46,10 @@ var firstHour = []hourCase{
 		must:  []string{"$DIR/tillpost.yaml:3:13: sources[0].folder", "write 'C:\\POS\\Export' in single quotes"},
 	},
 	{
-		name:  "a key misspelt, one not available yet, and a line at the wrong depth",
-		files: map[string]string{"tillpost.yaml": "api: {url: $API}\nsources:\n  - foldr: pos\n    expect: 24h\ndefaults: {store: \"3\"}\n"},
+		name:  "a key misspelt, a value without its unit, and a line at the wrong depth",
+		files: map[string]string{"tillpost.yaml": "api: {url: $API}\nsources:\n  - foldr: pos\n    expect: 24\ndefaults: {store: \"3\"}\n"},
 		do:    []any{"run"},
-		must:  []string{"foldr: unknown key; did you mean folder?", "expect: this value is not available yet", "did you mean sources[].defaults?"},
+		must:  []string{"foldr: unknown key; did you mean folder?", "expect: \"24\" has no unit", "did you mean sources[].defaults?"},
 	},
 	{
 		name:  "the example's placeholders are left in",
@@ -213,7 +213,7 @@ var firstHour = []hourCase{
 	},
 	{
 		name:  "the data folder cannot be made",
-		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: token/data\nsources: [{folder: pos}]\n"},
+		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: token/data\nstatus: {listen: off}\nsources: [{folder: pos}]\n"},
 		do:    []any{"run", "status"},
 		must:  []string{"$DIR/token/data", "not a directory", "`data_dir` in the config"},
 	},

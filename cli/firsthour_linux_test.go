@@ -60,14 +60,14 @@ var otherMachines = []hourCase{
 	},
 	{
 		name:  "a data folder that this account may not make",
-		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: locked/data\nsources: [{folder: pos}]\n", "locked/note": "x"},
+		files: map[string]string{"tillpost.yaml": "api: {url: $API, token_file: token}\ndata_dir: locked/data\nstatus: {listen: off}\nsources: [{folder: pos}]\n", "locked/note": "x"},
 		set:   forbid("locked"),
 		do:    []any{"run"},
 		must:  []string{"$DIR/locked/data", "permission denied", "hint: use the account"},
 	},
 }
 
-const diskConfig = "api: {url: $API, token_file: token, retry: {min: 10ms, max: 1s}}\ndata_dir: disk/data\nsources:\n" + goodSource
+const diskConfig = "api: {url: $API, token_file: token, retry: {min: 10ms, max: 1s}}\ndata_dir: disk/data\nstatus: {listen: off}\nsources:\n" + goodSource
 
 // In a process of its own these say which case it is to see, and where what it saw goes.
 const (

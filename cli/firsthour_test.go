@@ -78,7 +78,7 @@ type hour struct {
 
 const (
 	goodConfig = "api:\n  url: $API\n  token_file: token\n  retry: {min: 10ms, max: 1s}\n" + goodRest
-	goodRest   = "data_dir: data\nsources:\n" + goodSource
+	goodRest   = "data_dir: data\nstatus: {listen: off}\nsources:\n" + goodSource
 	goodSource = "  - name: main\n    folder: pos\n    settle: 50ms\n    settle_last: 50ms\n    rescan: 200ms\n"
 	goodExport = "UPC,Store,Qty\n849632048260,3,12\n"
 )

@@ -32,6 +32,9 @@ func hint(err error) string {
 		return "it hangs, or it is starting or stopping: try again in a minute; if it still does not answer, end " + process +
 			", or restart its service; what is on disk is not lost by that"
 	}
+	if h := pageHint(err); h != "" {
+		return h
+	}
 	if h := serviceHint(err); h != "" {
 		return h
 	}
@@ -87,6 +90,23 @@ func hint(err error) string {
 		return "use the account that tillpost runs as, or an administrator's, or let this one read and write there"
 	}
 	return ""
+}
+
+// pageHint is hint for what keeps the status page from being shown.
+func pageHint(err error) string {
+	if _, ok := errors.AsType[*shutError](err); ok {
+		return openRights
+	}
+	e, ok := errors.AsType[*linkError](err)
+	switch {
+	case errors.Is(err, agent.ErrNotRunning):
+		return "`tillpost start` starts the service, and `tillpost run` the agent in this window; `tillpost status` shows how a stopped one is"
+	case !ok:
+		return ""
+	case e.off:
+		return "write `status: {listen: 127.0.0.1:8460}` into the config and start tillpost anew; `tillpost status` shows the same in this window"
+	}
+	return "the log says why the page is not served; `tillpost status` shows the same in this window"
 }
 
 // serviceHint is hint for what goes wrong with the service.
@@ -209,6 +229,16 @@ func statusHints(c *config.Config, s agent.Status) (hints []string) {
 		if h := sourceHint(c, src); h != "" {
 			hints = append(hints, "source "+src.Name+": "+h)
 		}
+	}
+	for _, p := range otherProblems(s) {
+		if p.Do == "Nothing." {
+			continue
+		}
+		if p.Source != "" {
+			hints = append(hints, "source "+p.Source+": "+p.Do)
+			continue
+		}
+		hints = append(hints, p.Do)
 	}
 	return hints
 }

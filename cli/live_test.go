@@ -59,7 +59,7 @@ func newStore(t *testing.T, o mockapi.Options) *store {
 	s.config = filepath.Join(s.dir, "tillpost.yaml")
 	s.write("token", "secret\n")
 	s.write("tillpost.yaml", fmt.Sprintf("api: {url: %q, token_file: token, rate: unlimited, retry: {min: 10ms, max: 20ms}}\n"+
-		"data_dir: data\nsources:\n  - {name: main, folder: pos, settle: 50ms, settle_last: 50ms, rescan: 200ms}\n", server.URL))
+		"data_dir: data\nstatus: {listen: off}\nsources:\n  - {name: main, folder: pos, settle: 50ms, settle_last: 50ms, rescan: 200ms}\n", server.URL))
 	return s
 }
 

@@ -6,21 +6,31 @@ import (
 	"log/slog"
 	"time"
 
+	"tillpost/agent"
 	"tillpost/config"
 )
 
 // logger logs as the config says: to stderr, or to a file and, while that takes nothing, to stderr. A file that cannot be
-// written keeps no agent from its work. endLog closes the file, before there is another and at the end.
-func (con *console) logger(c config.Log) *slog.Logger {
+// written keeps no agent from its work. v, where it is not nil, gets the newest lines. endLog closes the file, before there is another and at the end.
+func (con *console) logger(c config.Log, v *vitals) *slog.Logger {
 	con.behind.noteBy(note(c, "log lines were lost: they could not be written in time"))
+	tailed := func(w io.Writer) io.Writer {
+		if v == nil {
+			return w
+		}
+		return tee{w, v.tail}
+	}
 	if c.File == "" {
-		return newLogger(con.err, c)
+		return newLogger(tailed(con.err), c)
 	}
 	con.err.tell("the log goes to " + plain(c.File))
 	file := newLogSink(c, con.err)
+	if v != nil {
+		file.taken.tell = func(words string) { v.notes.Note(agent.LogNotWritten, words) }
+	}
 	con.file = newBacklog(file)
 	con.file.noteBy(note(c, "log lines are missing before this one: they went to standard error, or could not be written in time"))
-	con.log = newLogger(con.file, c)
+	con.log = newLogger(tailed(con.file), c)
 	return con.log
 }
 
@@ -118,6 +128,7 @@ type lasting struct {
 	begins, ends string
 	since        time.Time // zero = there is none
 	times        int
+	tell         func(words string) // what is wrong, empty = nothing is any more; nil = nobody asks
 }
 
 // note takes in how it went this time.
@@ -125,11 +136,17 @@ func (t *lasting) note(err error) {
 	switch {
 	case err != nil && t.since.IsZero():
 		t.since, t.times = time.Now(), 1
+		if t.tell != nil {
+			t.tell(errorText(err))
+		}
 		t.log.Warn(t.begins, "err", errorText(err))
 	case err != nil:
 		t.times++
 	case !t.since.IsZero():
 		t.log.Info(t.ends, "failures", t.times, "lasted", time.Since(t.since).Round(time.Second))
 		t.since = time.Time{}
+		if t.tell != nil {
+			t.tell("")
+		}
 	}
 }

@@ -145,7 +145,7 @@ func TestWhatIsMissingInTheLogFileIsToldThere(t *testing.T) {
 	}
 	var stderr buffer
 	con := newConsole(io.Discard, &stderr)
-	log := con.logger(config.Log{Level: "info", Format: "json", File: filepath.Join(dir, "till.log"), MaxSize: 1 << 20, Keep: 1})
+	log := con.logger(config.Log{Level: "info", Format: "json", File: filepath.Join(dir, "till.log"), MaxSize: 1 << 20, Keep: 1}, nil)
 	for i := range 3 {
 		log.Info("lost", "line", i)
 		con.file.flush()
@@ -181,7 +181,7 @@ func TestAPersonIsToldWhereTheLogGoes(t *testing.T) {
 		var stderr buffer
 		con := newConsole(io.Discard, &stderr)
 		con.err.terminal = terminal
-		con.logger(config.Log{File: filepath.Join(t.TempDir(), "till.log"), MaxSize: 1 << 20})
+		con.logger(config.Log{File: filepath.Join(t.TempDir(), "till.log"), MaxSize: 1 << 20}, nil)
 		con.exit(nil)
 		if got := stderr.String(); !strings.HasPrefix(got, want) || (got == "") != (want == "") {
 			t.Errorf("on a terminal %t: got %q, want %q", terminal, got, want)

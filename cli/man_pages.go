@@ -77,8 +77,7 @@ func manOfConfig(keys []config.KeyDoc) *manPage {
 	p := newManPage("tillpost.yaml", 5, "the config of tillpost")
 	p.head("DESCRIPTION")
 	p.paragraphs("The config is looked for at `--config`, then at the path in `TILLPOST_CONFIG`, then at `/etc/tillpost/tillpost.yaml`. It\n" +
-		"is YAML. A key that there is none of, or that is not available yet, is an error that is named with its line, and\n" +
-		"nothing starts.\n\n" +
+		"is YAML. A key that there is none of is an error that is named with its line, and nothing starts.\n\n" +
 		"A duration is a number with its unit, such as `500ms`, `30s`, `5m`, `24h` or `30d`. A relative path is relative to the\n" +
 		"config's folder.")
 	p.head("EXAMPLE")
@@ -112,13 +111,6 @@ func aboutKey(k config.KeyDoc) string {
 		about += " It must be there."
 	case k.Default != "":
 		about += " Without it: " + k.Default + "."
-	}
-	switch k.SoFar {
-	case "":
-	case "nothing", `""`:
-		about += " Not available yet."
-	default:
-		about += " So far only " + k.SoFar + "."
 	}
 	return about
 }

@@ -24,7 +24,8 @@ type mender struct {
 	since    time.Time // of the trouble; zero = there is none
 	failures int
 	times    []time.Time // of failures, in the last mendSpan
-	worked   bool        // an agent of this process has had the outbox open
+	notes    *agent.Notes
+	worked   bool // an agent of this process has had the outbox open
 }
 
 // opened notes that the outbox is in use.
@@ -35,6 +36,7 @@ func (m *mender) opened(log *slog.Logger) {
 	}
 	log.Info("the outbox is in use again", "failures", m.failures, "lasted", time.Since(m.since).Round(time.Second))
 	m.since, m.failures = time.Time{}, 0
+	m.notes.Note(agent.OutboxUnusable, "")
 }
 
 // again reports whether another agent is to follow on one that ended with err, once it has waited.
@@ -45,6 +47,7 @@ func (m *mender) again(ctx context.Context, err error, log *slog.Logger) bool {
 	now := time.Now()
 	if m.since.IsZero() {
 		m.since = now
+		m.notes.Note(agent.OutboxUnusable, errorText(err))
 		log.Error("the outbox cannot be used; it is opened again until it can", "err", errorText(err))
 	}
 	m.failures++

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,14 +33,20 @@ func (con *console) runConfig(ctx context.Context, path string, v *vitals) error
 	if err != nil {
 		return err
 	}
-	m := &mender{}
+	f := newFront(c, v)
+	m := &mender{notes: v.notes}
 	a, err := con.newAgent(c, life{mender: m, vitals: v})
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var door sync.WaitGroup
+	door.Go(func() { f.serve(ctx) })
+	defer door.Wait()
+	defer stop()
 	for {
-		w := &configWatch{con: con, path: path, seen: file, running: c, log: a.Log()}
-		v.agent.Store(a)
+		w := &configWatch{con: con, path: path, seen: file, running: c, log: a.Log(), notes: v.notes}
+		v.agent.Store(&working{a, c})
 		next, err := w.run(ctx, a)
 		v.agent.Store(nil)
 		mend := m.again(ctx, err, a.Log())
@@ -62,6 +69,7 @@ func (con *console) runConfig(ctx context.Context, path string, v *vitals) error
 		}
 		if a = again; next != nil {
 			a.Log().Error("the changed config cannot be taken up; the one before goes on", "err", errorText(err))
+			v.notes.Note(agent.ConfigRefused, errorText(err))
 		}
 	}
 }
@@ -73,6 +81,7 @@ type configWatch struct {
 	seen    fileState
 	running *config.Config
 	log     *slog.Logger
+	notes   *agent.Notes
 	bad     bool // a config that cannot be taken up was named
 }
 
@@ -165,8 +174,10 @@ func (w *configWatch) take() *config.Config {
 	if err != nil {
 		w.bad = true
 		w.log.Error("the config was changed and cannot be taken up; the one before goes on", "err", errorText(err))
+		w.notes.Note(agent.ConfigRefused, errorText(err))
 		return nil
 	}
+	w.notes.Note(agent.ConfigRefused, "")
 	if w.bad {
 		w.bad = false
 		w.log.Info("the config is good again")

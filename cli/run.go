@@ -78,17 +78,37 @@ type life struct {
 type vitals struct {
 	ready chan struct{} // closed once an agent has dealt with what its first look found
 	once  sync.Once
-	agent atomic.Pointer[agent.Agent]
+	agent atomic.Pointer[working] // nil = none works at the moment
+	front *front                  // nil = not yet
+	notes *agent.Notes
+	tail  *logTail
+	log   atomic.Pointer[slog.Logger] // the newest agent's; nil = not yet
 }
 
-func newVitals() *vitals { return &vitals{ready: make(chan struct{})} }
+// working is an agent that works, and its config.
+type working struct {
+	agent  *agent.Agent
+	config *config.Config
+}
+
+func newVitals() *vitals {
+	return &vitals{ready: make(chan struct{}), notes: &agent.Notes{}, tail: &logTail{}}
+}
+
+// logger is where the newest agent logs.
+func (v *vitals) logger() *slog.Logger {
+	if log := v.log.Load(); log != nil {
+		return log
+	}
+	return slog.New(slog.DiscardHandler)
+}
 
 func (v *vitals) isReady() { v.once.Do(func() { close(v.ready) }) }
 
 // pulse answers nil while the agent that works lives; between two agents there is none.
 func (v *vitals) pulse(ctx context.Context) error {
-	if a := v.agent.Load(); a != nil {
-		return a.Pulse(ctx)
+	if w := v.agent.Load(); w != nil {
+		return w.agent.Pulse(ctx)
 	}
 	return nil
 }
@@ -98,7 +118,11 @@ func (con *console) newAgent(c *config.Config, l life) (*agent.Agent, error) {
 	if err := beOwnerOf(c.DataDir, true); err != nil {
 		return nil, err
 	}
-	return agentOf(c, con.logger(con.logOf(c)), l) // the log first, so that whatever keeps the agent from its work is in it
+	log := con.logger(con.logOf(c), l.vitals) // first, so that whatever keeps the agent from its work is in it
+	if l.vitals != nil {
+		l.vitals.log.Store(log)
+	}
+	return agentOf(c, log, l)
 }
 
 // logOf is where an agent logs: Windows keeps nothing of what a service writes to standard error.
@@ -121,7 +145,10 @@ func agentOf(c *config.Config, log *slog.Logger, l life) (*agent.Agent, error) {
 		o.Opened = func() { l.mender.opened(log) }
 	}
 	if l.vitals != nil {
-		o.Ready = l.vitals.isReady
+		o.Ready, o.Notes = l.vitals.isReady, l.vitals.notes
+		if f := l.vitals.front; f != nil {
+			o.Page, o.Link, o.Metrics = f.URL, f.Link, f.metrics
+		}
 	}
 	a, err := agent.New(o)
 	if err != nil {

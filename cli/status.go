@@ -68,8 +68,38 @@ func (con *console) showStatus(s agent.Status, now time.Time) {
 	if r := s.Rebuilt; r != nil {
 		row("outbox", "%s", rebuiltLine(r, now))
 	}
+	for _, p := range otherProblems(s) {
+		row("problem", "%s", problemLine(p))
+	}
+	if s.Page != "" {
+		row("page", "%s (`tillpost open` shows it)", plain(s.Page))
+	}
 	row("data", "%s", plain(s.DataDir))
 	t.flush()
+}
+
+// otherProblems are those that no line of its own tells of.
+func otherProblems(s agent.Status) (list []agent.Problem) {
+	for _, p := range s.Problems {
+		switch p.Code {
+		case agent.ConfigRefused, agent.PageNotServed, agent.LogNotWritten, agent.OutboxUnusable, agent.TokenUnreadable, agent.HeartbeatFailing, agent.PushFailing,
+			agent.Stuck, agent.Overdue, agent.NoNotifications, agent.FutureExport, agent.RejectsNotListed:
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// problemLine is a problem in one line.
+func problemLine(p agent.Problem) string {
+	line := p.What
+	if p.Source != "" {
+		line = p.Source + ": " + line
+	}
+	if p.Words != "" {
+		line += " (" + oneLine(p.Words, 200) + ")"
+	}
+	return plain(line)
 }
 
 // rebuiltLine tells that the outbox was made anew.

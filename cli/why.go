@@ -10,6 +10,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/config"
+	"tillpost/dashboard"
 )
 
 func (con *console) whyCommand() *cobra.Command {
@@ -87,13 +88,22 @@ func (con *console) showStory(k agent.KeyStory, now time.Time) {
 	con.printf("%s\n", plain(k.Key.String()))
 	t := newColumns(con)
 	defer t.flush()
-	row := func(name, format string, args ...any) { t.row("  " + name + "\t" + fmt.Sprintf(format, args...)) }
-	row("state", "%s", stateLine(k, now))
+	for _, f := range storyFacts(k, now) {
+		t.row("  " + f.Name + "\t" + f.Text)
+	}
+}
+
+// storyFacts is what is known of one key, a line each.
+func storyFacts(k agent.KeyStory, now time.Time) (list []dashboard.Fact) {
+	add := func(name, format string, args ...any) {
+		list = append(list, dashboard.Fact{Name: name, Text: fmt.Sprintf(format, args...)})
+	}
+	add("state", "%s", stateLine(k, now))
 	if k.Quantity != nil {
-		row("quantity", "%d", *k.Quantity)
+		add("quantity", "%d", *k.Quantity)
 	}
 	if e := k.Set; e != nil && (k.Named == nil || e.Export != k.Named.Export || !e.At.Equal(k.Named.At)) {
-		row("set by", "%s, taken %s", oneLine(exportAt(e.Source, e.Export, e.Line), 100), clock(e.At))
+		add("set by", "%s, taken %s", oneLine(exportAt(e.Source, e.Export, e.Line), 100), clock(e.At))
 	}
 	if e := k.Named; e != nil {
 		where := "it is not there any more"
@@ -104,23 +114,24 @@ func (con *console) showStory(k agent.KeyStory, now time.Time) {
 		if e.Missing {
 			what = "missing in"
 		}
-		row(what, "%s, taken %s; %s", oneLine(exportAt(e.Source, e.Export, e.Line), 100), clock(e.At), where)
+		add(what, "%s, taken %s; %s", oneLine(exportAt(e.Source, e.Export, e.Line), 100), clock(e.At), where)
 	}
 	switch {
 	case k.Acknowledged == nil:
-		row("the API", "has acknowledged nothing")
+		add("the API", "has acknowledged nothing")
 	case k.AcknowledgedAt == nil:
-		row("the API", "has acknowledged %d", *k.Acknowledged)
+		add("the API", "has acknowledged %d", *k.Acknowledged)
 	default:
-		row("the API", "has acknowledged %d, %s", *k.Acknowledged, clock(*k.AcknowledgedAt))
+		add("the API", "has acknowledged %d, %s", *k.Acknowledged, clock(*k.AcknowledgedAt))
 	}
 	if l := k.Last; l != nil {
 		answer := "no answer"
 		if l.Status != 0 {
 			answer = fmt.Sprintf("answer %d", l.Status)
 		}
-		row("last try", "of %d, %s: %s: %s", l.Quantity, clock(l.At), answer, oneLine(l.Error, 200))
+		add("last try", "of %d, %s: %s: %s", l.Quantity, clock(l.At), answer, oneLine(l.Error, 200))
 	}
+	return list
 }
 
 // stateLine says in words how a key is.

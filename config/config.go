@@ -5,7 +5,7 @@
 //  1. All or nothing: Load and Parse answer a whole, checked Config or an error, never half of one.
 //  2. Every problem of a text comes at once, each with its line, column, the key's full path, what was found and what
 //     is allowed. (An error of YAML's own hides what stands after it; a backslash in double quotes does not.)
-//  3. Nothing in the text is ignored: an unknown key is a problem, and so is one whose feature is not available yet.
+//  3. Nothing in the text is ignored: an unknown key is a problem.
 //  4. A value means the text as it is written: the store 003 is "003", whatever YAML would make of it.
 //  5. No text takes more than a bounded time and memory, whatever its size, nesting and aliases.
 //  6. No problem quotes a value that may hold a secret.

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // KeyDoc says of one key what a person must know; the README's table is made of these.
 type KeyDoc struct {
@@ -12,35 +9,18 @@ type KeyDoc struct {
 	Allowed  string
 	Meaning  string
 	Required bool
-	SoFar    string // where not all that is allowed is available yet: what is, or "nothing"; "" = all of it
 }
 
 // key is a row of the table of keys.
 type key struct {
 	path     string
-	def      string   // the default as YAML, read like a value of a text; "" = none
-	place    string   // the default to show where the platform decides
-	allowed  string   // for the technician; oneOf takes its words from here
-	meaning  string   // one line
-	now      []string // the values that are available so far, nothing where it is empty; nil = all
+	def      string // the default as YAML, read like a value of a text; "" = none
+	place    string // the default to show where the platform decides
+	allowed  string // for the technician; oneOf takes its words from here
+	meaning  string // one line
 	required bool
 	secret   bool   // its value may be one, and is never shown
 	read     reader // nil = a group of the keys below it
-}
-
-// soFar says which values are available, where not all are.
-func (k *key) soFar() string {
-	switch {
-	case k.now == nil:
-		return ""
-	case len(k.now) == 0:
-		return "nothing"
-	}
-	list := strings.Join(k.now, ", ")
-	if list == "" {
-		return `""`
-	}
-	return list
 }
 
 // Keys are all keys of a config in the order in which they are explained. Groups are left out; their keys are there.
@@ -50,8 +30,7 @@ func Keys() []KeyDoc {
 		if k.read == nil || k.path == "sources" {
 			continue
 		}
-		d := KeyDoc{Path: k.path, Default: k.def + k.place, Allowed: k.allowed, Meaning: k.meaning, Required: k.required, SoFar: k.soFar()}
-		docs = append(docs, d)
+		docs = append(docs, KeyDoc{Path: k.path, Default: k.def + k.place, Allowed: k.allowed, Meaning: k.meaning, Required: k.required})
 	}
 	return docs
 }
@@ -66,7 +45,6 @@ const (
 	aCode       = `a code, or ""`
 	presetNames = "clover | counterpoint | dynamics-rms | google-local | hand-held | lightspeed-r | lightspeed-x | loyverse | nearst | quickbooks-pos | retail-pro | rics | " +
 		"shopify-inventory | shopify-inventory-old | shopify-products | shopify-products-new | square | woocommerce"
-	later = "" // what a key takes whose feature is not available yet
 )
 
 // table is the one table of all keys. A group stands before its keys; "[]" is each element of a list.
@@ -98,12 +76,12 @@ func agentKeys() []key {
 		{path: "data_dir", place: "`/var/lib/tillpost`, on Windows `%ProgramData%\\tillpost\\data`", allowed: "a folder's path", meaning: "where the outbox lives", read: pathOf(func(t target) *string { return &t.c.DataDir })},
 		{path: "resend_all", def: "0", allowed: orNever, meaning: "how often everything is sent once more, a little at a time while nothing else waits, so that drift at the API heals; 0 = never", read: one(duration, func(t target) *time.Duration { return &t.c.ResendAll })},
 		{path: "status"},
-		{path: "status.listen", def: "127.0.0.1:8460", allowed: "an address and port of this machine alone, or off", meaning: "where the status page is served", now: []string{"off"}, read: one(listen, func(t target) *string { return &t.c.Status.Listen })},
+		{path: "status.listen", def: "127.0.0.1:8460", allowed: "an address and port of this machine alone (port 0 = a free one), or off", meaning: "where the status page, `/metrics` and `/healthz` are served", read: one(listen, func(t target) *string { return &t.c.Status.Listen })},
 		{path: "heartbeat"},
-		{path: "heartbeat.url", secret: true, def: `""`, allowed: "a URL", meaning: "what is called while all is well, and with /fail when not; empty = off", now: []string{later}, read: one(webAddress, func(t target) *string { return &t.c.Heartbeat.URL })},
+		{path: "heartbeat.url", secret: true, def: `""`, allowed: "a URL", meaning: "what is called while all is well, and with /fail when not; empty = off", read: one(webAddress, func(t target) *string { return &t.c.Heartbeat.URL })},
 		{path: "heartbeat.every", def: "5m", allowed: moreThan0, meaning: "how often it is called", read: one(positiveDuration, func(t target) *time.Duration { return &t.c.Heartbeat.Every })},
 		{path: "metrics_push"},
-		{path: "metrics_push.url", secret: true, def: `""`, allowed: "a URL", meaning: "where metrics are pushed to, as Prometheus remote write; empty = off", now: []string{later}, read: one(webAddress, func(t target) *string { return &t.c.MetricsPush.URL })},
+		{path: "metrics_push.url", secret: true, def: `""`, allowed: "a URL", meaning: "where metrics are pushed to, as Prometheus remote write; empty = off", read: one(webAddress, func(t target) *string { return &t.c.MetricsPush.URL })},
 		{path: "metrics_push.every", def: "1m", allowed: moreThan0, meaning: "how often they are pushed", read: one(positiveDuration, func(t target) *time.Duration { return &t.c.MetricsPush.Every })},
 		{path: "log"},
 		{path: "log.level", def: "info", allowed: "debug | info | warn | error", meaning: "the least that is logged", read: oneOf(func(t target) *string { return &t.c.Log.Level })},
@@ -131,7 +109,7 @@ func sourceKeys() []key {
 		{path: "sources[].archive"},
 		{path: "sources[].archive.folder", def: `""`, allowed: "a folder's path", meaning: "where exports are archived; empty = `<data_dir>/archive/<source>`", read: pathOf(func(t target) *string { return &t.s.Archive.Folder })},
 		{path: "sources[].archive.keep", def: "30d", allowed: durations, meaning: "how long they are kept there", read: one(duration, func(t target) *time.Duration { return &t.s.Archive.Keep })},
-		{path: "sources[].expect", def: "0", allowed: orNever, meaning: "an export at least this often, else the source is overdue; 0 = no expectation", now: []string{"0"}, read: one(duration, func(t target) *time.Duration { return &t.s.Expect })},
+		{path: "sources[].expect", def: "0", allowed: orNever, meaning: "an export at least this often, else the source is overdue; 0 = no expectation", read: one(duration, func(t target) *time.Duration { return &t.s.Expect })},
 		{path: "sources[].guard", allowed: "shares as in {zero: 50%, change: 90%, rows: 50%, min: 50}, or off", meaning: "hold an export that could do harm", read: readGuard},
 		{path: "sources[].guard.zero", def: "50%", allowed: shares, meaning: "hold an export that would empty more than this share of a store's keys", read: one(percent, func(t target) *Percent { return &t.s.Guard.Zero })},
 		{path: "sources[].guard.change", def: "90%", allowed: shares, meaning: "or change more than this share", read: one(percent, func(t target) *Percent { return &t.s.Guard.Change })},

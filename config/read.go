@@ -24,11 +24,6 @@ func one[T comparable](parse func(string) (T, error), into func(target) *T) read
 		switch {
 		case err != nil:
 			w.refuse(f, text, err)
-		case !w.defaults && f.key.now != nil && !slices.ContainsFunc(f.key.now, func(now string) bool {
-			is, err := parse(now)
-			return err == nil && is == v
-		}):
-			w.notYet(f)
 		default:
 			*into(t) = v
 		}
@@ -85,8 +80,6 @@ func pathOf(into func(target) *string) reader {
 		switch {
 		case err != nil:
 			w.refuse(f, text, err)
-		case f.key.now != nil && text != "":
-			w.notYet(f)
 		default:
 			*into(t) = abs
 		}

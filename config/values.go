@@ -229,7 +229,7 @@ func listen(s string) (string, error) {
 	if s == "off" {
 		return "", nil
 	}
-	if at, err := netip.ParseAddrPort(s); err != nil || !at.Addr().Unmap().IsLoopback() || at.Port() == 0 {
+	if at, err := netip.ParseAddrPort(s); err != nil || !at.Addr().Unmap().IsLoopback() {
 		return "", errors.New("is not an address and port of this machine alone")
 	}
 	return s, nil

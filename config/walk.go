@@ -275,15 +275,6 @@ func (w *walker) refuse(f field, text string, why error) {
 	w.problem(f, shown+" "+why.Error()+"; allowed: "+f.key.allowed)
 }
 
-// notYet reports a value whose feature is not built.
-func (w *walker) notYet(f field) {
-	what := "is not available yet; leave the key out"
-	if len(f.key.now) > 0 {
-		what = "this value is not available yet; so far: " + f.key.soFar()
-	}
-	w.problem(f, what)
-}
-
 // word is the text of a value that must be one word; ok is false where it is none, which is reported.
 func (w *walker) word(f field) (text string, ok bool) {
 	at := mark{f.node.Line, f.node.Column}

@@ -16,6 +16,7 @@ mkdir -p "$STAGE"
 "$program" man "$STAGE/man"
 find "$STAGE/man" -type f -exec gzip -9n {} +
 for shell in bash fish zsh; do "$program" completion $shell >"$STAGE/tillpost.$shell"; done
+for size in 48 256; do go -C packaging/tools run ./icon "$(realpath "$STAGE")/tillpost-$size.png" $size; done
 gzip -9nc CHANGELOG.md >"$STAGE/changelog.gz"
 gzip -9n >"$STAGE/changelog.Debian.gz" <<END
 tillpost ($VERSION-1) stable; urgency=medium

@@ -34,10 +34,12 @@ service() { registry 'HKLM\System\CurrentControlSet\Services\tillpost'; }
 search_path() { registry 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' /v PATH; }
 products() { wine reg query 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' /s | tr -d '\r' | grep -A30 'DisplayName    REG_SZ    tillpost$' | sed -n 's/.*DisplayVersion    REG_SZ    //p'; }
 
+entry() { find "$drive" -path "*/Start Menu/Programs/tillpost status.lnk"; } # Windows puts it into that of all users, Wine into a user's
 installed() { # VERSION [upgraded]
 	cmp "/t/$1$stub.exe" "$program" || fail "the program is not version $1"
 	same "registered versions" "$(products)" "$1"
 	grep -qF 'C:\Program Files\tillpost\' <<<"$(search_path)" || fail "it is not in the PATH: $(search_path)"
+	[ -n "$(entry)" ] || fail "the Start menu has no entry"
 	# At an upgrade the service stays as it is on Windows. Wine removes it all the same, and the stub makes no other.
 	[ -z "$stub" ] || [ -z "${2:-}" ] || return 0
 	grep -qx 'ObjectName=NT SERVICE\\tillpost' <<<"$(service)" || fail "the service's account: $(service)"
@@ -55,6 +57,7 @@ gone() {
 	same "registered versions" "$(products)" ""
 	same "the service" "$(service)" ""
 	same "the registry" "$(given)" ""
+	same "entries in the Start menu" "$(entry)" ""
 	if grep -qF tillpost <<<"$(search_path)"; then fail "it is still in the PATH: $(search_path)"; fi
 }
 step() { echo "$1"; }

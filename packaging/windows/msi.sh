@@ -74,6 +74,8 @@ action WaitForIt 1953 'REMOVE="ALL"'
 code=$(sed -n 's/.* UpgradeCode="\([^"]*\)".*/{\1}/p' packaging/windows/tillpost.wxs)
 sql "DELETE FROM \`Upgrade\` WHERE \`ActionProperty\` = 'WIX_UPGRADE_DETECTED'"
 sql "INSERT INTO \`Upgrade\` (\`UpgradeCode\`, \`VersionMax\`, \`Attributes\`, \`ActionProperty\`) VALUES ('$code', '$VERSION', 513, 'WIX_UPGRADE_DETECTED')"
+# What wixl cannot say of the entry in the Start menu: the name that old Windows needs besides, and that its console stays small.
+sql "UPDATE \`Shortcut\` SET \`Name\` = 'TILLPOST|tillpost status', \`ShowCmd\` = 7 WHERE \`Shortcut\` = 'Status'"
 # A service that cannot be installed fails the installation (32768), instead of being left out.
 sql "UPDATE \`ServiceInstall\` SET \`ErrorControl\` = 32769 WHERE \`Name\` = 'tillpost'"
 # Without its version the program would not take the place of one that lies there already and has one.

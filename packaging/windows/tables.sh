@@ -28,7 +28,8 @@ the_tables() {
 		has "$msi" File "tillpost.exe|Program|tillpost.exe|$(stat -c %s "$one/dist/build/windows-$arch/tillpost.exe")|$VERSION.0|1033|512|1"
 		same "files that are compared by their hash, not by their version" "$(msiinfo export "$msi" MsiFileHash | tail -n +4 | cut -f 1)" "$(printf '%s\n' README.md LICENSE)"
 		# Nothing of the data's folder, so that it stays.
-		only "$msi" Directory "TARGETDIR||SourceDir" "ProgramFiles64Folder|TARGETDIR|." "INSTALLDIR|ProgramFiles64Folder|tillpost"
+		only "$msi" Directory "TARGETDIR||SourceDir" "ProgramFiles64Folder|TARGETDIR|." "INSTALLDIR|ProgramFiles64Folder|tillpost" "ProgramMenuFolder|TARGETDIR|."
+		only "$msi" Shortcut 'Status|ProgramMenuFolder|TILLPOST|tillpost status|Program|[INSTALLDIR]tillpost.exe|open --menu|Shows how the stock gets from the till to the web shop||tillpost.ico|0|7|INSTALLDIR||||'
 		same "tables that remove or create folders" "$(msiinfo export "$msi" RemoveFile | tail -n +4; msiinfo export "$msi" CreateFolder | tail -n +4)" ""
 		same "where what was given is looked for" "$(msiinfo export "$msi" InstallUISequence | tr -d '\r' | cut -f 1 | grep -x AppSearch || true)" ""
 		the_service "$msi"
@@ -56,6 +57,6 @@ the_actions() { # MSI
 	has "$1" InstallExecuteSequence 'AppSearch||50' 'KeepUrl|NOT URL AND WAS_URL|51' 'KeepFolder|NOT FOLDER AND WAS_FOLDER|52' 'KeepStore|NOT STORE AND WAS_STORE|53' \
 		'KeepTokenFile|NOT TOKENFILE AND WAS_TOKENFILE|54' 'LaunchConditions||100' 'InstallInitialize||1500' 'RemoveExistingProducts||1501' 'StopServices||1900' \
 		'Remove|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND NOT PURGE="1"|1951' 'Purge|REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE AND PURGE="1"|1952' 'WaitForIt|REMOVE="ALL"|1953' \
-		'DeleteServices|VersionNT AND NOT UPGRADINGPRODUCTCODE|2000' 'RemoveEnvironmentStrings||3300' 'RemoveFiles||3500' 'WriteRegistryValues||5000' 'WriteEnvironmentStrings||5200' \
+		'DeleteServices|VersionNT AND NOT UPGRADINGPRODUCTCODE|2000' 'RemoveShortcuts||3200' 'RemoveEnvironmentStrings||3300' 'RemoveFiles||3500' 'CreateShortcuts||4500' 'WriteRegistryValues||5000' 'WriteEnvironmentStrings||5200' \
 		'InstallServices|VersionNT AND NOT WIX_UPGRADE_DETECTED|5800' 'MsiConfigureServices||5850' 'Setup|NOT REMOVE="ALL"|5870' 'InstallFinalize||6600'
 }

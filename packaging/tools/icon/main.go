@@ -1,5 +1,5 @@
-// Icon draws tillpost's icon, a till's receipt on its way into a post box, in the sizes that Windows shows:
-// `icon FILE.ico`. The same program draws the same bytes.
+// Icon draws tillpost's icon, a till's receipt on its way into a post box: `icon FILE.ico` in the sizes that Windows shows, and
+// `icon FILE.png SIZE` in one, for the desktops of Linux. The same program draws the same bytes.
 package main
 
 import (
@@ -7,18 +7,27 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/png"
 	"math"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/tc-hib/winres"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "icon: which file? icon FILE.ico")
+	var err error
+	switch {
+	case len(os.Args) == 2 && filepath.Ext(os.Args[1]) == ".ico":
+		err = write(os.Args[1])
+	case len(os.Args) == 3 && filepath.Ext(os.Args[1]) == ".png":
+		err = writePNG(os.Args[1], os.Args[2])
+	default:
+		fmt.Fprintln(os.Stderr, "icon: which file? icon FILE.ico, or icon FILE.png SIZE")
 		os.Exit(2)
 	}
-	if err := write(os.Args[1]); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "icon:", err)
 		os.Exit(1)
 	}
@@ -35,6 +44,18 @@ func write(name string) error {
 	}
 	var b bytes.Buffer
 	if err := icon.SaveICO(&b); err != nil {
+		return fmt.Errorf("draw %s: %w", name, err)
+	}
+	return os.WriteFile(name, b.Bytes(), 0o644)
+}
+
+func writePNG(name, text string) error {
+	size, err := strconv.Atoi(text)
+	if err != nil || size < 1 || size > 1024 {
+		return fmt.Errorf("draw %s: %q is not a size", name, text)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, draw(size)); err != nil {
 		return fmt.Errorf("draw %s: %w", name, err)
 	}
 	return os.WriteFile(name, b.Bytes(), 0o644)
