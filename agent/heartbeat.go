@@ -17,6 +17,8 @@ const (
 	beatApart = 10 * time.Second
 	// beatAgain is how long after one that did not get through the next is tried, where that is sooner than usual.
 	beatAgain = time.Minute
+	// beatLook is how often it is asked whether all is well: what waits to heal by itself is for a person once it lasts.
+	beatLook = time.Minute
 	// beatTimeout is how long one may take.
 	beatTimeout = 10 * time.Second
 	// maxReason is how long the reason may be, in characters.
@@ -58,25 +60,26 @@ func (h *Heartbeat) Look() { signal(h.turned) }
 // Run calls until ctx ends.
 func (h *Heartbeat) Run(ctx context.Context) error {
 	apart := min(beatApart, h.opts.Every)
+	next, soonest := apart, apart // after the last: the next is due, and may go where something has turned
 	timer := time.NewTimer(apart)
 	defer timer.Stop()
 	last := time.Now()
 	told := true // what got through last; at first what a switch takes for granted
 	for {
-		due := false
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
-			due = true
 		case <-h.turned:
 		}
 		ok, reason := h.opts.Well()
-		if !due && ok == told {
+		since := time.Since(last)
+		switch {
+		case since < next && ok == told:
+			timer.Reset(min(next-since, beatLook))
 			continue
-		}
-		if rest := apart - time.Since(last); rest > 0 {
-			timer.Reset(rest)
+		case since < soonest:
+			timer.Reset(soonest - since)
 			continue
 		}
 		err := h.beat(ctx, ok, reason)
@@ -84,13 +87,13 @@ func (h *Heartbeat) Run(ctx context.Context) error {
 			return nil
 		}
 		last = time.Now()
-		next := h.opts.Every
-		if err == nil {
+		if next, soonest = h.opts.Every, apart; err == nil {
 			told = ok
 		} else {
 			next = min(next, beatAgain)
+			soonest = next
 		}
-		timer.Reset(next)
+		timer.Reset(min(next, beatLook))
 	}
 }
 

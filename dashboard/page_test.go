@@ -294,3 +294,27 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 }
+
+func TestASourceIsInOrderWhereItsLastExportWasTaken(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		last dashboard.Export
+		want string
+	}{
+		"taken":   {dashboard.Export{Rows: 3}, "in order"},
+		"held":    {dashboard.Export{Rows: 3, Held: true, Refused: "too much"}, "last export not taken"},
+		"refused": {dashboard.Export{Refused: "no header"}, "last export not taken"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(time.Now())
+			d.edit(func(d *desk) { d.status.Sources = []dashboard.Source{{Name: "main", State: "ok", Last: &x.last}} })
+			_, body := get(t, newPage(t, d), "/")
+			for _, word := range []string{"in order", "last export not taken"} {
+				if got := strings.Contains(body, ">"+word+"<"); got != (word == x.want) {
+					t.Errorf("it says %q: %t, want %q", word, got, x.want)
+				}
+			}
+		})
+	}
+}

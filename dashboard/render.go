@@ -80,13 +80,18 @@ type sourceView struct {
 }
 
 // Good reports whether a source needs nobody.
-func (s sourceView) Good() bool { return s.State == "ok" && !s.Overdue }
+func (s sourceView) Good() bool { return s.State == "ok" && !s.Overdue && !s.stopped() }
+
+// stopped reports whether nothing of its last export was taken.
+func (s sourceView) stopped() bool { return s.Last != nil && (s.Last.Held || s.Last.Refused != "") }
 
 // Word says how a source is.
 func (s sourceView) Word() string {
 	switch {
 	case s.State == "ok" && s.Overdue:
 		return "overdue"
+	case s.State == "ok" && s.stopped():
+		return "last export not taken"
 	case s.State == "ok":
 		return "in order"
 	}
