@@ -59,6 +59,8 @@ type Options struct {
 	// Link makes a link that opens the status page once, within a minute; an error says why there is none, such as that the port
 	// is taken. nil = the page is not served.
 	Link func() (string, error)
+	// LogTail is the newest lines of the log; nil = nobody keeps them.
+	LogTail func() []string
 
 	NoNotify  bool              // find exports by looking alone: for simulation
 	NoListen  bool              // no command listener: for simulation

@@ -30,6 +30,8 @@ type Desk interface {
 	Link(context.Context) (string, error)
 	// Recent lists the exports that were taken or refused last, of all sources, the newest first.
 	Recent(ctx context.Context, most int) ([]outbox.Export, error)
+	// LogTail is the newest lines of the running agent's log, the oldest first; there are none where no agent runs.
+	LogTail(context.Context) ([]string, error)
 	// Verify reads the whole outbox and tells what is wrong with it.
 	Verify(context.Context) (Verified, error)
 	Close() error

@@ -168,6 +168,7 @@ func (l *listener) routes() http.Handler {
 	mux.HandleFunc("POST /resend", command(d.Resend))
 	mux.HandleFunc("POST /open", command(func(ctx context.Context, _ struct{}) (string, error) { return d.Link(ctx) }))
 	mux.HandleFunc("POST /recent", command(d.Recent))
+	mux.HandleFunc("POST /log", command(func(ctx context.Context, _ struct{}) ([]string, error) { return d.LogTail(ctx) }))
 	mux.HandleFunc("POST /verify", command(func(ctx context.Context, _ struct{}) (Verified, error) { return d.Verify(ctx) }))
 	return mux
 }

@@ -39,3 +39,15 @@ func (d *netDesk) Link(ctx context.Context) (string, error) {
 func (d *netDesk) Recent(ctx context.Context, most int) ([]outbox.Export, error) {
 	return ask[[]outbox.Export](ctx, d, "/recent", most)
 }
+
+// LogTail is the newest lines of the running agent's log, the oldest first.
+func (d *boxDesk) LogTail(context.Context) ([]string, error) {
+	if d.agent == nil || d.agent.opts.LogTail == nil {
+		return nil, nil
+	}
+	return d.agent.opts.LogTail(), nil
+}
+
+func (d *netDesk) LogTail(ctx context.Context) ([]string, error) {
+	return ask[[]string](ctx, d, "/log", struct{}{})
+}

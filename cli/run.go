@@ -145,7 +145,7 @@ func agentOf(c *config.Config, log *slog.Logger, l life) (*agent.Agent, error) {
 		o.Opened = func() { l.mender.opened(log) }
 	}
 	if l.vitals != nil {
-		o.Ready, o.Notes = l.vitals.isReady, l.vitals.notes
+		o.Ready, o.Notes, o.LogTail = l.vitals.isReady, l.vitals.notes, l.vitals.tail.lines
 		if f := l.vitals.front; f != nil {
 			o.Page, o.Link, o.Metrics = f.URL, f.Link, f.metrics
 		}

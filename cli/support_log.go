@@ -11,9 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"tillpost/agent"
+	"tillpost/config"
 )
 
-// logText is the end of the log: of its file and those put aside, else of the journal.
+// logText is the end of the log: of its file and those put aside, else of the journal, else what the running agent still has of it.
 func (p *parcel) logText(ctx context.Context) (string, error) {
 	file := p.logFile
 	if file == "" && p.dataDir != "" {
@@ -26,10 +30,27 @@ func (p *parcel) logText(ctx context.Context) (string, error) {
 		}
 	}
 	text, err := journal(ctx)
-	if err != nil || text == "" {
-		return "", errors.Join(fmt.Errorf("no log was found: `log.file` in the config names none that is there"), err)
+	if text != "" {
+		return text, err
 	}
-	return text, nil
+	if lines := p.logTail(ctx); len(lines) > 0 {
+		return strings.Join(lines, "\n") + "\n", nil
+	}
+	return "", errors.Join(errors.New("no log was found: `log.file` in the config names none that is there"), err)
+}
+
+// logTail is what the running agent still has of its log; nothing where none answers.
+func (p *parcel) logTail(ctx context.Context) []string {
+	d, err := agent.DialDesk(ctx, &config.Config{DataDir: p.dataDir})
+	if err != nil {
+		return nil
+	}
+	defer d.Close() // a running agent's: there is nothing to lose
+	lines, err := d.LogTail(ctx)
+	if err != nil {
+		return nil
+	}
+	return lines
 }
 
 // endOfLog is the end of a log's file, and of those put aside before it where it is short. It begins with a whole line, so

@@ -221,3 +221,15 @@ func TestTheEndOfTheLogIsWholeLinesOfAllItsFiles(t *testing.T) {
 		t.Errorf("got %d bytes, %v; want whole lines, about %d bytes", len(text), err, logPart)
 	}
 }
+
+func TestSupportHasTheLogThatTheRunningAgentStillKnows(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, mockapi.Options{})
+	s.write("pos/stock.csv", "Store,UPC,Qty\n3,849632048260,12\n")
+	_, _, stop := start(t, "run", "--config", s.config)
+	eventually(t, "the export is delivered", func() bool { return len(s.api.Quantities()) == 1 })
+	if _, parts := s.supported("help.zip"); !strings.Contains(parts["log.txt"], `msg="export taken"`) {
+		t.Errorf("got the log %q", parts["log.txt"])
+	}
+	stop()
+}
