@@ -93,7 +93,7 @@ var failures = []failure{
 		happens: func(s *shop) { s.server.CloseClientConnections(); s.server.Close(); changed(s) }},
 	{name: "the API fails", code: "api_failing", log: "the API takes no updates", happens: answering("500")},
 	{name: "the API asks for a pause", code: "api_slows_down", log: "the API asks for a pause", happens: answering("429,retry-after=60")},
-	{name: "one update fails again and again", code: "updates_failing", happens: func(s *shop) { s.inject("500,code=" + upc(3)); changed(s) }},
+	{name: "one update fails again and again", code: "updates_failing", log: "an update fails again and again", happens: func(s *shop) { s.inject("500,code=" + upc(3)); changed(s) }},
 	{name: "sending is paused by command", code: "paused", log: "paused=true",
 		happens: func(s *shop) {
 			if _, errs, code := s.run("pause"); code != 0 {
@@ -159,7 +159,7 @@ var failures = []failure{
 		}},
 	{name: "the heartbeat is not taken", code: "heartbeat_failing", log: "the heartbeat does not get through", happens: edit("sources:", "heartbeat: {url: \"http://127.0.0.1:1/secret-path\", every: 1s}\nsources:")},
 	{name: "the metrics are not taken", code: "metrics_push_failing", log: "metrics cannot be pushed", happens: edit("sources:", "metrics_push: {url: \"http://127.0.0.1:1/secret-path\", every: 1s}\nsources:")},
-	{name: "the log's file cannot be written", code: "log_not_written",
+	{name: "the log's file cannot be written", code: "log_not_written", log: "the log file cannot be written",
 		happens: func(s *shop) {
 			must(s, os.WriteFile(s.path("logs"), nil, 0o600))
 			edit("sources:", "log: {file: logs/till.log}\nsources:")(s)
@@ -272,12 +272,16 @@ func (f *failure) isSeen(s *shop, page string) {
 		return seen.status && f.code != "config_refused" || seen.page || seen.metrics || f.log != "" && seen.log
 	}
 	s.eventually("somebody tells of it", look)
-	if !testkit.Within(time.Second, func() bool {
+	all := func() bool {
 		look()
 		return seen.status && seen.log && seen.page && seen.metrics
-	}) {
-		s.t.Errorf("a second after the first place that told of %s: %+v\nthe page:\n%s", f.code, seen, get(s, page))
 	}
+	for range 4 { // a second; where looks take long, because the machine does much else, at least four of them
+		if testkit.Within(time.Second/4, all) {
+			return
+		}
+	}
+	s.t.Errorf("a second after the first place that told of %s: %+v\nthe page:\n%s", f.code, seen, get(s, page))
 }
 
 // wordsOf are the words of a problem in a status; empty where it is not there.

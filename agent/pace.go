@@ -316,6 +316,19 @@ func (p *pace) later(a answered, r *outbox.Result, now time.Time) {
 	case ans.RetryAfter > 0:
 		r.Due = latest(r.Due, now.Add(ans.RetryAfter))
 	}
+	if p.state == stateOK && a.lease.Attempts+1 == failingOften {
+		p.fails(a)
+	}
+}
+
+// failingOften is how many failures in a row make an update one that keeps failing; the status tells of it from then on.
+const failingOften = 3
+
+// fails tells of an update that keeps failing while others pass.
+func (p *pace) fails(a answered) {
+	if key, err := inventory.DecodeKey(a.lease.Key); err == nil {
+		p.deaths.warn("an update fails again and again; it is tried ever more slowly, and holds nothing up", "key", key.String(), "status", a.answer.Status, "err", a.answer.Words)
+	}
 }
 
 // slowDown slows the drain down where the answer asks for it. While there are only probes they are slow enough.
