@@ -20,6 +20,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"tillpost/config"
+	"tillpost/dashboard"
 	"tillpost/export"
 	"tillpost/inventory"
 	"tillpost/outbox"
@@ -248,9 +249,9 @@ func writeRejects(to io.Writer, r outbox.Report, plain bool) error {
 	row := func(fields []string, line, reason string) error {
 		out := make([]string, width, width+2)
 		for i := range min(width, len(fields)) {
-			out[i] = defuse(fields[i])
+			out[i] = dashboard.Defuse(fields[i])
 		}
-		return w.Write(append(out, line, defuse(reason)))
+		return w.Write(append(out, line, dashboard.Defuse(reason)))
 	}
 	if headings == nil {
 		for i := range width {
@@ -291,24 +292,6 @@ func mark(to io.Writer, plain bool) error {
 	}
 	_, err := io.WriteString(to, "\uFEFF")
 	return err
-}
-
-// defuse makes a cell harmless that a spreadsheet would take for a formula, or a terminal for a command. One of another
-// country parts the cells at another character: what follows any of them begins a cell too.
-func defuse(cell string) string {
-	var b strings.Builder
-	begins := true
-	for _, c := range cell {
-		if begins && strings.ContainsRune("=+-@\t\r", c) {
-			b.WriteByte('\'')
-		}
-		begins = strings.ContainsRune(";,|\t\n\r", c)
-		if unicode.IsControl(c) && c != '\t' && c != '\n' && c != '\r' {
-			c = unicode.ReplacementChar
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
 }
 
 func isReport(path string) bool {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"tillpost/dashboard"
 	"tillpost/inventory"
 	"tillpost/outbox"
 )
@@ -88,7 +89,7 @@ func writeUnnamed(to io.Writer, list []outbox.Unnamed, n int64) error {
 	}
 	for _, row := range rows {
 		for i, cell := range row[:5] {
-			row[i] = defuse(cell)
+			row[i] = dashboard.Defuse(cell)
 		}
 		if err := w.Write(row); err != nil {
 			return err

@@ -22,7 +22,7 @@ func (p *Page) deadCSV(w http.ResponseWriter, r *http.Request, _ *session) {
 	download(w, r, "dead.csv", head, desk.Dead(r.Context()), func(d Dead) []string {
 		row := []string{d.Kind, d.UPC, d.SKU, d.Size, d.Width, d.Store, "", "", d.Words, "", "", d.Source, d.Export, ""}
 		for i := range row {
-			row[i] = defuse(row[i])
+			row[i] = Defuse(row[i])
 		}
 		row[6], row[7] = strconv.FormatInt(d.Quantity, 10), strconv.Itoa(d.Status)
 		row[9], row[10], row[13] = moment(d.At), moment(d.Next), line(d.Line)
@@ -41,7 +41,7 @@ func (p *Page) rejectsCSV(w http.ResponseWriter, r *http.Request, _ *session) {
 	download(w, r, "rejects.csv", head, desk.Rejects(r.Context()), func(x Reject) []string {
 		row := append([]string{x.Source, x.Export, "", x.Class, x.Why, ""}, x.Row...)
 		for i := range row {
-			row[i] = defuse(row[i])
+			row[i] = Defuse(row[i])
 		}
 		row[2], row[5] = line(x.Line), moment(x.At)
 		return row
@@ -102,9 +102,9 @@ func download[T any](w http.ResponseWriter, r *http.Request, name string, head [
 	}
 }
 
-// defuse makes a cell harmless that a spreadsheet would take for a formula, or a terminal for a command. One of another country
+// Defuse makes a cell harmless that a spreadsheet would take for a formula, or a terminal for a command. One of another country
 // parts the cells at another character: what follows any of them begins a cell too.
-func defuse(cell string) string {
+func Defuse(cell string) string {
 	var b strings.Builder
 	begins := true
 	for _, c := range cell {
