@@ -131,7 +131,7 @@ func (con *console) showFirstLook(ctx context.Context, c *config.Config) {
 		}
 	}
 	if last == nil {
-		con.printf("`tillpost status` shows how it goes, as an administrator; `tillpost check` looks at all of it\n")
+		con.printf("`tillpost open` shows how it goes in the browser, `tillpost status` here, as an administrator; `tillpost check` looks at all of it\n")
 		return
 	}
 	for _, s := range last.Sources {
@@ -142,7 +142,7 @@ func (con *console) showFirstLook(ctx context.Context, c *config.Config) {
 		con.printf("source %s: %s: %s\n", plain(s.Name), plain(s.Folder), plain(state))
 	}
 	con.hints(statusHints(c, *last))
-	con.printf("`tillpost status` shows how it goes, `tillpost check` looks at all of it\n")
+	con.printf("`tillpost open` shows how it goes in the browser, `tillpost status` here; `tillpost check` looks at all of it\n")
 }
 
 const agentPoll = 200 * time.Millisecond
