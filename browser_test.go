@@ -240,14 +240,37 @@ func (v *visitor) reads(pattern string) {
 func (v *visitor) presses(selector string) {
 	v.t.Helper()
 	v.sees(selector, fmt.Sprintf("!!document.querySelector(%q)", selector))
+	var err error
+	if !testkit.Within(patience, func() bool {
+		err = v.tries(selector)
+		return err == nil
+	}) {
+		v.t.Fatalf("%s cannot be pressed: %v", selector, err)
+	}
+}
+
+// tries is presses, once: the page may become another between two of its steps, and what was marked in it is not marked any more.
+func (v *visitor) tries(selector string) error {
 	for range 3 { // details within details
-		closed := eval[bool](v, fmt.Sprintf("(() => { const e = document.querySelector(%q); const d = (e.matches('summary') ? e.parentElement : e).parentElement.closest('details:not([open])'); document.querySelector('[data-next]')?.removeAttribute('data-next'); d?.querySelector('summary').setAttribute('data-next', ''); return !!d })()", selector))
+		closed, err := ask[bool](v, fmt.Sprintf("(() => { const e = document.querySelector(%q); const d = (e.matches('summary') ? e.parentElement : e).parentElement.closest('details:not([open])'); document.querySelector('[data-next]')?.removeAttribute('data-next'); d?.querySelector('summary').setAttribute('data-next', ''); return !!d })()", selector))
+		if err != nil {
+			return err
+		}
 		if !closed {
 			break
 		}
-		v.does(chromedp.Click("[data-next]"))
+		if err := v.clicks("[data-next]"); err != nil {
+			return err
+		}
 	}
-	v.does(chromedp.Click(selector))
+	return v.clicks(selector)
+}
+
+// clicks clicks on an element that can be seen, or soon can be.
+func (v *visitor) clicks(selector string) error {
+	ctx, cancel := context.WithTimeout(v.ctx, 5*time.Second)
+	defer cancel()
+	return chromedp.Do(ctx, chromedp.Click(selector))
 }
 
 // told waits for the message of what was done.
