@@ -287,7 +287,8 @@ func (s *source) take(ctx context.Context, look watcher.Look) (idle bool, err er
 	}
 	if len(look.Files) == 0 && !released && !archived && len(s.stale.exports) == 0 && !s.a.unapplied.Load() {
 		if look.Pending == 0 && look.Missing == "" {
-			s.setFull("") // what could not be taken in is gone
+			s.trouble.end("exports that could not be taken in are gone")
+			s.setFull("")
 		}
 		return true, nil
 	}

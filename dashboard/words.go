@@ -204,15 +204,14 @@ func ago(now, t time.Time) string {
 	return "just now"
 }
 
-// visible is a stranger's text in which nothing acts: what is not to be seen, or turns the direction of writing, is written as
-// Go would, and it has an end.
-func visible(s string) string {
-	const most = 1000
+// Plain is a stranger's text in which nothing acts: what does not print, or turns the direction of writing, is escaped as in Go.
+func Plain(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return s
+	}
 	var b strings.Builder
 	for i, r := range s {
 		switch {
-		case b.Len() > most:
-			return b.String() + "…"
 		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case unicode.IsPrint(r):
@@ -223,4 +222,25 @@ func visible(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// visible is Plain with an end.
+func visible(s string) string {
+	const most = 1000 // bytes
+	text := Plain(upTo(s, most))
+	if len(s) <= most && len(text) <= most {
+		return text
+	}
+	return upTo(text, most) + "…"
+}
+
+// upTo is the beginning of a text, of so many bytes at most and whole characters.
+func upTo(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }
