@@ -159,6 +159,21 @@ func TestTheLinkWorksOnceAndShowsEverything(t *testing.T) {
 	}
 }
 
+// TestTheFileThatOpenHandsToTheBrowserLeadsIn: the browser comes from a file then, which is another site to it.
+func TestTheFileThatOpenHandsToTheBrowserLeadsIn(t *testing.T) {
+	t.Parallel()
+	s := busy(t)
+	v := s.tab(t)
+	v.abroad = true
+	file := filepath.Join(t.TempDir(), "open.html")
+	page := `<!doctype html><meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0; url=` + s.link() + `">`
+	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v.goes("file://" + filepath.ToSlash(file))
+	v.sees("the page with everything in it", "location.pathname === '/' && !!document.getElementById('lookup')")
+}
+
 func TestEachButtonDoesWhatItSays(t *testing.T) {
 	t.Parallel()
 	s := busy(t)

@@ -318,5 +318,8 @@ func get(s *shop, url string) string {
 	if err != nil {
 		return err.Error()
 	}
+	if strings.Contains(string(body), apiToken) {
+		s.t.Errorf("%s holds the token", url)
+	}
 	return string(body)
 }
