@@ -318,8 +318,10 @@ func get(s *shop, url string) string {
 	if err != nil {
 		return err.Error()
 	}
-	if strings.Contains(string(body), apiToken) {
-		s.t.Errorf("%s holds the token", url)
+	for _, secret := range []string{apiToken, "secret-path"} { // the second is of the heartbeat's URL, and of the push's
+		if strings.Contains(string(body), secret) {
+			s.t.Errorf("%s holds %q", url, secret)
+		}
 	}
 	return string(body)
 }
