@@ -75,8 +75,9 @@ func must(s *shop, err error) {
 	}
 }
 
-// failures are all ways to fail that a person can be told of while the agent runs and that can be brought about with the real
-// program; agent's tests have those that cannot.
+// failures are the ways to fail that a person can be told of and that can be brought about with the real program; full disks are in
+// e2e_disk_linux_test.go. Four are not shown so: an export that cannot be read (tests run as root), a folder that does not answer
+// or tells nothing of new files, and a part of the agent that stands still.
 var failures = []failure{
 	{name: "the token is not accepted", code: "token", log: "the API does not take the token",
 		happens: func(s *shop) { s.api.SetToken("another"); changed(s) }},
@@ -142,6 +143,21 @@ var failures = []failure{
 				must(s, os.Rename(s.path(name+".tmp"), s.path(name)))
 				s.eventually("it is delivered", func() bool { return s.quantities()[upc(0)] == int64(10+i) })
 			}
+		}},
+	{name: "exports are no full lists", code: "no_full_list", log: "missing: zero is off for this export", source: "    missing: zero\n    guard: \"off\"\n",
+		happens: func(s *shop) {
+			rows := full(103, fives)
+			s.drop("stock-2.csv", rows[57:]...) // three in common with the one before it
+		}},
+	{name: "rejects cannot be written down", code: "rejects_not_listed", log: "rejects cannot be written down",
+		happens: func(s *shop) {
+			must(s, os.WriteFile(s.path("data/rejects"), nil, 0o600))
+			s.drop("stock-2.csv", row(0, 5), upc(1)+",1O")
+		}},
+	{name: "something else lies in the outbox's place", code: "outbox_unusable", log: "the outbox cannot be used",
+		happens: func(s *shop) {
+			must(s, os.Rename(s.path("data/outbox.db"), s.path("data/taken")))
+			must(s, os.Mkdir(s.path("data/outbox.db"), 0o700))
 		}},
 	{name: "an export is dated in the future", code: "export_of_the_future", log: "dated in the future",
 		happens: func(s *shop) {
@@ -253,6 +269,9 @@ func (f *failure) isSeen(s *shop, page string) {
 		case code == 2 && f.code == "config_refused": // then status says itself what is wrong in it
 			what = "The config was changed and cannot be taken up; the one before goes on."
 			seen.status = strings.Contains(errs, `sources[0].rescan: "often" is not a duration`)
+		case code == 1 && f.code == "outbox_unusable": // there is none to ask, and the command says why
+			what = "The outbox cannot be used."
+			seen.status = strings.Contains(errs, s.path("data"))
 		case code == 1: // the agent takes up another config
 			return false
 		case code != 0 || json.Unmarshal([]byte(out), &st) != nil:
@@ -269,7 +288,7 @@ func (f *failure) isSeen(s *shop, page string) {
 			seen.page = what != "" && strings.Contains(text, strings.TrimSuffix(textOf(what)[1:], ".")) && strings.Contains(text, textOf(do))
 			seen.metrics = strings.Contains(get(s, page+"metrics"), fmt.Sprintf("problem=%q", f.code))
 		}
-		return seen.status && f.code != "config_refused" || seen.page || seen.metrics || f.log != "" && seen.log
+		return seen.status && f.code != "config_refused" && f.code != "outbox_unusable" || seen.page || seen.metrics || f.log != "" && seen.log
 	}
 	s.eventually("somebody tells of it", look)
 	all := func() bool {
