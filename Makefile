@@ -180,6 +180,7 @@ proof:
 	long='-count=1 -v -timeout 24h'; \
 	run env GOGC=400 go test $$long ./outbox -run '^TestTheOutboxAgreesWithAModel$$' -rapid.checks=$(MODEL) -rapid.seed=$(SEED); \
 	run env GOGC=400 go test $$long ./agent -run '^TestWeeks$$' -weeks $(WEEKS) -week $(SEED); \
+	run go test $$long ./outbox -run '^TestATrailChangesNothingButTheSpeed$$' -rapid.checks=$$(($(MODEL)/20)) -rapid.seed=$(SEED); \
 	run go test $$long ./outbox -run 'PowerCut|TestEveryCallThatFails' -powercuts $(CUTS) -every-errno; \
 	run go test $$long ./agent -run PowerCut -powercuts $$(($(CUTS)/5)); \
 	run env TILLPOST_TEST_DAMAGED=$(DAMAGED) go test $$long ./cli -run DamagedOutboxes; \

@@ -48,6 +48,9 @@ var (
 	damage = harness{name: "damage", pkg: "./cli", test: "TestDamagedOutboxesEndWithTheRightQuantities", caught: failed}
 	nth    = harness{name: "the n-th call that fails", pkg: "./outbox", test: "TestEveryCallThatFailsOnceLosesNothing", caught: failed}
 
+	trail = harness{name: "two outboxes", pkg: "./outbox", test: "TestATrailChangesNothingButTheSpeed",
+		args: []string{"-rapid.nofailfile", "-rapid.shrinktime=1ms"}, caught: failed}
+
 	clock = harness{name: "a clock that is set", pkg: "./outbox", test: "TestAClockThat.*", clock: true, caught: failed}
 
 	// clockWeeks is weeks with a clock that is set: clockset_test.go.
@@ -135,6 +138,12 @@ var mutants = []mutant{
 		"		if r.is(flagConfirm) && r.attempts == 0 {", "		if r.attempts < 1<<60 {", 22, 0, nil},
 	{"a dead letter is never tried again", "outbox/resolve.go",
 		"	if after := t.o.opts.DeadRetry; after > 0 {", "	if after := t.o.opts.DeadRetry; after > 1<<62 {", 23, 23077, nil},
+	{"a trail is believed of what was changed since", "outbox/along.go",
+		"			if r.rev > rev {", "			if r.rev > rev && r.rev == 0 {", 0, 0, &trail},
+	{"rows of the trail are not merged with others for their keys", "outbox/along.go",
+		"[][]keyMark{f.own, f.others, f.passed}", "[][]keyMark{f.passed}", 0, 0, &trail},
+	{"a trail is believed whose export was of another store of the same name", "outbox/along.go",
+		" && ref.Digest == x.Digest && ref.Stock == x.Stock", "", 0, 0, &trail},
 	{"a resend believes the ledger", "outbox/resend.go",
 		"		r.clear(flagAcked | flagAckedAt)\n", "		r.clear(0)\n", 24, 0, nil},
 	{"a resend leaves out what was refused", "outbox/resend.go",

@@ -11,6 +11,7 @@ import (
 type contentHash struct {
 	a, b *xxhash.Digest
 	tail [2]byte
+	size int64 // bytes so far
 }
 
 func newContentHash() *contentHash {
@@ -18,6 +19,7 @@ func newContentHash() *contentHash {
 }
 
 func (h *contentHash) Write(p []byte) (int, error) {
+	h.size += int64(len(p))
 	switch n := len(p); {
 	case n > 1:
 		h.tail = [2]byte(p[n-2:])

@@ -216,7 +216,7 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	if err := t.rows(r, x, io.TeeReader(snap, hash), spec.Completes != nil); err != nil {
 		return x, err
 	}
-	if _, err := io.Copy(hash, io.LimitReader(snap, mostUnread)); err != nil { // what a refused export still holds
+	if _, err := io.Copy(hash, io.LimitReader(snap, mostUnread-hash.size%mostUnread)); err != nil { // what a refused export still holds
 		return x, err
 	}
 	if err := snap.Unchanged(); err != nil {
@@ -234,8 +234,9 @@ func (t *taking) open(r *reading, known outbox.File) (x int, err error) {
 	return x, nil
 }
 
-// mostUnread is how many bytes of an export are hashed that was refused before they were read: a sparse file may have
-// gigabytes of them, and all that their hash is for is not to tell the same refusal twice.
+// mostUnread is how many bytes of an export are hashed, or a multiple of them, that was refused before they were read: a sparse
+// file may have gigabytes of them, and all that their hash is for is not to tell the same refusal twice. How far it had been
+// read by then is a matter of chance.
 const mostUnread = 64 << 20
 
 // errOtherBytes makes an export be read anew.

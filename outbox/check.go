@@ -304,6 +304,7 @@ func (c *checker) source(name string, s *Source) {
 			c.add("promise 6: the named set of %s, family %s: %w", name, family, err)
 		}
 	}
+	c.trails(name, s)
 	for family, ref := range s.Lists {
 		n := int64(0)
 		for _, err := range eachListed(ref, c.o.listPath(ref), name, 0) {
@@ -317,4 +318,51 @@ func (c *checker) source(name string, s *Source) {
 			c.add("the rejects of %s, family %s: they are %d, the source says %d", name, family, n, ref.Count)
 		}
 	}
+}
+
+// trails looks whether the rows of a source's trails are what is last wanted of their keys, where nothing was changed since.
+func (c *checker) trails(name string, s *Source) {
+	for family := range s.Trails {
+		ref, ok := s.trail(family, &c.o.state)
+		if !ok {
+			continue
+		}
+		n, err := c.trail(&ref)
+		if err == nil && n != ref.Rows {
+			err = fmt.Errorf("it has %d rows, the source says %d", n, ref.Rows)
+		}
+		if err != nil {
+			c.add("promise 8: the trail of %s, family %s: %w", name, family, err)
+		}
+	}
+}
+
+// trail counts the rows of a trail. One that is not there, or not whole, is not used.
+func (c *checker) trail(ref *TrailRef) (rows int64, err error) {
+	file, err := os.Open(filepath.Join(c.o.dir, "named", ref.File))
+	if err != nil {
+		return ref.Rows, nil
+	}
+	defer file.Close() // it is only read
+	if !ref.whole(file) {
+		return ref.Rows, nil
+	}
+	keys := c.tx.Bucket(bucketKeys)
+	r, err := newTrailReader(file, ref.Size)
+	for ; err == nil && r.ok; err = r.next() {
+		rows++
+		disk := diskKey(r.row.key)
+		v := keys.Get(disk)
+		if v == nil {
+			return rows, fmt.Errorf("nothing is known of %x", r.row.key)
+		}
+		rec, err := parseRecord(disk, v)
+		if err != nil {
+			return rows, err
+		}
+		if q, known := rec.last(); rec.rev <= ref.Rev && (!known || q != ref.Stock.Quantity(r.row.figure)) {
+			return rows, fmt.Errorf("%x: the trail says %d, the record %d", r.row.key, ref.Stock.Quantity(r.row.figure), q)
+		}
+	}
+	return rows, err
 }

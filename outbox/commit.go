@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,9 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 	}
 	sets := make([]SetRef, len(in.exports))
 	for i, x := range in.exports {
+		if x.kept != nil {
+			sets[i] = SetRef{File: x.kept.File, Keys: x.kept.Keys, Rank: x.rank}
+		}
 		if x.set == nil {
 			continue
 		}
@@ -56,6 +60,7 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 	if err != nil {
 		return nil, diskError(o.dir, fmt.Errorf("write down which keys the exports name: %w", err))
 	}
+	trail := in.finishTrail(sets)
 	in.dropLists()
 	if err := in.lists(now); err != nil {
 		return nil, err
@@ -64,7 +69,7 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 	var exports []Export
 	var id uint64
 	err = o.update(func(t *txn) error {
-		id, exports, err = in.accept(t, delta, sets, tracks, now)
+		id, exports, err = in.accept(t, delta, sets, tracks, trail, now)
 		return err
 	})
 	if err == nil || errors.Is(err, ErrUncertain) {
@@ -82,8 +87,9 @@ func (in *Intake) Commit(ctx context.Context, now time.Time) ([]Export, error) {
 	if in.reheld {
 		o.noteHeld()
 	}
-	swept := len(in.old) > 0
+	swept := len(in.old) > 0 || slices.ContainsFunc(sets, func(s SetRef) bool { return s.File != "" })
 	in.discard() // closes the sets that were read, so that those which go can be removed
+	in.along.close()
 	if swept {
 		err = errors.Join(err, o.sweepFolder("named"))
 	}
@@ -112,7 +118,7 @@ func (o *Outbox) holdBack() (release func()) {
 }
 
 // accept is the one transaction that takes the exports; a small delta is applied in it.
-func (in *Intake) accept(t *txn, delta string, sets []SetRef, tracks map[[2]string]Track, now time.Time) (id uint64, _ []Export, err error) {
+func (in *Intake) accept(t *txn, delta string, sets []SetRef, tracks map[[2]string]Track, trail *leftTrail, now time.Time) (id uint64, _ []Export, err error) {
 	exports := make([]Export, len(in.exports))
 	refs := make([]exportRef, len(in.exports))
 	sources := map[string]*Source{}
@@ -153,6 +159,7 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, tracks map[[2]stri
 				s.Sets = map[string]SetRef{}
 			}
 			s.Sets[x.Family] = sets[i]
+			delete(s.Trails, x.Family)
 		}
 		t.state.Unchanged += x.counts.Unchanged
 		t.state.Rejects += x.taken.Reasons.Total()
@@ -175,11 +182,11 @@ func (in *Intake) accept(t *txn, delta string, sets []SetRef, tracks map[[2]stri
 	}
 	age := t.nextAge(now)
 	if delta == "" {
-		return 0, exports, t.applyChunk(in.deltas.chunk, refs, age)
+		return 0, exports, errs(t.applyChunk(in.deltas.chunk, refs, age), t.keepTrail(trail))
 	}
 	t.state.Row++
 	id = t.state.Row
-	record := intakeRecord{Delta: delta, Size: in.deltas.size, Age: age, Left: in.deltas.wants}
+	record := intakeRecord{Delta: delta, Size: in.deltas.size, Age: age, Left: in.deltas.wants, Trail: trail, Rev: t.state.Rev}
 	for _, r := range refs {
 		record.Exports, record.Sources = append(record.Exports, r.id), append(record.Sources, r.source)
 	}
@@ -222,6 +229,7 @@ func (in *Intake) putSources(t *txn, sources map[string]*Source, tracks map[[2]s
 	for _, s := range in.old {
 		if src := sources[s.source]; s.evicted && src != nil {
 			delete(src.Sets, s.family)
+			delete(src.Trails, s.family)
 		}
 	}
 	for name, s := range sources {
@@ -323,15 +331,22 @@ func (o *Outbox) apply(ctx context.Context, id uint64) (err error) {
 		}
 		in.Offset = next
 		err = o.update(func(t *txn) error {
+			rev := t.state.Rev
 			err := t.applyChunk(chunk, refs, in.Age)
 			in.Left -= t.wants
+			in.Rev += t.state.Rev - rev
 			return errs(err, putJSON(t.tx.Bucket(bucketIntakes), id8(id), in))
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return o.update(func(t *txn) error { return t.tx.Bucket(bucketIntakes).Delete(id8(id)) })
+	return o.update(func(t *txn) error {
+		if t.state.Rev != in.Rev { // something else has changed meanwhile
+			in.Trail = nil
+		}
+		return errs(t.keepTrail(in.Trail), t.tx.Bucket(bucketIntakes).Delete(id8(id)))
+	})
 }
 
 // finish applies what is accepted and not applied, so that an intake is compared with what was accepted before it. intake
@@ -377,6 +392,7 @@ func (o *Outbox) forgetIntake(id uint64) (lost []Export, err error) {
 			s.Newest, s.Hash = 0, ""
 			delete(s.Sets, e.Family)
 			delete(s.Tracks, e.Family)
+			delete(s.Trails, e.Family)
 			err = errs(putJSON(t.tx.Bucket(bucketSources), []byte(e.Source), s),
 				t.tx.Bucket(bucketFiles).Delete(fileKey(e.Source, e.Name)))
 			if err != nil {

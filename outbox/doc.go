@@ -10,7 +10,7 @@
 //	<dir>/outbox.db.damaged-<UTC time>  what was set aside (rebuild.go), the newest three
 //	<dir>/spill/*          rows of the exports that are being read; *.delta: what an accepted look changes, until it is applied
 //	<dir>/named/*.set      the keys that a source's newest large export of a file family named (named.go), and what its
-//	                       exports lack (missing.go)
+//	                       exports lack (missing.go); *.trail: the rows of that export in its own order (trail.go)
 //	<dir>/listed/*.list    the rejects of a source's newest export of a file family, each once (rejects.go)
 //	<dir>/held/*           the bytes of exports that a guard stopped, *.export, the keys that they name, *.set, and their record
 //	                       once more, *.held, from which they are held again where outbox.db is lost
@@ -30,7 +30,7 @@
 //	failed  hash8 + key               -> JSON: what came of the last try of an update that is tried again (Failure)
 //	exports id8                       -> JSON: an export taken or refused (Export)
 //	files   source 0 name             -> JSON: what was last seen of a file (File)
-//	sources source                    -> JSON: first start, newest export, named sets, lists of rejects, tracks (Source)
+//	sources source                    -> JSON: first start, newest export, named sets, trails, lists of rejects, tracks (Source)
 //	intakes id8                       -> JSON: an accepted look whose changes are not applied yet
 //	held    source 0 family           -> JSON: an export that a guard stopped (Held)
 //
@@ -58,6 +58,8 @@
 //     changed costs no write per row.
 //  7. A ledger that is not from this machine, this file or this time is not trusted: every last wanted quantity is made
 //     pending again. A crash, a power cut or a night like any other is no reason for that.
+//  8. What the rows of a trail say is what is last wanted of their keys, where no record of those has a greater rev than
+//     the trail, no key was forgotten since, and the family's named set is still of the trail's rank.
 //
 // # Damage
 //

@@ -10,7 +10,7 @@ import (
 // named set, chunk how many rows of a delta are applied in one transaction, block how many bytes of spilled rows are
 // held in memory for each partition, compact from how many rows on duplicates are settled early.
 func (o *Outbox) SetSizes(large int64, chunk, block, compact int) {
-	o.sizes = sizes{large: large, chunk: chunk, block: block, compact: compact}
+	o.sizes = sizes{large: large, chunk: chunk, block: block, compact: compact, strays: 2}
 }
 
 // Largest sizes that decide what is kept how.
@@ -73,4 +73,13 @@ func (o *Outbox) OfThisTime() bool {
 		id = *o.state.Identity
 	}
 	return id.foreign("", fileID{}, readMark(o.dir)) == ""
+}
+
+// Spilled is how many bytes of rows have been spilled.
+func (in *Intake) Spilled() int {
+	n := int(in.spill.size)
+	for i := range in.spill.parts {
+		n += len(in.spill.parts[i].block)
+	}
+	return n
 }

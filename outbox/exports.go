@@ -60,6 +60,8 @@ type Source struct {
 	Sets    map[string]SetRef  `json:"sets,omitempty"`   // by family
 	Lists   map[string]ListRef `json:"lists,omitempty"`  // by family: its rejects
 	Tracks  map[string]Track   `json:"tracks,omitempty"` // by family: see missing.go
+
+	Trails map[string]TrailRef `json:"trails,omitempty"` // by family: see trail.go
 }
 
 // intakeRecord is an accepted look whose delta is not applied whole yet.
@@ -71,6 +73,9 @@ type intakeRecord struct {
 	Exports []uint64 `json:"exports"` // by their places in the delta, and
 	Sources []uint64 `json:"sources"` // the numbers of their sources; format 1 had none
 	Left    int64    `json:"left"`    // quantities that it holds and that are not applied
+
+	Trail *leftTrail `json:"trail,omitempty"` // that it leaves, once it is applied, unless the state's rev by then is not
+	Rev   uint64     `json:"rev,omitempty"`   // what it was, and what is applied has added to it
 }
 
 // refs are the exports by their places in the delta.
@@ -318,6 +323,9 @@ func (o *Outbox) sweepFolder(name string) error {
 			var in intakeRecord
 			err := getJSON(intakes, k, &in)
 			used[in.Delta] = true
+			if in.Trail != nil {
+				used[in.Trail.Ref.File] = true
+			}
 			return err
 		})
 		held := tx.Bucket(bucketHeld)
@@ -342,6 +350,9 @@ func (o *Outbox) sweepFolder(name string) error {
 			for _, ref := range s.Tracks {
 				used[ref.File] = true
 			}
+			for _, ref := range s.Trails {
+				used[ref.File] = true
+			}
 			return err
 		})
 	})
@@ -358,7 +369,7 @@ func (o *Outbox) sweepFolder(name string) error {
 	}
 	for _, e := range entries {
 		switch filepath.Ext(e.Name()) {
-		case ".spill", ".delta", ".set", ".list", ".export", noteExt:
+		case ".spill", ".delta", ".set", ".trail", ".list", ".export", noteExt:
 		default:
 			continue
 		}

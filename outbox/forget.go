@@ -70,6 +70,7 @@ func (t *txn) forgetKeys(keys [][]byte) (n int64, err error) {
 		}
 		n++
 	}
+	t.state.Forgot += uint64(n)
 	return n, nil
 }
 

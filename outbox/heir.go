@@ -18,8 +18,25 @@ func isSKU(key []byte) bool { return key[0] == 's' }
 // AddAs is Add for a row that could be identified by another key as well (empty = by none): where anything is known under
 // that, the row's key takes it over, unless another row of the export is an update of it.
 func (in *Intake) AddAs(line uint64, key, other []byte, figure int64, counted bool) error {
-	x := in.exports[len(in.exports)-1]
-	r := spilled{line: line, key: key, figure: figure, counted: counted, also: x.lacks.alias(x, key, other)}
+	export := len(in.exports) - 1
+	x := in.exports[export]
+	if err := in.follow(export); err != nil {
+		return err
+	}
+	in.settled = false
+	x.rows++
+	if x.trail != nil {
+		if met, err := in.goOn(x, line, key, other, figure); met || err != nil {
+			return err
+		}
+	}
+	return in.spillAs(export, line, key, other, figure, counted)
+}
+
+// spillAs spills a row of an export.
+func (in *Intake) spillAs(export int, line uint64, key, other []byte, figure int64, counted bool) error {
+	x := in.exports[export]
+	r := spilled{export: uint64(export), line: line, key: key, figure: figure, counted: counted, also: x.lacks.alias(x, key, other)}
 	if len(other) > 0 {
 		inherits, err := in.o.inheritable(other)
 		if err != nil {
@@ -29,7 +46,7 @@ func (in *Intake) AddAs(line uint64, key, other []byte, figure int64, counted bo
 			r.other = other
 		}
 	}
-	if err := in.put(r); err != nil || !isSKU(key) {
+	if err := in.put(&r); err != nil || !isSKU(key) {
 		return err
 	}
 	if len(x.skus) == cap(x.skus) { // of one product millions of times nothing is kept twice
@@ -168,6 +185,10 @@ func (o *Outbox) skuFilter() (*skuFilter, error) {
 	}
 	var hashes []uint64
 	err := o.view(func(tx *bbolt.Tx) error {
+		var st state
+		if err := getJSON(tx.Bucket(bucketMeta), keyState, &st); err != nil || st.OnlyUPCs {
+			return err
+		}
 		c := tx.Bucket(bucketKeys).Cursor()
 		for k, _ := c.First(); k != nil; k, _ = c.Next() {
 			if len(k) > 8 && isSKU(k[8:]) {
@@ -188,8 +209,12 @@ func (o *Outbox) skuFilter() (*skuFilter, error) {
 }
 
 // knowSKU notes that a record is written, whose disk key may be that of a SKU.
-func (o *Outbox) knowSKU(disk []byte) {
-	if f := o.skus.Load(); f != nil && isSKU(disk[8:]) && !f.add(hashIn(disk, 0)) {
-		o.skus.Store(nil) // a greater one is made when it is asked for
+func (t *txn) knowSKU(disk []byte) {
+	if !isSKU(disk[8:]) {
+		return
+	}
+	t.state.OnlyUPCs = false
+	if f := t.o.skus.Load(); f != nil && !f.add(hashIn(disk, 0)) {
+		t.o.skus.Store(nil) // a greater one is made when it is asked for
 	}
 }

@@ -60,6 +60,7 @@ type Intake struct {
 	deltas  *deltaWriter
 	old     []*namedSet // open while settling
 	tracks  []*track    // of what the exports lack
+	along   *following  // the trail that an export follows; nil = none
 	rank    uint64      // the greatest of the exports'
 	locked  bool        // holds o.intake
 	release func()      // lets the drain go on; nil = it is not kept back
@@ -77,12 +78,16 @@ type Intake struct {
 // incoming is one export of an intake.
 type incoming struct {
 	Reading
-	rank    uint64
-	rows    int64
-	dropped bool
-	counts  Counts
-	set     *setWriter // for the newest large one of its family
-	taken   Taken
+	rank      uint64
+	rows      int64
+	dropped   bool
+	counts    Counts
+	set       *setWriter   // for the newest large one of its family, or
+	kept      *SetRef      // the set of the one before, which names the same keys
+	begun     bool         // it has rows
+	trail     *trailWriter // nil = it leaves none
+	trackless bool         // it leaves none all the same: a newer export has said otherwise of one of its keys, or one may take over another
+	taken     Taken
 
 	rejects  *frames  // nil = none
 	more     int64    // rejects that are only counted
@@ -156,25 +161,29 @@ func rankOf(modTime, now time.Time) uint64 {
 // Add adds a row of the export that was begun last. key is inventory's encoded key and may be reused; figure is the
 // POS's. counted says that the row was counted in an earlier reading of the same export.
 func (in *Intake) Add(line uint64, key []byte, figure int64, counted bool) error {
-	return in.put(spilled{line: line, key: key, figure: figure, counted: counted})
+	return in.AddAs(line, key, nil, figure, counted)
 }
 
 // Void says that a row of the export that was begun last names a key and is no update: its figure cannot be read. Where
 // rows are added up (DuplicatesSum) no sum without it is true, so the key's other rows fall too.
 func (in *Intake) Void(line uint64, key, other []byte) error {
-	x := in.exports[len(in.exports)-1]
+	export := len(in.exports) - 1
+	x := in.exports[export]
 	switch {
 	case !validKey(key):
 		return nil
 	case x.Settle == inventory.DuplicatesSum:
-		return in.put(spilled{line: line, key: key, also: x.lacks.alias(x, key, other), counted: true, void: true})
+		if err := in.follow(export); err != nil {
+			return err
+		}
+		x.rows++
+		return in.put(&spilled{export: uint64(export), line: line, key: key, also: x.lacks.alias(x, key, other), counted: true, void: true})
 	}
 	return in.Name(line, key, other)
 }
 
-// put spills a row of the export that was begun last.
-func (in *Intake) put(r spilled) error {
-	r.export = uint64(len(in.exports) - 1)
+// put spills a row.
+func (in *Intake) put(r *spilled) error {
 	x := in.exports[r.export]
 	if !validKey(r.key) || r.other != nil && !validKey(r.other) {
 		return fmt.Errorf("line %d of %s: %x is not an encoded key", r.line, x.Name, r.key)
@@ -183,9 +192,15 @@ func (in *Intake) put(r spilled) error {
 		x.lacks.see(r.key)
 	}
 	in.settled = false
-	x.rows++
-	if err := in.spill.add(&r); err != nil {
+	if err := in.spill.add(r); err != nil {
 		return diskError(in.o.dir, fmt.Errorf("spill rows of %s: %w", x.Name, err))
+	}
+	f := in.along
+	if f == nil || f.reader == nil || f.x != x {
+		return nil
+	}
+	if f.spilled(r); !f.late && len(f.others) > maxMarks {
+		return f.giveUp(in)
 	}
 	return nil
 }
@@ -193,7 +208,13 @@ func (in *Intake) put(r spilled) error {
 // Drop leaves an export of the intake out: it turned out torn, the same as before, refused, or a guard holds it. Settle
 // must be called (again) after it.
 func (in *Intake) Drop(export int) {
-	in.exports[export].dropped = true
+	x := in.exports[export]
+	x.dropped = true
+	x.leaveNoTrail()
+	if in.along != nil && in.along.x == x {
+		in.along.close()
+		in.along = nil
+	}
 	in.settled = false
 }
 
@@ -203,7 +224,9 @@ func (in *Intake) Close() error {
 	in.dropLists()
 	for _, x := range in.exports {
 		x.rejects.abort()
+		x.leaveNoTrail()
 	}
+	in.along.close()
 	var swept error
 	uncertain := in.o.uncertain() // then what the file refers to is known at the next opening, which sweeps
 	if in.relisted && !uncertain {
@@ -228,6 +251,9 @@ func (in *Intake) disown() {
 	in.deltas = nil
 	for _, x := range in.exports {
 		x.set = nil
+		if x.trail != nil && x.trail.left {
+			x.trail.path = ""
+		}
 	}
 	in.tracks = nil
 }
@@ -244,6 +270,7 @@ func (in *Intake) discard() {
 			x.set.abort()
 			x.set = nil
 		}
+		x.kept, x.trackless = nil, false
 		x.counts, x.stores, x.stocked = Counts{}, nil, 0
 		x.unnamed, x.unnamedAll = nil, 0
 		x.lacks.reset()

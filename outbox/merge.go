@@ -22,6 +22,8 @@ type merge struct {
 	onFallen func(Fallen)
 
 	again rereads
+	along *following // nil = no export follows a trail
+	past  int        // how many of the marks that it passed over are behind
 
 	walk   walker    // over the records
 	known  []bandSet // entries of the sets that have the band's hash
@@ -66,6 +68,10 @@ func (in *Intake) Settle(onFallen func(Fallen)) (_ []Counts, err error) {
 	in.deltas = &deltaWriter{dir: in.spill.dir, most: in.o.sizes.chunk, sync: !in.o.opts.NoSync}
 	if err := m.partitions(); err != nil {
 		return nil, err
+	}
+	if f := m.along; f != nil {
+		f.x.counts.Unchanged += f.met
+		f.x.stocked += f.full
 	}
 	counts := make([]Counts, len(in.exports))
 	for i, x := range in.exports {
@@ -128,7 +134,13 @@ func (m *merge) openSets() error {
 		s.goes = newest[f] != nil
 	}
 	m.evict(existing, newest, sources)
+	if err := m.alongTrail(newest, existing); err != nil {
+		return err
+	}
 	for f, x := range newest {
+		if x.kept != nil {
+			continue
+		}
 		i := slices.IndexFunc(existing, func(s *namedSet) bool { return s.source == f[0] && s.family == f[1] })
 		var old *namedSet
 		if i >= 0 {
@@ -315,7 +327,12 @@ func (m *merge) band(hash uint64, rows []row) error {
 		return err
 	}
 	for i := range m.known {
-		if k := &m.known[i]; k.set.goes && !k.met {
+		k := &m.known[i]
+		switch {
+		case !k.set.goes || k.met:
+		case m.wasMet(k):
+			m.along.x.set.band = append(m.along.x.set.band, setKey{hash: hash, check: k.check})
+		default:
 			if err := m.leave(hash, k); err != nil {
 				return err
 			}
@@ -392,6 +409,8 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 		}
 		if x.set != nil {
 			x.set.band = append(x.set.band, setKey{hash: hash, check: check})
+		}
+		if x.set != nil || x.kept != nil {
 			covered = max(covered, x.rank)
 		}
 		counts := x.counts
@@ -399,6 +418,7 @@ func (m *merge) merged(hash uint64, key []byte, rec *record, rows []row) error {
 		if r.other != nil && x.updates(r.other) {
 			r.other = nil
 		}
+		x.trackless = x.trackless || r.other != nil // which may go on to be there for an export to come
 		if x.see(r, q, &now) {
 			if by != nil && r.other == nil {
 				r.other = by.other
@@ -452,6 +472,7 @@ func (x *incoming) see(r *row, q int64, v *view) bool {
 		}
 	}
 	if older {
+		x.trackless = x.trackless || !same
 		return false
 	}
 	v.rank = x.rank
@@ -470,6 +491,19 @@ func (x *incoming) empty(key []byte, v *view) {
 	x.counts.Missing++
 	x.countStores(key, was, 0)
 	v.wanted, v.rank = 0, x.rank
+}
+
+// wasMet reports whether a key of a named set is that of a row that an export has met in its trail.
+func (m *merge) wasMet(k *bandSet) bool {
+	f := m.along
+	if f == nil || k.set.source != f.x.Source || k.set.family != f.x.Family {
+		return false
+	}
+	of := keyMark{k.hash, k.check}
+	for m.past < len(f.passed) && f.passed[m.past].compare(of) < 0 {
+		m.past++
+	}
+	return m.past == len(f.passed) || f.passed[m.past] != of
 }
 
 // leave deals with a key that a set which goes has named and no export of the intake names: its record takes over the

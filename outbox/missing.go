@@ -114,11 +114,13 @@ func storeOf(key []byte) []byte {
 
 // Name says that a row of the export that was begun last names a key and is no update.
 func (in *Intake) Name(line uint64, key, other []byte) error {
-	x := in.exports[len(in.exports)-1]
+	export := len(in.exports) - 1
+	x := in.exports[export]
 	if !x.Missing || !validKey(key) {
 		return nil
 	}
-	return in.put(spilled{line: line, key: key, also: x.lacks.alias(x, key, other), counted: true, names: true})
+	x.rows++
+	return in.put(&spilled{export: uint64(export), line: line, key: key, also: x.lacks.alias(x, key, other), counted: true, names: true})
 }
 
 // Track lets what an export with Reading.Missing lacks count: a key that it lacks, as did the after-1 exports of its

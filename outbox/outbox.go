@@ -105,15 +105,16 @@ type state struct {
 	Paused      bool      `json:"paused,omitempty"`    // by command
 	Reasons     Reasons   `json:"reasons,omitempty"`   // the rejects over time, by their class; never changed in place
 	Sources     uint64    `json:"sources,omitempty"`   // the greatest number of a source
-	Rev         uint64    `json:"rev"`
-	Row         uint64    `json:"row"`      // the last row of queue or leases
-	Export      uint64    `json:"export"`   // the last export's id
-	Rank        uint64    `json:"rank"`     // the greatest rank given
-	Age         uint64    `json:"age"`      // the last age given
-	Turn        uint64    `json:"turn"`     // requests handed out, for promise 9's every fourth
-	Created     time.Time `json:"created"`  // when the data folder began
-	LastAck     time.Time `json:"last_ack"` // when the API acknowledged something last
-	Clock       time.Time `json:"clock"`    // of the last Turn that wrote
+	Rev         uint64    `json:"rev"`                 // counts changes of what is last wanted
+	Forgot      uint64    `json:"forgot,omitempty"`    // counts keys that were forgotten
+	Row         uint64    `json:"row"`                 // the last row of queue or leases
+	Export      uint64    `json:"export"`              // the last export's id
+	Rank        uint64    `json:"rank"`                // the greatest rank given
+	Age         uint64    `json:"age"`                 // the last age given
+	Turn        uint64    `json:"turn"`                // requests handed out, for promise 9's every fourth
+	Created     time.Time `json:"created"`             // when the data folder began
+	LastAck     time.Time `json:"last_ack"`            // when the API acknowledged something last
+	Clock       time.Time `json:"clock"`               // of the last Turn that wrote
 
 	Round     Round  `json:"round,omitzero"`      // of sending everything once more
 	Setup     string `json:"setup,omitempty"`     // see SetUp
@@ -121,6 +122,8 @@ type state struct {
 
 	Span    Span `json:"span,omitzero"`     // see history.go
 	Counted bool `json:"counted,omitempty"` // Settled is; files of earlier versions had none
+
+	OnlyUPCs bool `json:"only_upcs,omitempty"` // no key of a SKU was ever written; where it is false one may have been
 
 	Identity *identity `json:"identity,omitempty"` // of this file, since an agent has opened it first; never changed in place
 	Rebuilt  *Rebuilt  `json:"rebuilt,omitempty"`  // it took the place of one that could not be used any more
@@ -132,9 +135,10 @@ type sizes struct {
 	chunk   int   // rows of a chunk of a delta
 	block   int   // bytes of a block of the spill
 	compact int   // rows of a partition from which on duplicates are settled early
+	strays  int   // rows that may differ from a trail before it matters how many are the same
 }
 
-var usualSizes = sizes{large: largeExport, chunk: deltaChunk, block: spillBlock, compact: compactAt}
+var usualSizes = sizes{large: largeExport, chunk: deltaChunk, block: spillBlock, compact: compactAt, strays: 4096}
 
 // Outbox is the open file. Its methods may be called from several goroutines.
 type Outbox struct {
@@ -152,9 +156,12 @@ type Outbox struct {
 	broken error                     // under write: a commit failed and nobody knows whether it counts
 	owed   bool                      // it is not known whether the file is in order: the mark stays
 
-	mu     sync.Mutex        // guards what follows
-	rank   uint64            // the greatest given, though perhaps not committed
-	state  state             // as committed
+	mu    sync.Mutex // guards what follows
+	rank  uint64     // the greatest given, though perhaps not committed
+	state state      // as committed
+
+	lostTrail string // the file of a trail that could not be read
+
 	leases map[string]*Lease // by key: handed to the drain and not resolved
 	blocks map[uint64]int    // lease row -> leases of it not resolved
 	// What tells a clock that is set: the first Turn's time in this life, and by how much what waits has followed the clock since.
@@ -235,7 +242,7 @@ func prepare(dir, path string, opts Options) error {
 	if opts.MustExist {
 		return ErrNoOutbox
 	}
-	return create(dir, path, opts, state{Created: time.Now().UTC(), Destination: opts.Destination, Counted: true}, nil)
+	return create(dir, path, opts, state{Created: time.Now().UTC(), Destination: opts.Destination, Counted: true, OnlyUPCs: true}, nil)
 }
 
 // create makes an outbox that begins with a state, through a temporary file: a power cut during bbolt's own first creation

@@ -341,9 +341,9 @@ func TestAnExportThatNamesTheSameKeysKeepsTheNamedSetsFile(t *testing.T) {
 	dir := t.TempDir()
 	box := outboxtest.Open(t, dir, outbox.Options{})
 	outboxtest.Take(t, box, reading("a"), noon, large(3000, 5)...)
-	before, _ := filepath.Glob(filepath.Join(dir, "named", "*"))
+	before, _ := filepath.Glob(filepath.Join(dir, "named", "*.set"))
 	outboxtest.Take(t, box, reading("b"), noon.Add(time.Minute), large(3000, 6)...)
-	after, _ := filepath.Glob(filepath.Join(dir, "named", "*"))
+	after, _ := filepath.Glob(filepath.Join(dir, "named", "*.set"))
 	if len(before) != 1 || fmt.Sprint(before) != fmt.Sprint(after) {
 		t.Errorf("got %v, then %v", before, after)
 	}

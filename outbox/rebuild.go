@@ -82,7 +82,7 @@ func Rebuild(dir string, was os.FileInfo, kept *Kept, why string, opts Options, 
 		kept = &Kept{Created: now.UTC()}
 	}
 	first := state{Destination: opts.Destination, Paused: kept.Paused, Reasons: kept.Reasons, Export: kept.Export, Rank: kept.Rank,
-		Created: kept.Created, LastAck: kept.LastAck, Forgotten: true, Rebuilt: &r, Counted: true,
+		Created: kept.Created, LastAck: kept.LastAck, Forgotten: true, Rebuilt: &r, Counted: true, OnlyUPCs: true,
 		Counters: Counters{Delivered: kept.Delivered, Unchanged: kept.Unchanged, Rejects: kept.Rejects, Duplicates: kept.Duplicates, Errors: kept.Errors}}
 	if err := create(dir, path, opts, first, away); err != nil {
 		return r, err

@@ -257,12 +257,23 @@ func (t *txn) count(was, is *record) {
 	add(flagDead, &t.state.Dead)
 	add(flagUnknown, &t.state.Unknown)
 	add(flagConfirm, &t.state.Doubtful)
+	if was.rev == is.rev && !sameLast(was, is) { // of what nobody wants any more the ledger tells, which changes too
+		t.state.Rev++
+		is.rev = t.state.Rev
+	}
 	if was.settled() {
 		t.state.Settled--
 	}
 	if is.settled() {
 		t.state.Settled++
 	}
+}
+
+// sameLast reports whether an export's row is compared with the same quantity.
+func sameLast(a, b *record) bool {
+	q, known := a.last()
+	p, still := b.last()
+	return q == p && known == still
 }
 
 func (t *txn) deadLetter(disk []byte) (DeadLetter, error) {

@@ -102,7 +102,7 @@ func (t *txn) put(key []byte, r *record) error {
 	}
 	v := r.append(t.arena[len(t.arena):], key)
 	t.arena = t.arena[:len(t.arena)+len(v)]
-	t.o.knowSKU(key)
+	t.knowSKU(key)
 	return t.keys.Put(key, v[:len(v):len(v)]) // bbolt keeps the value until the commit, and copies the key
 }
 
