@@ -44,6 +44,9 @@ func (d *csvDecoder) under(width int) { d.width, d.inner = width, 0 }
 // next reads the next record. The error is io.EOF after the last one, else that of src; what src gave of a record
 // before it failed is not yielded.
 func (d *csvDecoder) next(rec *record) error {
+	if d.fromIndex(rec) {
+		return nil
+	}
 	*rec = record{line: d.line, lines: 1, fields: rec.fields[:0], comma: d.comma, newline: d.newline}
 	eol, ended := -1, true
 	if d.newline == '\n' && d.inner == 0 { // else it would be looked for in all that is read

@@ -300,6 +300,9 @@ func (rows *Rows) all(yield func(Row, error) bool) {
 		rows.archive.all(rows, yield)
 		return
 	}
+	if rows.csv != nil {
+		defer rows.csv.readAhead(blockSize)()
+	}
 	rec := &rows.record
 	rows.others = rows.Whole
 	for {

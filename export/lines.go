@@ -18,6 +18,11 @@ type lines struct {
 	start int // the unread bytes are buf[start:end]
 	end   int
 
+	ahead   *ahead // nil = src is read when it is needed
+	own     []byte // then: what buf is where it is no block
+	indexed *block // that buf is, where it is read from its beginning, and
+	nth     int    // the number of its line that is next
+
 	passed  int  // how many bytes are no longer in buf
 	newline byte // LF, or CR
 	line    int  // the number of the next one, 1-based
@@ -40,6 +45,11 @@ func (d *lines) other() byte { return '\n' ^ '\r' ^ d.newline }
 func (d *lines) fill() bool {
 	if d.err != nil {
 		return false
+	}
+	if d.ahead != nil {
+		ok := d.fillAhead()
+		d.indexed = nil // the reading is in the middle of a record
+		return ok
 	}
 	d.passed += d.start
 	copy(d.buf, d.buf[d.start:d.end])
