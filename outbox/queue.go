@@ -29,11 +29,11 @@ type place struct {
 // enqueue puts a key into the queue, where its record says. The row is written at the end of the transaction.
 func (t *txn) enqueue(key []byte, r *record) error {
 	p := place{r.class(), r.age}
-	t.rows[p] = append(t.rows[p], key[:8]...)
-	if len(t.rows[p]) < 8*rowHashes {
+	row := append(t.rows[p], key[:8]...)
+	if len(row) < 8*rowHashes {
+		t.rows[p] = row
 		return nil
 	}
-	row := t.rows[p]
 	delete(t.rows, p)
 	return t.putRow(p, row)
 }

@@ -23,6 +23,9 @@ type txn struct {
 	cursor                                 *bbolt.Cursor   // of keys
 	buf, arena                             []byte
 	wants                                  int64 // quantities of deltas that it applies
+
+	end   []byte // the last key of the records, where
+	ended bool   // it is looked at
 }
 
 // update runs fn in one transaction. What fn does to the state counts once the commit succeeded. An error of fn leaves
@@ -103,6 +106,9 @@ func (t *txn) put(key []byte, r *record) error {
 	v := r.append(t.arena[len(t.arena):], key)
 	t.arena = t.arena[:len(t.arena)+len(v)]
 	t.knowSKU(key)
+	if t.ended && bytes.Compare(key, t.end) > 0 {
+		t.end = append(t.end[:0], key...)
+	}
 	return t.keys.Put(key, v[:len(v):len(v)]) // bbolt keeps the value until the commit, and copies the key
 }
 
