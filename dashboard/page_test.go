@@ -3,11 +3,13 @@ package dashboard_test
 import (
 	"context"
 	"encoding/csv"
+	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -260,6 +262,12 @@ func TestThePlots(t *testing.T) {
 		if !strings.Contains(svg, ">delivered<") {
 			t.Errorf("%s lacks its legend", path)
 		}
+		if err := xml.Unmarshal([]byte(svg), new(struct{})); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, again := get(t, p, path); again != svg {
+			t.Errorf("%s is drawn in two ways", path)
+		}
 	}
 	if status, _ := get(t, p, "/plot/year.svg"); status != http.StatusNotFound {
 		t.Errorf("got %d, want 404", status)
@@ -281,6 +289,43 @@ func TestThePlots(t *testing.T) {
 	d.edit(func(d *desk) { d.history = dashboard.History{Day: same, Month: same} })
 	if status, svg := get(t, p, "/plot/day.svg"); status != http.StatusOK {
 		t.Errorf("got %d: %s", status, svg)
+	}
+}
+
+func TestAPlotIsReadAtItsAxes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(time.Now())
+	p := newPage(t, d)
+	now := time.Date(2026, 4, 12, 10, 1, 0, 0, time.Local)
+	point := func(ago time.Duration, delivered, waiting, wrong int64) dashboard.Point {
+		return dashboard.Point{At: now.Add(-ago), Delivered: delivered, Waiting: waiting, Errors: wrong}
+	}
+	d.edit(func(d *desk) {
+		d.history = dashboard.History{
+			Day:   []dashboard.Point{point(20*time.Hour, 3, 0, 0), point(10*time.Minute, 0, 1201, 0), point(5*time.Minute, 700, 0, 2), point(0, 0, 0, 0)},
+			Month: []dashboard.Point{point(time.Hour, 0, 0, 0), point(0, 0, 0, 0)},
+		}
+	})
+	for path, want := range map[string][]string{
+		"/plot/day.svg": {"<title id=\"title\">The last 24 hours<", "<desc id=\"words\">In the last 24 hours 703 updates were delivered", "each 5 minutes<",
+			"12:00 16:00 20:00 00:00 04:00 08:00", "0 500 1,000 1,500"},
+		"/plot/day.svg?size=narrow": {"12:00 18:00 00:00 06:00", "0 500 1,000 1,500"},
+		"/plot/month.svg":           {"each hour<", "18 Mar 23 Mar 28 Mar 2 Apr 7 Apr 12 Apr", "0 1"},
+	} {
+		_, svg := get(t, p, path)
+		svg = regexp.MustCompile(`</text><text[^>]*>`).ReplaceAllString(svg, " ")
+		for _, w := range want {
+			if !strings.Contains(svg, w) {
+				t.Errorf("%s lacks %q:\n%s", path, w, svg)
+			}
+		}
+	}
+	_, svg := get(t, p, "/plot/day.svg")
+	for colour, want := range map[string]string{"#2563c4": "^(M[^ML]+h0){2}L[^ML]+L[^ML]+$", "#c02637": "^M[^ML]+V[^ML]+$"} { // what is not known is a gap; one error a stem
+		path := regexp.MustCompile(`stroke="` + colour + `"[^>]* d="([^"]+)"/>\n`).FindStringSubmatch(svg)
+		if path == nil || !regexp.MustCompile(want).MatchString(path[1]) {
+			t.Errorf("%s: got %q, want it like %s", colour, path, want)
+		}
 	}
 }
 

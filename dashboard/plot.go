@@ -1,13 +1,13 @@
 package dashboard
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"net/http"
-	"regexp"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-analyze/charts"
 )
 
 // plotKind is one of the plots.
@@ -17,14 +17,19 @@ type plotKind struct {
 	period string // what it shows, in words
 	whole  time.Duration
 	step   time.Duration
+	each   string // a step, in words
 	layout string // of the times below it
+	apart  apart  // those times
 	points func(History) []Point
 }
 
 var plotKinds = []plotKind{
-	{"day", "The last 24 hours", "last 24 hours", 24 * time.Hour, 5 * time.Minute, "15:04", func(h History) []Point { return h.Day }},
-	{"month", "The last 30 days", "last 30 days", 30 * 24 * time.Hour, time.Hour, "2 Jan", func(h History) []Point { return h.Month }},
+	{"day", "The last 24 hours", "last 24 hours", 24 * time.Hour, 5 * time.Minute, "5 minutes", "15:04", apart{4, 6}, func(h History) []Point { return h.Day }},
+	{"month", "The last 30 days", "last 30 days", 30 * 24 * time.Hour, time.Hour, "hour", "2 Jan", apart{5 * 24, 10 * 24}, func(h History) []Point { return h.Month }},
 }
+
+// apart is how far apart times are on a wide and on a narrow plot, in hours.
+type apart struct{ wide, narrow int }
 
 // plotView is a plot on the page.
 type plotView struct {
@@ -100,88 +105,131 @@ func (p *Page) plot(w http.ResponseWriter, r *http.Request) {
 
 // draw draws a plot. What is not known of is a gap.
 func (k plotKind) draw(points []Point, dark, narrow bool) ([]byte, error) {
-	width, height, times := 560, 270, 6
-	if narrow {
-		width, height, times = 330, 230, 4
-	}
-	colours := light
-	if dark {
-		colours = night
-	}
-	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: "svg", Width: width, Height: height, Theme: colours})
-	if len(points) < 2 {
-		painter.FilledRect(0, 0, width, height, colours.GetBackgroundColor(), colours.GetBackgroundColor(), 0)
-		painter.Text("Nothing to draw yet", width/2-70, height/2, 0, charts.FontStyle{FontSize: 12, FontColor: colours.GetXAxisTextColor()})
-	} else if err := painter.LineChart(k.chart(points, times, colours)); err != nil {
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, "plot.svg", k.picture(points, dark, narrow)); err != nil {
 		return nil, fmt.Errorf("draw the %s: %w", k.name, err)
 	}
-	svg, err := painter.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("draw the %s: %w", k.name, err)
-	}
-	return attributes(svg), nil
+	return b.Bytes(), nil
 }
 
-// chart is what to draw, with about so many times below.
-func (k plotKind) chart(points []Point, times int, colours charts.ColorPalette) charts.LineChartOption {
+// picture is a plot as plot.svg draws it, in pixels from the top left. What is not known of has no place in its lines.
+func (k plotKind) picture(points []Point, dark, narrow bool) picture {
+	p := picture{Title: k.title, Words: "Nothing to draw yet.", Each: k.each, Width: 560, Height: 270, Colours: light}
+	if dark {
+		p.Colours = night
+	}
+	apart, intervals := k.apart.wide, int64(5)
+	if narrow {
+		p.Width, p.Height, apart, intervals = 330, 230, k.apart.narrow, 4
+	}
+	if len(points) < 2 {
+		return p
+	}
+	p.Drawn, p.Words = true, k.words(points)
+
 	n := int(k.whole / k.step)
 	end := points[len(points)-1].At
 	begin := end.Add(-time.Duration(n-1) * k.step)
-	values, labels := make([][]float64, 3), make([]string, n)
-	for i := range values {
-		values[i] = make([]float64, n)
-		for j := range values[i] {
-			values[i][j] = charts.GetNullValue()
+	slots, most := make([]*Point, n), int64(1)
+	for i, pt := range points {
+		if at := int((pt.At.Sub(begin) + k.step/2) / k.step); !pt.At.Before(begin) && at < n {
+			slots[at], most = &points[i], max(most, pt.Delivered, pt.Waiting, pt.Errors)
 		}
 	}
-	for i := range labels {
-		labels[i] = begin.Add(time.Duration(i) * k.step).Local().Format(k.layout)
+	step := tickStep(most, intervals)
+	top := (most + step - 1) / step * step
+	p.Left, p.Right, p.Top, p.Bottom = 16+digitWidth*len(Number(top)), p.Width-26, 54, p.Height-28
+	y := func(v int64) float64 { return float64(p.Bottom) - float64(v)/float64(top)*float64(p.Bottom-p.Top) }
+	x := func(i float64) float64 { return float64(p.Left) + i/float64(n-1)*float64(p.Right-p.Left) }
+	for v := int64(0); v <= top; v += step {
+		p.Rows = append(p.Rows, tick{px(y(v)), Number(v)})
 	}
-	for _, p := range points {
-		if i := int((p.At.Sub(begin) + k.step/2) / k.step); !p.At.Before(begin) && i < n {
-			values[0][i], values[1][i], values[2][i] = float64(p.Delivered), float64(p.Waiting), float64(p.Errors)
-		}
+	for _, t := range times(begin, end, apart) {
+		p.Times = append(p.Times, tick{px(x(float64(t.Sub(begin)) / float64(k.step))), t.Format(k.layout)})
 	}
-	o := charts.NewLineChartOptionWithData(values)
-	o.Theme = colours
-	o.Padding = charts.NewBox(8, 8, 14, 6)
-	o.Legend = charts.LegendOption{SeriesNames: []string{"delivered", "waiting", "errors"}, FontStyle: charts.NewFontStyleWithSize(10), Symbol: charts.SymbolSquare}
-	o.Symbol = charts.Symbol{Shape: charts.SymbolNone}
-	o.LineStrokeWidth = 2
-	o.XAxis.Labels, o.XAxis.LabelCount, o.XAxis.BoundaryGap = labels, times, charts.Ptr(false)
-	o.XAxis.LabelFontStyle = charts.NewFontStyleWithSize(10)
-	whole := func(f float64) string { return Number(int64(f + 0.5)) }
-	o.YAxis = []charts.YAxisOption{{Min: charts.Ptr(0.0), LabelFontStyle: charts.NewFontStyleWithSize(10), ValueFormatter: whole}}
-	o.ValueFormatter = whole
-	return o
+	p.Delivered = through(slots, x, func(pt *Point) float64 { return y(pt.Delivered) })
+	p.Waiting = through(slots, x, func(pt *Point) float64 { return y(pt.Waiting) })
+	p.Errors = stems(slots, x, func(pt *Point) float64 { return y(pt.Errors) }, p.Bottom)
+	return p
 }
 
-// The colours of the plots, as in style.css.
-var (
-	light = palette(false, "#ffffff", "#47546a", "#dfe5ee", "#2563c4", "#b45f06", "#c02637")
-	night = palette(true, "#171e2a", "#aeb9ca", "#2c3648", "#7fb0ff", "#f0b35b", "#ff8f98")
-)
+// digitWidth is how wide a digit is at most, in pixels at the size of plot.svg's text.
+const digitWidth = 8
 
-func palette(dark bool, back, text, split string, series ...string) charts.ColorPalette {
-	o := charts.ThemeOption{IsDarkMode: dark, AxisStrokeColor: charts.ColorFromHex(text), AxisSplitLineColor: charts.ColorFromHex(split),
-		BackgroundColor: charts.ColorFromHex(back), TextColor: charts.ColorFromHex(text)}
-	for _, c := range series {
-		o.SeriesColors = append(o.SeriesColors, charts.ColorFromHex(c))
-	}
-	return charts.MakeTheme(o)
+// picture is what plot.svg draws.
+type picture struct {
+	Title, Words, Each       string
+	Drawn                    bool // there is something to see
+	Width, Height            int
+	Left, Right, Top, Bottom int    // of the lines
+	Rows, Times              []tick // at their y and x
+	Delivered, Waiting       string // paths: a line each
+	Errors                   string // a path: a stem for each span that has some, which stands out from lines without its colour too
+	Colours                  colours
 }
 
-var styles = regexp.MustCompile(` style="([^"]*)"`)
+// tick is a mark of an axis.
+type tick struct{ At, Text string }
 
-// attributes writes styles as attributes, which the page's policy allows wherever the file is shown.
-func attributes(svg []byte) []byte {
-	return styles.ReplaceAllFunc(svg, func(all []byte) []byte {
-		var b strings.Builder
-		for part := range strings.SplitSeq(string(styles.FindSubmatch(all)[1]), ";") {
-			if name, value, ok := strings.Cut(part, ":"); ok {
-				fmt.Fprintf(&b, ` %s="%s"`, name, value)
+// tickStep is the least of 1, 2, 5, 10, 20, 50 and so on by which no more than so many intervals reach most.
+func tickStep(most, intervals int64) int64 {
+	for step := int64(1); ; step *= 10 {
+		for _, s := range []int64{step, 2 * step, 5 * step} {
+			if (most-1)/s < intervals {
+				return s
 			}
 		}
-		return []byte(b.String())
-	})
+	}
 }
+
+// times are the moments to mark: round ones of the local clock, so many hours apart.
+func times(begin, end time.Time, apart int) (list []time.Time) {
+	begin = begin.Local()
+	y, m, d := begin.Date()
+	for i := 0; ; i++ { // by the calendar, for a day may have 23 hours
+		t := time.Date(y, m, d, i*apart, 0, 0, 0, begin.Location())
+		if t.After(end) {
+			return list
+		}
+		if !t.Before(begin) {
+			list = append(list, t)
+		}
+	}
+}
+
+// through is the path of a line through the points that there are; one without a neighbour is a dot.
+func through(slots []*Point, x func(float64) float64, y func(*Point) float64) string {
+	var b strings.Builder
+	for i, pt := range slots {
+		switch {
+		case pt == nil:
+		case i > 0 && slots[i-1] != nil:
+			b.WriteString("L" + px(x(float64(i))) + " " + px(y(pt)))
+		default:
+			b.WriteString("M" + px(x(float64(i))) + " " + px(y(pt)) + "h0")
+		}
+	}
+	return b.String()
+}
+
+// stems is the path of upright lines from the bottom to the points that are above it.
+func stems(slots []*Point, x func(float64) float64, y func(*Point) float64, bottom int) string {
+	var b strings.Builder
+	for i, pt := range slots {
+		if pt != nil && pt.Errors > 0 {
+			fmt.Fprintf(&b, "M%s %dV%s", px(x(float64(i))), bottom, px(y(pt)))
+		}
+	}
+	return b.String()
+}
+
+// px writes pixels, to a tenth.
+func px(f float64) string { return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64) }
+
+// colours are those of a plot, as in style.css. They are attributes, which the page's policy allows wherever the file is shown.
+type colours struct{ Back, Text, Rule, Delivered, Waiting, Errors string }
+
+var (
+	light = colours{"#ffffff", "#47546a", "#dfe5ee", "#2563c4", "#b45f06", "#c02637"}
+	night = colours{"#171e2a", "#aeb9ca", "#2c3648", "#7fb0ff", "#f0b35b", "#ff8f98"}
+)

@@ -21,7 +21,7 @@ var files embed.FS
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"about": about, "count": plural, "number": Number, "span": span, "visible": visible, "stamp": stamp, "key": key, "product": product,
 	"cells": cells, "held": newHeldView, "prose": prose, "lasting": lasting,
-}).ParseFS(files, "templates/*.html"))
+}).ParseFS(files, "templates/*"))
 
 // view is what the live part of the page shows.
 type view struct {
