@@ -74,7 +74,7 @@ func (p *Page) live(ctx context.Context, open bool) (rendered, error) {
 		return rendered{}, err
 	}
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, "live.html", v); err != nil {
+	if err := templates().ExecuteTemplate(&b, "live.html", v); err != nil {
 		return rendered{}, fmt.Errorf("render the page: %w", err)
 	}
 	now := rendered{b.Bytes(), v.Title(), time.Now()}

@@ -106,7 +106,7 @@ func (p *Page) plot(w http.ResponseWriter, r *http.Request) {
 // draw draws a plot. What is not known of is a gap.
 func (k plotKind) draw(points []Point, dark, narrow bool) ([]byte, error) {
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, "plot.svg", k.picture(points, dark, narrow)); err != nil {
+	if err := templates().ExecuteTemplate(&b, "plot.svg", k.picture(points, dark, narrow)); err != nil {
 		return nil, fmt.Errorf("draw the %s: %w", k.name, err)
 	}
 	return b.Bytes(), nil

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 )
@@ -18,10 +19,13 @@ import (
 //go:embed static templates
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"about": about, "count": plural, "number": Number, "span": span, "visible": visible, "stamp": stamp, "key": key, "product": product,
-	"cells": cells, "held": newHeldView, "prose": prose, "lasting": lasting,
-}).ParseFS(files, "templates/*"))
+// templates are parsed when the first page is asked for: no other command needs them, nor does a service that nobody looks at.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"about": about, "count": plural, "number": Number, "span": span, "visible": visible, "stamp": stamp, "key": key, "product": product,
+		"cells": cells, "held": newHeldView, "prose": prose, "lasting": lasting,
+	}).ParseFS(files, "templates/*"))
+})
 
 // view is what the live part of the page shows.
 type view struct {
@@ -231,7 +235,7 @@ func (p *Page) note(w http.ResponseWriter, status int, title, text string) {
 // show answers a page.
 func (p *Page) show(w http.ResponseWriter, status int, name string, data page) {
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, data); err != nil {
 		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 		return
 	}

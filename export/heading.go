@@ -3,6 +3,7 @@ package export
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -71,7 +72,7 @@ func newHeading(cell string) heading {
 			h.bare, h.unit = fold(h.text[:i]), true
 		}
 	}
-	if h.uses = headingUses[h.bare]; h.uses == nil && h.isValue() {
+	if h.uses = headingUses()[h.bare]; h.uses == nil && h.isValue() {
 		h.uses = valueUses
 	}
 	return h
@@ -175,8 +176,9 @@ type uses struct {
 	maybe, veto [fieldCount]bool
 }
 
-// headingUses has every heading that is known, by its folded form.
-var headingUses = func() map[string]*uses {
+// headingUses has every heading that is known, by its folded form. It is made for the first export: 100 KB that other commands
+// do not need.
+var headingUses = sync.OnceValue(func() map[string]*uses {
 	all := map[string]*uses{}
 	of := func(heading string) *uses {
 		if all[heading] == nil {
@@ -196,7 +198,7 @@ var headingUses = func() map[string]*uses {
 		}
 	}
 	return all
-}()
+})
 
 // rank is how good a heading is for a field: 0 is best; -1 it is not one.
 func (h heading) rank(f Field) int {
