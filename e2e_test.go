@@ -24,7 +24,7 @@ import (
 
 // The tests of this file and its neighbours run the real binary against a real HTTP server and a real folder.
 
-// binary builds tillpost once for all tests.
+// binary builds tillpost once for all tests, without HTTP/2 as a release is.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tillpost-e2e-")
 	if err != nil {
@@ -34,7 +34,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-tags", "nethttpomithttp2", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("build: %w\n%s", err, out), os.RemoveAll(dir))
 	}

@@ -34,7 +34,7 @@ mkdir "$base/packages"
 cp -R packaging/ansible docs "$base/packages/"
 for n in 1 2; do
 	export VERSION=0.1.$n
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$BUILD/linux-$arch/tillpost" .
+	CGO_ENABLED=0 go build -tags nethttpomithttp2 -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$BUILD/linux-$arch/tillpost" .
 	for format in deb rpm; do
 		packaging/linux/package.sh $format "$arch" "$work" >/dev/null
 		mv "$work"/*"$VERSION"*.$format "$base/packages/$n.$format"

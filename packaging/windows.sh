@@ -42,7 +42,7 @@ for VERSION in 0.1.1 0.1.2 0.1.3 0.1.4 0.1.5; do
 	for name in $VERSION-stub $VERSION; do
 		exe=$work/t/$name.exe
 		if [ $name = $VERSION ]; then
-			go build -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$exe" .
+			go build -tags nethttpomithttp2 -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$exe" .
 		else
 			go -C packaging/tools build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o "$exe" ./stub
 		fi
