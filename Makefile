@@ -20,7 +20,7 @@ UNIT      := installer/tillpost.service
 TOOLS     := go -C packaging/tools
 export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
 
-.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd browser cross reproducible fuzz bench page-cost clean proof torture \
+.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd browser cross reproducible fuzz bench bench-micro bench-once page-cost clean proof torture \
 	release deb rpm msi archives sbom checksums packages-check
 
 # What the scripts of packaging ask for.
@@ -30,8 +30,9 @@ unit:
 	@echo $(UNIT)
 
 # The binary of this machine.
+OUT ?= .
 build:
-	$(RELEASE) -o . .
+	$(RELEASE) -o $(OUT) .
 
 # The manual's pages, made of the commands' help and the config's table of keys.
 man: build
@@ -193,8 +194,17 @@ TORTURE ?= 100
 torture:
 	@n=$(TORTURE); $(MAKE) --no-print-directory proof SEED=0 MODEL=$$((2500*n)) WEEKS=$$((20*n)) CUTS=$$((91*n)) KILLS=$$((20*n)) DAMAGED=$$((10*n)) CLOCKS=$$((2*n)) SOAK=$$((6*n))s
 
+# tillpost as a store runs it, beside what this machine can do at the best; docs/performance.md says what is measured. BENCH are its flags,
+# such as BENCH="-only drain -rounds 3"; -write writes that document's figures and plots anew.
+BENCH ?=
 bench:
+	go run ./bench $(BENCH)
+
+# The benchmarks beside the code, for benchstat; once is whether they work, and no figures.
+bench-micro:
 	go test -run '^$$' -bench . -benchmem ./...
+bench-once:
+	go test -run '^$$' -bench . -benchtime 1x ./...
 
 # What the status page costs an agent that has nothing to do: medians of COSTS rounds of 20 s. A machine that does nothing else says it best.
 COSTS ?= 5

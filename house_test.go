@@ -39,6 +39,9 @@ var layout = map[string]struct {
 	"inventory":         {},
 	"mockapi":           {},
 
+	// A program that measures the others' work and is never shipped. It looks at the real binary from outside.
+	"bench": {},
+
 	// Programs that make packages: a module of their own, so that what they need is not what tillpost needs.
 	"packaging/tools/icon": {},
 	"packaging/tools/sbom": {},
