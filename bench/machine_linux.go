@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -45,14 +47,42 @@ func usageOf(pid int) (u usage, err error) {
 	return u, err
 }
 
-// megabytes reads a line such as `VmRSS:   1234 kB`; 0 = there is none.
+// exactCPU is the CPU that the threads of a process have used, to the nanosecond, where stat counts hundredths of a second.
+// A thread that has ended is not counted.
+func exactCPU(pid int) (sum time.Duration, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += time.Duration(ns)
+	}
+	if sum == 0 {
+		return 0, fmt.Errorf("process %d: this kernel tells no CPU of its threads", pid)
+	}
+	return sum, nil
+}
+
+// megabytes reads a line such as `VmRSS:   1234 kB`; 0 = there is none. A MB is a million bytes.
 func megabytes(text, name string) float64 {
 	m := regexp.MustCompile(`(?m)^` + name + `:\s+(\d+) kB`).FindStringSubmatch(text)
 	if m == nil {
 		return 0
 	}
 	kB, _ := strconv.ParseFloat(m[1], 64) // digits
-	return kB / 1024
+	return kB * 1024 / 1e6
 }
 
 // processor is the machine's.

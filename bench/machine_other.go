@@ -17,6 +17,8 @@ var errOnlyLinux = errors.New("what a process uses is measured on Linux alone")
 
 func usageOf(int) (usage, error) { return usage{}, errOnlyLinux }
 
+func exactCPU(int) (time.Duration, error) { return 0, errOnlyLinux }
+
 func processor() string { return "unknown" }
 
 func flush(f *os.File) error { return f.Sync() }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,7 +43,7 @@ type setup struct {
 	api     string // more lines of the section
 	source  string // of the source
 	sources string // in the place of the usual source
-	top     string // of the whole
+	status  string // its address; "" = off
 }
 
 // newStore makes a store whose API is the sink.
@@ -59,8 +60,8 @@ func (b *bench) newStore(s setup) (*store, error) {
 	if !strings.Contains(s.api, "concurrency:") {
 		s.api += "  concurrency: 8\n"
 	}
-	text := fmt.Sprintf("api:\n  url: %s\n  token_file: token\n  rate: unlimited\n%sdata_dir: data\nstatus: {listen: \"off\"}\n%ssources:\n%s",
-		b.sink.URL, s.api, s.top, sources)
+	text := fmt.Sprintf("api:\n  url: %s\n  token_file: token\n  rate: unlimited\n%sdata_dir: data\nstatus: {listen: %q}\nsources:\n%s",
+		b.sink.URL, s.api, cmp.Or(s.status, "off"), sources)
 	return st, errors.Join(os.MkdirAll(st.path("in"), 0o700), os.WriteFile(st.path("tillpost.yaml"), []byte(text), 0o600),
 		os.WriteFile(st.path("token"), []byte(token+"\n"), 0o600))
 }
