@@ -16,8 +16,13 @@ import (
 	"time"
 )
 
-// latencySettle is how long the small exports must lie still, which does not count.
-const latencySettle = 100 * time.Millisecond
+const (
+	// latencySettle is how long the small exports must lie still, which does not count. It is longer than the least time
+	// between two looks at a folder, 250 ms, as a store's is.
+	latencySettle = 300 * time.Millisecond
+	// latencyPause is between two exports, so that each comes into a folder at which nobody has just looked.
+	latencyPause = 300 * time.Millisecond
+)
 
 // small is the export that a POS writes after a sale.
 const small = 20 // rows
@@ -29,7 +34,7 @@ const small = 20 // rows
 func latencySection(ctx context.Context, b *bench) error {
 	exports := 60
 	if b.o.quick {
-		exports = 5
+		exports = 3
 	}
 	var gross, net, flushes, counts []float64
 	err := b.rounds(func(int) error {
@@ -125,7 +130,7 @@ func (b *bench) latencyOnce(ctx context.Context, s *store, n int) (m moment, err
 	}
 	m.first = time.Unix(0, seen.First)
 	m.took = m.first.Sub(m.rest)
-	return m, pause(ctx, time.Duration(20+rand.IntN(60))*time.Millisecond) // what it notes after the answers is over, and no two moments are alike
+	return m, pause(ctx, latencyPause+rand.N(50*time.Millisecond)) // no two moments are alike
 }
 
 // traceFlags make strace stand beside the agent, not above it, and stop it at flushes alone.
