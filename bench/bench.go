@@ -15,7 +15,7 @@ import (
 const token = "bench-token-of-nobody"
 
 // patience is how long a thing may take that must happen.
-const patience = 10 * time.Minute
+const patience = 30 * time.Minute
 
 // bench is a run: its folder, its sink, and what it has found.
 type bench struct {
@@ -90,9 +90,12 @@ func (b *bench) rounds(f func(round int) error) error {
 	return nil
 }
 
+// path is where the file of a catalogue lies.
+func (b *bench) path(c catalogue) string { return filepath.Join(b.dir, c.name()) }
+
 // export is the file of a catalogue, written once and flushed.
 func (b *bench) export(c catalogue) (string, error) {
-	path := filepath.Join(b.dir, c.name())
+	path := b.path(c)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}

@@ -45,6 +45,8 @@ type table struct {
 	Name    string      `json:"name"`
 	Title   string      `json:"title"`
 	Columns []column    `json:"columns"` // the first is what varies
+	Plot    string      `json:"-"`       // what the plot's height is
+	Lines   []int       `json:"-"`       // which columns are plotted
 	Rows    [][]float64 `json:"rows"`
 }
 

@@ -1,0 +1,3 @@
+package main
+
+func (r *results) writeDocument(folder string) error { return nil }
