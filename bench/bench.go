@@ -20,7 +20,6 @@ const patience = 30 * time.Minute
 // bench is a run: its folder, its sink, and what it has found.
 type bench struct {
 	o       options
-	out     *os.File
 	dir     string // temporary
 	binary  string
 	sink    *sinkClient
@@ -29,12 +28,12 @@ type bench struct {
 }
 
 // newBench makes the folder, builds the binary and starts the sink.
-func newBench(ctx context.Context, o options, out *os.File) (_ *bench, err error) {
+func newBench(ctx context.Context, o options) (_ *bench, err error) {
 	dir, err := os.MkdirTemp(o.folder, "tillpost-bench-")
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{o: o, out: out, dir: dir, binary: o.binary}
+	b := &bench{o: o, dir: dir, binary: o.binary}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())

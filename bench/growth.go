@@ -195,5 +195,5 @@ func (b *bench) enough(concurrency int, delay time.Duration) int {
 	if delay == 0 {
 		return b.o.drain / 4
 	}
-	return min(max(100, int(window/delay)*concurrency), b.o.drain/4)
+	return min(max(20, int(window/delay)*concurrency), b.o.drain/4)
 }

@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 )
@@ -66,8 +67,15 @@ var sections = []section{
 }
 
 // measure runs the sections that are asked for and tells what came of them.
-func measure(ctx context.Context, o options, out *os.File) (err error) {
-	b, err := newBench(ctx, o, out)
+func measure(ctx context.Context, o options, out io.Writer) (err error) {
+	if len(o.from) > 0 {
+		r, err := readResults(o.from)
+		if err != nil {
+			return err
+		}
+		return r.tell(o, out)
+	}
+	b, err := newBench(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -81,5 +89,5 @@ func measure(ctx context.Context, o options, out *os.File) (err error) {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	return b.tell()
+	return b.results.tell(o, out)
 }

@@ -11,20 +11,21 @@ import (
 type options struct {
 	only    []string // sections; empty = all that are not far
 	rounds  int
-	rows    int    // of the large export
-	drain   int    // rows of the exports that are drained, changed and killed
-	gogc    int    // blast's: the agent's own
-	quick   bool   // everything small, to see that it works
-	binary  string // "" = it is built
-	folder  string // in which the temporary folder is made
-	results string // the files' name, without .json and .txt; "" = none
-	write   bool   // into docs/performance.md and docs/images
+	rows    int      // of the large export
+	drain   int      // rows of the exports that are drained, changed and killed
+	gogc    int      // blast's: the agent's own
+	quick   bool     // everything small, to see that it works
+	binary  string   // "" = it is built
+	folder  string   // in which the temporary folder is made
+	results string   // the files' name, without .json and .txt; "" = none
+	from    []string // results of earlier runs, to be told again; then nothing is measured
+	write   bool     // into docs/performance.md and docs/images
 }
 
 // parseOptions reads the flags. Its errors name the flag that is wrong.
 func parseOptions(args []string) (options, error) {
 	var o options
-	var only string
+	var only, from string
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
 	f.StringVar(&only, "only", "", "sections, with commas: "+strings.Join(sectionNames(), ", ")+"; `all` = also growth and old")
 	f.IntVar(&o.rounds, "rounds", 0, "how often each is measured (default 5)")
@@ -35,6 +36,7 @@ func parseOptions(args []string) (options, error) {
 	f.StringVar(&o.binary, "binary", "", "the tillpost to measure (default: built as a release is)")
 	f.StringVar(&o.folder, "dir", "", "where the temporary folder is made: its disk is measured (default: the system's)")
 	f.StringVar(&o.results, "o", "", "write NAME.json, and NAME.txt for benchstat")
+	f.StringVar(&from, "from", "", "measure nothing, and put together what earlier runs wrote with -o: NAME.json, with commas")
 	f.BoolVar(&o.write, "write", false, "write the figures into docs/performance.md and docs/images")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -44,6 +46,9 @@ func parseOptions(args []string) (options, error) {
 	}
 	if only != "" {
 		o.only = strings.Split(only, ",")
+	}
+	if from != "" {
+		o.from = strings.Split(from, ",")
 	}
 	for _, name := range o.only {
 		if name != "all" && !slices.Contains(sectionNames(), name) {

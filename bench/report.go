@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -80,11 +81,11 @@ func (r *results) goalTable() [][]string {
 	return table
 }
 
-// restTable is every figure that the table of goals does not show.
-func (r *results) restTable() [][]string {
+// restTable is every figure of some names that the table of goals does not show.
+func (r *results) restTable(named func(string) bool) [][]string {
 	table := [][]string{{"", "median", "min to max", "unit", "runs"}}
 	for _, s := range r.Samples {
-		if slices.ContainsFunc(goals, func(g goal) bool { return g.of == s.Name }) {
+		if !named(s.Name) || slices.ContainsFunc(goals, func(g goal) bool { return g.of == s.Name }) {
 			continue
 		}
 		all := spreadOf(s.Values)
@@ -155,26 +156,25 @@ func (r *results) where() string {
 }
 
 // tell prints what was found and writes the files that are asked for.
-func (b *bench) tell() error {
-	r := b.results
-	fmt.Fprintf(b.out, "\n%s\n", r.where())
-	for _, table := range [][][]string{r.goalTable(), r.restTable()} {
+func (r *results) tell(o options, out io.Writer) error {
+	fmt.Fprintf(out, "\n%s\n", r.where())
+	for _, table := range [][][]string{r.goalTable(), r.restTable(func(string) bool { return true })} {
 		if len(table) > 1 {
-			fmt.Fprintf(b.out, "\n%s", aligned(table))
+			fmt.Fprintf(out, "\n%s", aligned(table))
 		}
 	}
 	for _, t := range r.Tables {
-		fmt.Fprintf(b.out, "\n%s\n%s", t.Title, aligned(t.cells()))
+		fmt.Fprintf(out, "\n%s\n%s", t.Title, aligned(t.cells()))
 	}
 	for _, s := range r.Skipped {
-		fmt.Fprintf(b.out, "\nnot measured: %s\n", s)
+		fmt.Fprintf(out, "\nnot measured: %s\n", s)
 	}
-	if b.o.results != "" {
-		if err := r.save(b.o.results); err != nil {
+	if o.results != "" {
+		if err := r.save(o.results); err != nil {
 			return err
 		}
 	}
-	if b.o.write {
+	if o.write {
 		return r.writeDocument("docs")
 	}
 	return nil

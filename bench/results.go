@@ -14,23 +14,22 @@ import (
 
 // results are what a run has found, and where.
 type results struct {
-	Version  string    `json:"version"` // of tillpost, with its commit
-	Go       string    `json:"go"`
-	OS       string    `json:"os"`
-	Arch     string    `json:"arch"`
-	CPU      string    `json:"cpu"`
-	Cores    int       `json:"cores"`
-	Began    time.Time `json:"began"`
-	Rounds   int       `json:"rounds"`
-	Rows     int       `json:"rows"`
-	Drain    int       `json:"drain_rows"`
-	GOGC     int       `json:"blast_gogc"`
-	Quick    bool      `json:"quick,omitempty"`
-	Skipped  []string  `json:"skipped,omitempty"` // what this machine does not allow, and why
-	Samples  []*sample `json:"samples"`
-	Tables   []table   `json:"tables,omitempty"` // growth and old hardware
-	byName   map[string]*sample
-	sections map[string]bool
+	Version string    `json:"version"` // of tillpost, with its commit
+	Go      string    `json:"go"`
+	OS      string    `json:"os"`
+	Arch    string    `json:"arch"`
+	CPU     string    `json:"cpu"`
+	Cores   int       `json:"cores"`
+	Began   time.Time `json:"began"`
+	Rounds  int       `json:"rounds"`
+	Rows    int       `json:"rows"`
+	Drain   int       `json:"drain_rows"`
+	GOGC    int       `json:"blast_gogc"`
+	Quick   bool      `json:"quick,omitempty"`
+	Skipped []string  `json:"skipped,omitempty"` // what this machine does not allow, and why
+	Samples []*sample `json:"samples"`
+	Tables  []table   `json:"tables,omitempty"` // growth and old hardware
+	byName  map[string]*sample
 }
 
 // sample is one figure, as often as it was measured.
@@ -45,8 +44,8 @@ type table struct {
 	Name    string      `json:"name"`
 	Title   string      `json:"title"`
 	Columns []column    `json:"columns"` // the first is what varies
-	Plot    string      `json:"-"`       // what the plot's height is
-	Lines   []int       `json:"-"`       // which columns are plotted
+	Plot    string      `json:"plot"`    // what the plot's height is
+	Lines   []int       `json:"lines"`   // which columns are plotted
 	Rows    [][]float64 `json:"rows"`
 }
 

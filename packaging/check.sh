@@ -149,10 +149,10 @@ the_archives() {
 	local arch name
 	for arch in amd64 arm64; do
 		name=tillpost-$VERSION-linux-$arch
-		same "$name.tar.gz" "$(tar -tvzf "$one/dist/$name.tar.gz" | awk '{ print $1, $2, $NF }' | grep -vE '/docs/.*\.(md|png)$')" "$(printf "%s 0/0 $name/%s\n" drwxr-xr-x '' -rw-r--r-- CHANGELOG.md -rw-r--r-- LICENSE \
+		same "$name.tar.gz" "$(tar -tvzf "$one/dist/$name.tar.gz" | awk '{ print $1, $2, $NF }' | grep -vE '/docs/.*\.(md|png|svg)$')" "$(printf "%s 0/0 $name/%s\n" drwxr-xr-x '' -rw-r--r-- CHANGELOG.md -rw-r--r-- LICENSE \
 			-rw-r--r-- README.md drwxr-xr-x docs/ drwxr-xr-x docs/images/ -rwxr-xr-x install.sh -rwxr-xr-x tillpost -rw-r--r-- tillpost.service -rwxr-xr-x uninstall.sh)"
 		name=tillpost-$VERSION-windows-$arch
-		same "$name.zip" "$(unzip -Z1 "$one/dist/$name.zip" | grep -vE '/docs/.*\.(md|png)$')" "$(printf "$name/%s\n" CHANGELOG.md LICENSE README.md install.cmd tillpost.exe uninstall.cmd)"
+		same "$name.zip" "$(unzip -Z1 "$one/dist/$name.zip" | grep -vE '/docs/.*\.(md|png|svg)$')" "$(printf "$name/%s\n" CHANGELOG.md LICENSE README.md install.cmd tillpost.exe uninstall.cmd)"
 		unzip -p "$one/dist/$name.zip" "$name/tillpost.exe" | cmp - "$one/dist/build/windows-$arch/tillpost.exe" || fail "another program is in $name.zip"
 		for script in install uninstall; do
 			same "lines of $script.cmd that do not end as Windows wants it" "$(unzip -p "$one/dist/$name.zip" "$name/$script.cmd" | grep -vc $'\r$' || true)" 0
