@@ -46,7 +46,7 @@ func (r *results) blocks() map[string]string {
 		blocks["rest"] = markdown(r.restTable(func(name string) bool { return !strings.HasPrefix(name, "old ") && !strings.HasPrefix(name, "growth ") }))
 	}
 	if r.byName["old drain"] != nil {
-		blocks["old"] = r.where() + "\n\n" + markdown(r.restTable(func(name string) bool { return strings.HasPrefix(name, "old ") }))
+		blocks["old"] = markdown(r.restTable(func(name string) bool { return strings.HasPrefix(name, "old ") }))
 	}
 	if r.byName["growth shuffled new"] != nil {
 		blocks["orders"] = markdown(r.restTable(func(name string) bool { return strings.HasPrefix(name, "growth ") }))
@@ -68,7 +68,8 @@ func putBlock(text, name, content string) (string, error) {
 	return before + begin + "\n" + content + "\n" + end + after, nil
 }
 
-// readResults puts together what several runs have found. Of a figure that was measured twice the later one counts.
+// readResults puts together what several runs have found. Of a figure that was measured twice the later one counts;
+// what it was measured on is told of the first.
 func readResults(names []string) (*results, error) {
 	all := &results{byName: map[string]*sample{}}
 	for _, name := range names {
@@ -101,7 +102,9 @@ func (r *results) merge(later *results) {
 		tables = append(withoutTable(tables, t.Name), t)
 	}
 	skipped := append(r.Skipped, later.Skipped...)
-	*r = *later
+	if r.Version == "" {
+		*r = *later
+	}
 	r.Samples, r.byName, r.Tables, r.Skipped = samples, byName, tables, skipped
 }
 

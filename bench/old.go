@@ -48,6 +48,7 @@ func (b *bench) oldOnce(ctx context.Context, before []string) (err error) {
 	if err != nil {
 		return err
 	}
+	b.results.add("old rows", "rows", float64(b.o.rows))
 	b.results.seconds("old start", began)
 	if _, err := s.command(ctx, "pause"); err != nil {
 		return err

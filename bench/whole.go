@@ -43,6 +43,7 @@ func (b *bench) wholeOnce(ctx context.Context, fresh, same catalogue) (err error
 	if err != nil {
 		return err
 	}
+	b.results.add("whole rows", "rows", float64(fresh.Rows))
 	b.results.seconds("whole took", time.Unix(0, seen.Last).Sub(began))
 	sent, err := usageOf(s.pid())
 	if err != nil {
