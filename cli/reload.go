@@ -21,6 +21,13 @@ import (
 // from one look to the next, for editors write in steps.
 const configLook = 2 * time.Second
 
+const (
+	// restLook is how often it is looked at once nothing has changed for restAfter: an agent that has nothing to do is to cost
+	// nothing, and each time that a process wakes costs half a millisecond, most of it Go's own.
+	restLook  = 6 * time.Second
+	restAfter = time.Minute
+)
+
 // errReconfigured is the cause of the end of an agent whose config has changed.
 var errReconfigured = errors.New("the config has changed")
 
@@ -142,19 +149,26 @@ func (w *configWatch) run(ctx context.Context, a *agent.Agent) (next *config.Con
 func (w *configWatch) next(ctx context.Context, present func() error) (*config.Config, error) {
 	timer := time.NewTimer(configLook)
 	defer timer.Stop()
-	last := w.seen
+	last, changed := w.seen, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil, nil
 		case <-timer.C:
 		}
-		timer.Reset(configLook)
 		if err := present(); err != nil {
 			return nil, err
 		}
 		now := statFile(w.path)
 		settled := now.same(last)
+		if !settled {
+			changed = time.Now()
+		}
+		if time.Since(changed) < restAfter {
+			timer.Reset(configLook)
+		} else {
+			timer.Reset(restLook)
+		}
 		if last = now; !settled || now.same(w.seen) {
 			continue
 		}
