@@ -42,7 +42,7 @@ import (
 // Options of an agent.
 type Options struct {
 	Config  *config.Config
-	Token   func() (string, error) // the API's; called for each request
+	Token   func() (string, error) // the API's; called again and again while requests leave
 	Log     *slog.Logger
 	Version string
 
@@ -115,7 +115,7 @@ func New(opts Options) (*Agent, error) {
 	if opts.Random == nil {
 		opts.Random = rand.NewPCG(rand.Uint64(), rand.Uint64())
 	}
-	speak := ClientOptions(c.API, opts.Token, opts.Version)
+	speak := ClientOptions(c.API, tokens.forRequest, opts.Version)
 	speak.Transport = opts.Transport
 	client, err := api.New(speak)
 	if err != nil {
@@ -342,9 +342,14 @@ func (a *Agent) resume(ctx context.Context) error {
 // errFinished is the cause of the stop when Sync is done.
 var errFinished = errors.New("all is done")
 
-// watchFor ends the work once done says so. It is woken whenever that may have become true.
+// watchPause is how far apart two looks of watchFor are at the least: each costs about as much as sending some hundred updates.
+const watchPause = 50 * time.Millisecond
+
+// watchFor ends the work once done says so. It is woken whenever that may have become true, and asks once more where it was
+// about to when ctx ends.
 func (a *Agent) watchFor(ctx context.Context, done func() (bool, error), stop context.CancelCauseFunc) error {
 	for {
+		looked := time.Now()
 		ok, err := done()
 		if err != nil {
 			return err
@@ -357,6 +362,12 @@ func (a *Agent) watchFor(ctx context.Context, done func() (bool, error), stop co
 		case <-ctx.Done():
 			return nil
 		case <-a.quiet:
+		}
+		select { // of what is signalled many times a second, some is enough
+		case <-ctx.Done():
+			_, err := done()
+			return err
+		case <-time.After(watchPause - time.Since(looked)):
 		}
 	}
 }
