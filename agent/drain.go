@@ -131,6 +131,8 @@ func (d *drain) run(ctx context.Context) error {
 
 // post is a worker.
 func (d *drain) post(ctx context.Context) {
+	line := d.a.client.Line(ctx)
+	defer line.Close()
 	for l := range d.work {
 		key, err := inventory.DecodeKey(l.Key)
 		if err != nil { // keys are checked when they enter the outbox, and whenever they are read from it
@@ -145,7 +147,7 @@ func (d *drain) post(ctx context.Context) {
 			d.answers <- answered{lease: l}
 			continue
 		}
-		ans := d.a.client.Post(ctx, inventory.Update{Key: key, Quantity: quantity})
+		ans := line.Post(inventory.Update{Key: key, Quantity: quantity})
 		if isAlarm(ans) {
 			d.alarms.Add(1)
 		}

@@ -15,14 +15,12 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -154,62 +152,11 @@ func (c *Client) Close() {
 	}
 }
 
-// Post sends the update and judges the answer. While ctx lives it takes at most Options.Timeout; when ctx ends, the
-// request is given up and, if it was under way, in doubt.
+// Post is a Line's Post for one update.
 func (c *Client) Post(ctx context.Context, u inventory.Update) Answer {
-	start := time.Now()
-	cred, err := c.credentials()
-	if err != nil {
-		return Answer{Verdict: TokenBad, Words: clean(err.Error(), ""), Took: time.Since(start)}
-	}
-	var a Answer
-	if ctx.Err() != nil {
-		a = Answer{Words: cancelled(ctx)}
-	} else {
-		a = c.exchange(ctx, cred, appendUpdate(make([]byte, 0, 192), u), u.Key)
-	}
-	a.Words = clean(a.Words, cred.token)
-	a.Took = time.Since(start)
-	return a
-}
-
-// exchange makes the request and reads and judges its answer.
-//
-// It calls the transport itself and not through an http.Client: there is nothing then that could follow a redirect,
-// keep a cookie or add a header. The request has no GetBody and no Idempotency-Key, so the transport replays nothing.
-// Its body is new each time and never reused, because a transport may still read it after the answer has come.
-func (c *Client) exchange(parent context.Context, cred *credentials, body []byte, key inventory.Key) Answer {
-	ctx, cancel := context.WithTimeout(parent, c.timeout)
-	defer cancel()
-	w := &wire{}
-	r := c.template.WithContext(w.watch(ctx))
-	r.Header = cred.header
-	r.Body = io.NopCloser(bytes.NewReader(body)) // of these types the transport knows that one packet will do
-	r.ContentLength = int64(len(body))
-
-	response, err := c.transport.RoundTrip(r)
-	if err != nil {
-		return c.failure(parent, ctx, w, err)
-	}
-	defer response.Body.Close()
-	limit := maxErrorBody
-	if response.StatusCode/100 == 2 {
-		limit = maxBody
-	}
-	buffer := c.buffers.Get().(*[]byte)
-	got, end := readBody(response.Body, (*buffer)[:0], limit)
-	if end == cut && ctx.Err() != nil {
-		end = late
-	}
-	a := judge(reply{response.StatusCode, response.Header, got, end}, key)
-	if end == late && a.Verdict == Later {
-		a.Words = c.gaveUp(parent, true)
-	}
-	if cap(got) <= keepBuffer {
-		*buffer = got
-		c.buffers.Put(buffer)
-	}
-	return a
+	l := c.Line(ctx)
+	defer l.Close()
+	return l.Post(u)
 }
 
 // readBody appends the body to buf until its end, but at most limit bytes, and says how it ended.
@@ -264,17 +211,4 @@ func (c *Client) credentials() (*credentials, error) {
 // headerSafe reports whether a header can carry the value.
 func headerSafe(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
-}
-
-// wire is what is known of a request's way out. The transport tells it from goroutines of its own.
-type wire struct {
-	connected atomic.Bool // there was a connection to send it on, TLS and proxy included
-	sent      atomic.Bool // its header was put on the connection: the body may have followed
-}
-
-func (w *wire) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { w.connected.Store(true) },
-		WroteHeaders: func() { w.sent.Store(true) },
-	})
 }

@@ -12,8 +12,8 @@ import (
 	"tillpost/api"
 )
 
-// BenchmarkPost posts one update after the other to a server on this machine, in turns by Post and by a bare net/http
-// loop that reads each answer and asks nothing more. bare/post is how much of the bare loop's speed Post has, by the
+// BenchmarkPost posts one update after the other to a server on this machine, in turns by a Line and by a bare net/http
+// loop that reads each answer and asks nothing more. bare/post is how much of the bare loop's speed the line has, by the
 // median call, and bare/post-mean by the mean, into which whatever else this machine does goes.
 func BenchmarkPost(b *testing.B) {
 	for name, answer := range map[string]string{"empty": "", "ok": `{"ok":true,"sku":"ZOOT-SUIT"}`} {
@@ -23,7 +23,8 @@ func BenchmarkPost(b *testing.B) {
 				io.WriteString(w, answer)
 			}))
 			defer s.Close()
-			c := open(b, options(s.URL))
+			c := open(b, options(s.URL)).Line(b.Context())
+			defer c.Close()
 			bare := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 			defer bare.CloseIdleConnections()
 			body := []byte(updateBody)
@@ -31,7 +32,7 @@ func BenchmarkPost(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				start := time.Now()
-				if a := c.Post(b.Context(), update); a.Verdict != api.Acknowledged {
+				if a := c.Post(update); a.Verdict != api.Acknowledged {
 					b.Fatalf("got %+v", a)
 				}
 				middle := time.Now()
@@ -79,10 +80,11 @@ func BenchmarkOnly(b *testing.B) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
 	defer s.Close()
 	b.Run("post", func(b *testing.B) {
-		c := open(b, options(s.URL))
+		c := open(b, options(s.URL)).Line(b.Context())
+		defer c.Close()
 		b.ReportAllocs()
 		for b.Loop() {
-			c.Post(b.Context(), update)
+			c.Post(update)
 		}
 	})
 	b.Run("bare", func(b *testing.B) {

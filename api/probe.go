@@ -68,7 +68,9 @@ func (c *Client) Probe(ctx context.Context) Probe {
 	}
 	w := &way{}
 	p := Probe{WithoutToken: err != nil}
-	p.Answer = c.exchange(w.watch(ctx), cred, []byte("{}"), inventory.Key{})
+	l := c.Line(w.watch(ctx))
+	defer l.Close()
+	p.Answer = l.exchange(cred, []byte("{}"), inventory.Key{})
 	p.Answer.Words = clean(p.Answer.Words, cred.token)
 	p.Answer.Took = time.Since(start)
 	p.Complains = complainsOfFields(p.Answer)
