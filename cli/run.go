@@ -35,6 +35,7 @@ func (con *console) runCommand() *cobra.Command {
 		_ = cmd.Flags().MarkHidden(name) // there is such a flag
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		defer tuneMemory()()
 		v := newVitals()
 		run := func(ctx context.Context) error { return con.runConfig(ctx, *path, v) }
 		if *leashed {

@@ -31,6 +31,7 @@ func (con *console) syncCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		defer tuneMemory()()
 		ctx := cmd.Context()
 		if *timeout > 0 {
 			var cancel context.CancelFunc
