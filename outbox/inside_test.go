@@ -7,9 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"tillpost/inventory"
 )
 
 func TestWhetherALedgerIsOfThisMachineFileAndTime(t *testing.T) { // I19, D11, O8, O10
@@ -97,4 +102,52 @@ func TestAFileThatGrowsIsNotCut(t *testing.T) { // a healthy outbox is never cal
 	}
 	grown.Store(true)
 	readers.Wait()
+}
+
+// What one Turn has made must go when its leases have ended, though others are always under way.
+func TestADrainKeepsNothingOfTheTurnsBefore(t *testing.T) {
+	box, err := Open(t.TempDir(), Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	now := time.Now()
+	in := box.NewIntake()
+	in.Begin(Reading{Source: "main", Name: "stock.csv", Family: "f", ModTime: now, Arrived: now}, now)
+	const turns, each = 150, 100
+	for i := range turns * each {
+		if err := in.Add(uint64(i+2), inventory.Key{Store: "3", UPC: fmt.Sprintf("%012d", i)}.Encode(), 1, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := in.Settle(nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Commit(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var gone atomic.Int32
+	var under []*Lease
+	for range turns {
+		var results []Result
+		for len(under) > 30 { // in the middle of what one Turn has handed out
+			results, under = append(results, Result{Lease: under[0], Outcome: Acknowledged}), under[1:]
+		}
+		leases, err := box.Turn(results, each, now)
+		if err != nil || len(leases) != each {
+			t.Fatalf("got %d leases, %v", len(leases), err)
+		}
+		runtime.AddCleanup(leases[0], func(int) { gone.Add(1) }, 0)
+		under = slices.Concat(under, leases)
+	}
+	for range 100 {
+		if runtime.GC(); gone.Load() >= turns-5 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("of %d turns, the leases of %d are gone", turns, gone.Load())
 }

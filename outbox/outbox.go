@@ -153,6 +153,7 @@ type Outbox struct {
 	intake sync.Mutex                // held while a look is settled, accepted and applied, and by whatever else changes last wanted quantities
 	skus   atomic.Pointer[skuFilter] // nil = it is to be made
 	write  sync.Mutex                // held by update, from reading the state until the new one is known
+	txns   uint64                    // under write: how many were begun
 	broken error                     // under write: a commit failed and nobody knows whether it counts
 	owed   bool                      // it is not known whether the file is in order: the mark stays
 

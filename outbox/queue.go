@@ -18,7 +18,7 @@ import (
 const rowHashes = 100
 
 // MaxLease is the most that one Turn hands out.
-const MaxLease = 512
+const MaxLease = 1024
 
 // place is where in the queue a key stands: its class, then its age.
 type place struct {
@@ -115,6 +115,8 @@ type Lease struct {
 	Ledger   bool   // such a one with its ledger quantity, for nothing waited
 
 	disk     []byte // hash8 + key
+	id       string // Key, as Outbox.leases has it
+	ends     uint64 // the number of the transaction that has resolved it, if it was committed
 	block    uint64 // the row of leases that holds it
 	rev      uint64 // of quantity
 	quantity int64
@@ -157,7 +159,7 @@ func (o *Outbox) Turn(results []Result, n int, now time.Time) ([]*Lease, error) 
 				return err
 			}
 		}
-		if len(t.resolved)+shifted+woken+len(leases)+gone == 0 {
+		if t.resolved+shifted+woken+len(leases)+gone == 0 {
 			return errNothing
 		}
 		return nil
@@ -291,7 +293,9 @@ func (t *txn) lease(n int) (picked []*Lease, entries int, err error) {
 		heads[i] = &head{class: byte(i), c: t.queue.Cursor()}
 	}
 	var gone [][]byte
-	taken := map[string]bool{}
+	var slab []Lease // some of them in one piece
+	taken := make(map[uint64]bool, n)
+	keys := lookup{c: t.cursor}
 	for len(picked) < n {
 		h, err := t.pick(heads, &gone)
 		if err != nil {
@@ -304,15 +308,20 @@ func (t *txn) lease(n int) (picked []*Lease, entries int, err error) {
 		at := h.at
 		h.hashes, h.begun = h.hashes[8:], true
 		entries++
-		err = t.sameHash(hash, func(key []byte, r record) error {
+		again := taken[hash]
+		taken[hash] = true
+		err = t.sameHash(&keys, hash, func(key []byte, r record) error {
 			// An entry that fits no record is stale: the key has another place by now, is done, waits for its time or is leased.
-			if !r.queued() || r.class() != at.class || r.age != at.age || t.leased(key[8:]) || taken[string(key)] {
+			if !r.queued() || r.class() != at.class || r.age != at.age || t.leased(key[8:]) || again && isPicked(picked, key) {
 				return nil
 			}
-			taken[string(key)] = true
 			t.state.Turn++
-			picked = append(picked, &Lease{Key: key[8:], disk: key, rev: r.rev, quantity: r.wanted,
+			if len(slab) == cap(slab) {
+				slab = make([]Lease, 0, min(leaseSlab, n-len(picked)))
+			}
+			slab = append(slab, Lease{Key: key[8:], disk: key, rev: r.rev, quantity: r.wanted,
 				Attempts: r.attempts, Again: r.is(flagAgain), Known: r.is(flagAcked)})
+			picked = append(picked, &slab[len(slab)-1])
 			return nil
 		})
 		if err != nil {
@@ -323,6 +332,13 @@ func (t *txn) lease(n int) (picked []*Lease, entries int, err error) {
 		return nil, 0, err
 	}
 	return picked, entries, t.block(picked)
+}
+
+// leaseSlab is how many leases are allocated at once.
+const leaseSlab = 64
+
+func isPicked(picked []*Lease, disk []byte) bool {
+	return slices.ContainsFunc(picked, func(l *Lease) bool { return bytes.Equal(l.disk, disk) })
 }
 
 // pick says from which class the next one comes; nil when nothing is left. Promise 9.
@@ -399,12 +415,12 @@ func (t *txn) block(leases []*Lease) error {
 	row := t.state.Row
 	var hashes []byte
 	for _, l := range leases {
-		l.block = row
+		l.block, l.id = row, string(l.Key)
 		hashes = append(hashes, l.disk[:8]...)
 	}
 	t.after = append(t.after, func() {
 		for _, l := range leases {
-			t.o.leases[string(l.Key)] = l
+			t.o.leases[l.id] = l
 		}
 		t.o.blocks[row] = len(leases)
 	})
@@ -413,12 +429,10 @@ func (t *txn) block(leases []*Lease) error {
 
 // leased reports whether the key is handed out, as this transaction will leave it.
 func (t *txn) leased(key []byte) bool {
-	if t.resolved[string(key)] {
-		return false
-	}
 	t.o.mu.Lock()
 	defer t.o.mu.Unlock()
-	return t.o.leases[string(key)] != nil
+	l := t.o.leases[string(key)]
+	return l != nil && l.ends != t.number
 }
 
 // Take is called just before the request of a lease leaves and says what to send: the newest quantity, which may be
@@ -451,7 +465,7 @@ func (o *Outbox) releaseLeases() error {
 				return fmt.Errorf("row %x of leases: %w", row, err)
 			}
 			for ; len(hashes) >= 8; hashes = hashes[8:] {
-				if err := t.sameHash(binary.BigEndian.Uint64(hashes), t.orphan); err != nil {
+				if err := t.sameHash(&lookup{c: t.cursor}, binary.BigEndian.Uint64(hashes), t.orphan); err != nil {
 					return err
 				}
 			}

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -58,11 +59,17 @@ const maxDeadRetry = 7 * 24 * time.Hour
 // resolve writes down what came of the leases, in the order of their keys on disk.
 func (t *txn) resolve(results []Result, now time.Time) error {
 	sorted := t.handedOut(results)
-	slices.SortFunc(sorted, func(a, b Result) int { return slices.Compare(a.Lease.disk, b.Lease.disk) })
+	slices.SortFunc(sorted, func(a, b *Result) int { return bytes.Compare(a.Lease.disk, b.Lease.disk) })
+	records, err := t.recordsOf(sorted)
+	if err != nil {
+		return err
+	}
 	done := map[uint64]int{}
 	for i := range sorted {
-		if err := t.resolveOne(&sorted[i], now); err != nil {
-			return err
+		if r := records[i]; r.known {
+			if err := t.resolveOne(sorted[i], r.record, now); err != nil {
+				return err
+			}
 		}
 		done[sorted[i].Lease.block]++
 	}
@@ -79,7 +86,7 @@ func (t *txn) resolve(results []Result, now time.Time) error {
 	}
 	t.after = append(t.after, func() {
 		for _, res := range sorted {
-			delete(o.leases, string(res.Lease.Key))
+			delete(o.leases, res.Lease.id)
 		}
 		for row, n := range done {
 			if o.blocks[row] -= n; o.blocks[row] <= 0 {
@@ -90,30 +97,43 @@ func (t *txn) resolve(results []Result, now time.Time) error {
 	return nil
 }
 
-// handedOut leaves out results of leases that are resolved already, and notes the keys of the others as resolved.
-func (t *txn) handedOut(results []Result) []Result {
+// handedOut leaves out results of leases that are resolved already, and notes that the others end.
+func (t *txn) handedOut(results []Result) []*Result {
 	t.o.mu.Lock()
 	defer t.o.mu.Unlock()
-	t.resolved = make(map[string]bool, len(results))
-	list := make([]Result, 0, len(results))
-	for _, res := range results {
-		if key := string(res.Lease.Key); t.o.leases[key] == res.Lease && !t.resolved[key] {
-			t.resolved[key] = true
-			list = append(list, res)
+	list := make([]*Result, 0, len(results))
+	for i := range results {
+		if l := results[i].Lease; t.o.leases[l.id] == l && l.ends != t.number {
+			l.ends = t.number
+			list = append(list, &results[i])
 		}
 	}
+	t.resolved = len(list)
 	return list
 }
 
-func (t *txn) resolveOne(res *Result, now time.Time) error {
+// leasedRecord is the record of a lease, unless it is not known any more: it was discarded meanwhile.
+type leasedRecord struct {
+	record
+	known bool
+}
+
+// recordsOf reads the records of the leases, which are in the order of their keys on disk.
+func (t *txn) recordsOf(sorted []*Result) ([]leasedRecord, error) {
+	list := make([]leasedRecord, len(sorted))
+	w := walker{c: t.cursor}
+	for i, res := range sorted {
+		r, known, err := w.find(hashIn(res.Lease.disk, 0), res.Lease.Key)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = leasedRecord{r, known}
+	}
+	return list, nil
+}
+
+func (t *txn) resolveOne(res *Result, r record, now time.Time) (err error) {
 	l := res.Lease
-	r, ok, err := t.get(l.disk)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return nil // discarded meanwhile
-	}
 	was := r
 	r.clear(flagChanged)
 	if res.Outcome == Refused || res.Outcome == Failed {

@@ -16,12 +16,13 @@ type txn struct {
 	keys, queue, due, leases, dead, failed *bbolt.Bucket
 	tx                                     *bbolt.Tx
 	o                                      *Outbox
+	number                                 uint64 // counts those of this life
 	state                                  state
 	rows                                   map[place][]byte
-	resolved                               map[string]bool // keys whose lease ends with this transaction
-	after                                  []func()        // once it is committed, with mu held
-	cursor                                 *bbolt.Cursor   // of keys
-	buf, arena                             []byte
+	resolved                               int           // leases that end with this transaction
+	after                                  []func()      // once it is committed, with mu held
+	cursor                                 *bbolt.Cursor // of keys
+	buf, arena, cloned                     []byte
 	wants                                  int64 // quantities of deltas that it applies
 
 	end   []byte // the last key of the records, where
@@ -45,8 +46,9 @@ func (o *Outbox) update(fn func(*txn) error) error {
 		o.mu.Lock()
 		before := o.state
 		o.mu.Unlock()
+		o.txns++
 		t = &txn{
-			tx: tx, o: o, state: before, rows: map[place][]byte{},
+			tx: tx, o: o, number: o.txns, state: before, rows: map[place][]byte{},
 			cursor: tx.Bucket(bucketKeys).Cursor(),
 			keys:   tx.Bucket(bucketKeys), queue: tx.Bucket(bucketQueue), due: tx.Bucket(bucketDue),
 			leases: tx.Bucket(bucketLeases), dead: tx.Bucket(bucketDead), failed: tx.Bucket(bucketFailed),
@@ -115,8 +117,32 @@ func (t *txn) put(key []byte, r *record) error {
 // arenaSize is how many bytes of records are allocated at once.
 const arenaSize = 64 << 10
 
-// sameHash calls fn for the disk key of every record whose key has the hash.
-func (t *txn) sameHash(hash uint64, fn func(key []byte, r record) error) error {
+// lookup finds the records of hashes in whatever order, where a walker wants theirs to ascend. What is leased together mostly
+// lies side by side, and the next is found without a search then. Nothing may be written to the records while it is used.
+type lookup struct {
+	c    *bbolt.Cursor
+	k, v []byte // it stands here, behind the last that was found
+}
+
+// first is the first record whose key begins with the hash, or one behind where that would be.
+func (l *lookup) first(hash []byte) (k, v []byte) {
+	for i := 0; i < steps && l.k != nil && bytes.Compare(l.k, hash) < 0; i++ {
+		l.next()
+	}
+	if !bytes.HasPrefix(l.k, hash) {
+		l.k, l.v = l.c.Seek(hash)
+	}
+	return l.k, l.v
+}
+
+func (l *lookup) next() (k, v []byte) {
+	l.k, l.v = l.c.Next()
+	return l.k, l.v
+}
+
+// sameHash calls fn for the disk key of every record whose key has the hash. l is of this transaction, and new where anything
+// was written.
+func (t *txn) sameHash(l *lookup, hash uint64, fn func(key []byte, r record) error) error {
 	type found struct {
 		key []byte
 		r   record
@@ -124,12 +150,12 @@ func (t *txn) sameHash(hash uint64, fn func(key []byte, r record) error) error {
 	var more [2]found
 	list := more[:0] // given to fn after the cursor has done its work: bbolt may skip rows otherwise
 	t.buf = binary.BigEndian.AppendUint64(t.buf[:0], hash)
-	for k, v := t.cursor.Seek(t.buf); len(k) >= 8 && binary.BigEndian.Uint64(k) == hash; k, v = t.cursor.Next() {
+	for k, v := l.first(t.buf); bytes.HasPrefix(k, t.buf); k, v = l.next() {
 		r, err := parseRecord(k, v)
 		if err != nil {
 			return fmt.Errorf("record %x: %w", k, err)
 		}
-		list = append(list, found{bytes.Clone(k), r})
+		list = append(list, found{t.clone(k), r})
 	}
 	for i := range list {
 		if err := fn(list[i].key, list[i].r); err != nil {
@@ -138,6 +164,19 @@ func (t *txn) sameHash(hash uint64, fn func(key []byte, r record) error) error {
 	}
 	return nil
 }
+
+// clone copies a key, together with others into one piece of memory.
+func (t *txn) clone(key []byte) []byte {
+	if cap(t.cloned)-len(t.cloned) < len(key) {
+		t.cloned = make([]byte, 0, max(cloneSize, len(key)))
+	}
+	from := len(t.cloned)
+	t.cloned = append(t.cloned, key...)
+	return t.cloned[from:len(t.cloned):len(t.cloned)]
+}
+
+// cloneSize is how many bytes of keys are allocated at once.
+const cloneSize = 2 << 10
 
 // diskKey is diskKey without garbage: the slice is good until the next call. bbolt copies the keys that it keeps.
 func (t *txn) diskKey(key []byte) []byte {
