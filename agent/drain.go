@@ -20,7 +20,9 @@ const (
 	// ackGroup is how many answers are committed together at the most, while more come.
 	ackGroup = 256
 	// ackDelay is how long an answer waits for others to be committed with.
-	ackDelay = 20 * time.Millisecond
+	ackDelay = 50 * time.Millisecond
+	// leastBatch is how many leases are asked for at the least where no rate is stated.
+	leastBatch = 32
 	// grace is how long requests that are on their way have when the agent stops, where the cause does not say it.
 	grace = 10 * time.Second
 	// diskPause is how long the drain waits before it tries again to store what was answered.
@@ -310,6 +312,9 @@ func (d *drain) batch() int {
 		return 1
 	}
 	rate := d.a.opts.Config.API.Rate
+	if math.IsInf(rate, 1) { // what went in a second tells then; at first, it doubles with each batch
+		rate = float64(max(leastBatch, 4*d.a.opts.Config.API.Concurrency, d.pace.flow.n, d.pace.flow.was))
+	}
 	if gap := d.pace.gap(); gap > 0 {
 		rate = min(rate, 1/gap.Seconds())
 	}
@@ -338,11 +343,12 @@ func (d *drain) order(now time.Time) {
 	}
 	o := order{revive: d.pace.revive, again: d.pace.refusals.again}
 	idle := len(d.queue) == 0 && d.flying == 0
+	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
 	switch size := d.batch(); {
 	case !ok:
 	case asking:
 		o.canary = idle
-	case d.more && (len(d.queue) == 0 || len(d.queue) < size/2):
+	case d.more && (len(d.queue) == 0 || len(d.queue) < size/4 || full && len(d.queue) < size*3/4): // in one transaction, if it can be
 		o.n = size - len(d.queue)
 	case !d.more && idle && len(d.aside) > 0 && !d.asked: // there is nothing else to send that could tell what they mean
 		d.asked, o.canary = true, true
@@ -350,7 +356,6 @@ func (d *drain) order(now time.Time) {
 		d.unaside(now)
 		o.n, o.repeat = d.repeats(now, size)
 	}
-	full := len(d.answered) >= ackGroup || len(d.answered) > 0 && (d.flying == 0 || now.Sub(d.since) >= ackDelay)
 	if o.n > 0 || full || o.revive || !o.again.IsZero() || o.canary || o.repeat > 0 {
 		if o.n > 0 {
 			d.more = false // what comes from here on wakes the drain
