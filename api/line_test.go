@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tillpost/api"
@@ -90,25 +92,30 @@ func TestARequestOfALineKnowsNothingOfTheOneBefore(t *testing.T) {
 // A line that lies idle for longer than its time-out still has all of it for the next request.
 func TestALineThatLayIdleHasAllItsTime(t *testing.T) {
 	t.Parallel()
-	url := listen(t, func(conn net.Conn, in *bufio.Reader) {
-		for {
-			r, err := http.ReadRequest(in)
-			if err != nil {
-				return
+	synctest.Test(t, func(t *testing.T) {
+		o := options("https://api.example")
+		o.Transport = slowly(o.Timeout - time.Millisecond)
+		line := open(t, o).Line(t.Context())
+		defer line.Close()
+		for n := range 3 {
+			if a := line.Post(update); a.Verdict != api.Acknowledged {
+				t.Errorf("call %d: got %+v", n, a)
 			}
-			_, _ = io.Copy(io.Discard, r.Body)
-			time.Sleep(100 * time.Millisecond)
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			time.Sleep(2 * o.Timeout)
 		}
 	})
-	o := options(url)
-	o.Timeout = 500 * time.Millisecond
-	line := open(t, o).Line(t.Context())
-	defer line.Close()
-	for n := range 3 {
-		if a := line.Post(update); a.Verdict != api.Acknowledged {
-			t.Errorf("call %d: got %+v", n, a)
-		}
-		time.Sleep(600 * time.Millisecond)
+}
+
+// slowly answers each request after so long.
+type slowly time.Duration
+
+func (s slowly) RoundTrip(r *http.Request) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	select {
+	case <-time.After(time.Duration(s)):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
 	}
+	httptrace.ContextClientTrace(r.Context()).WroteRequest(httptrace.WroteRequestInfo{}) // so that the line is used again
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }

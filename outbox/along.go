@@ -27,7 +27,7 @@ const (
 type following struct {
 	x      *incoming
 	export int   // its number
-	err    error // why it can neither be followed nor given up
+	err    error // why it can neither be followed nor given up; nil = it can
 	ref    TrailRef
 	reader *trailReader // nil = it is not followed any more
 	runs   []run
@@ -248,16 +248,18 @@ func (f *following) spilled(r *spilled) {
 
 // giveUp spills all rows that were met: they go the way of any others from here on.
 func (f *following) giveUp(in *Intake) error {
-	if f.err = f.spill(in, func(uint64) bool { return true }); f.err == nil {
-		f.close()
+	if err := f.spill(in, func(uint64) bool { return true }); err != nil {
+		return err
 	}
-	return f.err
+	f.close()
+	return nil
 }
 
-// spill spills the rows that were met whose key, or other key, is one of which.
-func (f *following) spill(in *Intake, which func(hash uint64) bool) error {
+// spill spills the rows that were met whose key, or other key, is one of which. Where it fails nobody knows any more which
+// of them are.
+func (f *following) spill(in *Intake, which func(hash uint64) bool) (err error) {
 	f.late = true
-	defer func() { f.late = false }()
+	defer func() { f.late, f.err = false, err }()
 	r, err := newTrailReader(f.reader.file, f.ref.Size)
 	for _, run := range f.runs {
 		line := run.line - r.row.lines

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tillpost/inventory"
+	"tillpost/testkit"
 )
 
 func TestWhetherALedgerIsOfThisMachineFileAndTime(t *testing.T) { // I19, D11, O8, O10
@@ -143,11 +144,7 @@ func TestADrainKeepsNothingOfTheTurnsBefore(t *testing.T) {
 		runtime.AddCleanup(leases[0], func(int) { gone.Add(1) }, 0)
 		under = slices.Concat(under, leases)
 	}
-	for range 100 {
-		if runtime.GC(); gone.Load() >= turns-5 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !testkit.Within(10*time.Second, func() bool { runtime.GC(); return gone.Load() >= turns-5 }) {
+		t.Errorf("of %d turns, the leases of %d are gone", turns, gone.Load())
 	}
-	t.Errorf("of %d turns, the leases of %d are gone", turns, gone.Load())
 }
