@@ -57,18 +57,7 @@ func (b *bench) growFilesOnce(ctx context.Context, n int) (line []float64, err e
 	if err := s.forgetTaken(ctx); err != nil {
 		return nil, err
 	}
-	was, err := exactCPU(s.pid())
-	if err != nil {
-		return nil, err
-	}
-	if err := pause(ctx, b.window()); err != nil {
-		return nil, err
-	}
-	is, err := exactCPU(s.pid())
-	if err != nil {
-		return nil, err
-	}
-	now, err := usageOf(s.pid())
+	cpu, now, err := s.idle(ctx, b.window())
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +66,7 @@ func (b *bench) growFilesOnce(ctx context.Context, n int) (line []float64, err e
 		return nil, err
 	}
 	looks := b.window().Seconds() // one each second
-	return []float64{float64(n), started.Seconds(), milli(is-was) / looks, now.anonymous, milli(wall)}, s.stop()
+	return []float64{float64(n), started.Seconds(), milli(cpu) / looks, now.anonymous, milli(wall)}, s.stop()
 }
 
 // fill lays so many exports of last year into the folder.
@@ -165,20 +154,9 @@ func (b *bench) growSourcesOnce(ctx context.Context, n int) (line []float64, err
 	if err := errors.Join(s.forgetTaken(ctx), pause(ctx, b.window()/6)); err != nil {
 		return nil, err
 	}
-	was, err := exactCPU(s.pid())
+	cpu, now, err := s.idle(ctx, b.window())
 	if err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, b.window()); err != nil {
-		return nil, err
-	}
-	is, err := exactCPU(s.pid())
-	if err != nil {
-		return nil, err
-	}
-	now, err := usageOf(s.pid())
-	if err != nil {
-		return nil, err
-	}
-	return []float64{float64(n), started.Seconds(), now.anonymous, milli(is-was) * float64(time.Minute) / float64(b.window())}, s.stop()
+	return []float64{float64(n), started.Seconds(), now.anonymous, milli(cpu) * float64(time.Minute) / float64(b.window())}, s.stop()
 }

@@ -26,25 +26,31 @@ func idleSection(ctx context.Context, b *bench) (err error) {
 }
 
 func (b *bench) idleOnce(ctx context.Context, s *store, window time.Duration) error {
-	began, err := exactCPU(s.pid())
+	cpu, now, err := s.idle(ctx, window)
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, window); err != nil {
-		return err
-	}
-	ended, err := exactCPU(s.pid())
-	if err != nil {
-		return err
-	}
-	now, err := usageOf(s.pid())
-	if err != nil {
-		return err
-	}
-	b.results.add("idle cpu", "s/min", (ended-began).Seconds()*float64(time.Minute)/float64(window))
+	b.results.add("idle cpu", "s/min", cpu.Seconds()*float64(time.Minute)/float64(window))
 	b.results.add("idle anonymous", "MB", now.anonymous)
 	b.results.add("idle resident", "MB", now.resident)
 	return nil
+}
+
+// idle watches the agent for so long, and tells how much CPU that took, and what it holds in the end.
+func (s *store) idle(ctx context.Context, window time.Duration) (cpu time.Duration, now usage, err error) {
+	began, err := exactCPU(s.pid())
+	if err != nil {
+		return 0, now, err
+	}
+	if err := pause(ctx, window); err != nil {
+		return 0, now, err
+	}
+	ended, err := exactCPU(s.pid())
+	if err != nil {
+		return 0, now, err
+	}
+	now, err = usageOf(s.pid())
+	return ended - began, now, err
 }
 
 // delivered is a new store whose agent has read a catalogue and delivered it.
