@@ -18,9 +18,9 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 MAINTAINER ?= The tillpost maintainers <maintainers@tillpost.example>
 UNIT      := installer/tillpost.service
 TOOLS     := go -C packaging/tools
-export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT
+export VERSION SOURCE_DATE_EPOCH MAINTAINER UNIT TAGS
 
-.PHONY: version unit build man check fmt vet staticcheck test race wine windows systemd browser cross reproducible fuzz bench bench-micro bench-once page-cost clean proof torture \
+.PHONY: version unit tags build man check fmt vet staticcheck test race wine windows systemd browser cross reproducible fuzz bench bench-micro bench-once page-cost clean proof torture \
 	release deb rpm msi archives sbom checksums packages-check
 
 # What the scripts of packaging ask for.
@@ -28,6 +28,8 @@ version:
 	@echo $(VERSION)
 unit:
 	@echo $(UNIT)
+tags:
+	@echo $(TAGS)
 
 # The binary of this machine.
 OUT ?= .

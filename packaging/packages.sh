@@ -26,7 +26,7 @@ if [ ! -e "$base" ]; then
 	mv "$base.new" "$base"
 fi
 
-: "${UNIT:=$(make -s unit)}" "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct)}"
+: "${UNIT:=$(make -s unit)}" "${TAGS:=$(make -s tags)}" "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct)}"
 arch=$(go env GOHOSTARCH)
 export UNIT SOURCE_DATE_EPOCH BUILD=$work/build MAINTAINER="nobody <nobody@tillpost.example>"
 rm -rf "$base/packages"
@@ -34,7 +34,7 @@ mkdir "$base/packages"
 cp -R packaging/ansible docs "$base/packages/"
 for n in 1 2; do
 	export VERSION=0.1.$n
-	CGO_ENABLED=0 go build -tags nethttpomithttp2 -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$BUILD/linux-$arch/tillpost" .
+	CGO_ENABLED=0 go build -tags "$TAGS" -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$BUILD/linux-$arch/tillpost" .
 	for format in deb rpm; do
 		packaging/linux/package.sh $format "$arch" "$work" >/dev/null
 		mv "$work"/*"$VERSION"*.$format "$base/packages/$n.$format"

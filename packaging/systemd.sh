@@ -8,6 +8,7 @@
 # memory and tasks, power cuts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+: "${TAGS:=$(make -s tags)}" # as a release has them
 
 source packaging/debian.sh
 needs_debian packaging/systemd.sh
@@ -34,8 +35,8 @@ if [ ! -e "$base/lib/systemd/systemd" ]; then
 	make_debian bookworm "$base" --include=systemd,systemd-sysv,dbus,udev,iproute2,procps,acl,adduser
 fi
 mkdir "$work/life"
-CGO_ENABLED=0 go build -tags nethttpomithttp2 -trimpath -ldflags "-X tillpost/cli.version=98.0.0" -o "$work/life/tillpost" .
-CGO_ENABLED=0 go build -tags nethttpomithttp2 -trimpath -ldflags "-X tillpost/cli.version=99.0.0" -o "$work/life/tillpost-newer" .
+CGO_ENABLED=0 go build -tags "$TAGS" -trimpath -ldflags "-X tillpost/cli.version=98.0.0" -o "$work/life/tillpost" .
+CGO_ENABLED=0 go build -tags "$TAGS" -trimpath -ldflags "-X tillpost/cli.version=99.0.0" -o "$work/life/tillpost-newer" .
 cp installer/tillpost.service packaging/shared.sh packaging/linux/life*.sh outbox/testdata/format-1.tar.gz "$work/life/"
 
 cat >"$work/boot" <<'END'

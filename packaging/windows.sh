@@ -8,6 +8,7 @@
 # quoted path in the service's entry, UPGRADINGPRODUCTCODE; and whatever packaging/wine.sh says.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+: "${TAGS:=$(make -s tags)}" # as a release has them
 
 source packaging/debian.sh
 needs_debian packaging/windows.sh
@@ -42,7 +43,7 @@ for VERSION in 0.1.1 0.1.2 0.1.3 0.1.4 0.1.5; do
 	for name in $VERSION-stub $VERSION; do
 		exe=$work/t/$name.exe
 		if [ $name = $VERSION ]; then
-			go build -tags nethttpomithttp2 -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$exe" .
+			go build -tags "$TAGS" -trimpath -ldflags "-s -w -X tillpost/cli.version=$VERSION" -o "$exe" .
 		else
 			go -C packaging/tools build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o "$exe" ./stub
 		fi
