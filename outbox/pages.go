@@ -167,8 +167,8 @@ func (w *pageWalk) page(id uint64, level int) (b []byte, flags uint16, ok bool) 
 	return b, flags, true
 }
 
-// tree visits a page and all below it. Its keys are from low on, and less than high; nil = no bound. bucket is nil for
-// the root, whose entries are buckets.
+// tree visits a page and all below it. Its first key is low, and each is less than high; nil = any. bucket is nil for the
+// root, whose entries are buckets.
 func (w *pageWalk) tree(id uint64, level int, bucket, low, high []byte) {
 	if level == maxPageDepth {
 		w.fault("page %d lies too deep", id)
@@ -209,9 +209,10 @@ func (w *pageWalk) element(id uint64, b []byte, i int, branch bool) (key, value 
 	return b[from : from+ksize], b[from+ksize : from+ksize+vsize], word, true
 }
 
-// ordered looks whether a key stands where it may.
+// ordered looks whether a key stands where it may, and a page's first key is the one that the page above names it by:
+// bbolt looks for that one there when it writes the page anew, and would add a second entry where it is not.
 func (w *pageWalk) ordered(id uint64, i int, key, before, low, high []byte) {
-	if i > 0 && bytes.Compare(before, key) >= 0 || i == 0 && low != nil && bytes.Compare(key, low) < 0 || high != nil && bytes.Compare(key, high) >= 0 {
+	if len(key) == 0 || i > 0 && bytes.Compare(before, key) >= 0 || i == 0 && low != nil && !bytes.Equal(key, low) || high != nil && bytes.Compare(key, high) >= 0 {
 		w.fault("key %d of page %d stands where it may not", i, id)
 	}
 }
@@ -239,8 +240,12 @@ func (w *pageWalk) branch(id uint64, b []byte, level int, bucket, low, high []by
 }
 
 func (w *pageWalk) leaf(id uint64, b []byte, level int, bucket, low, high []byte) {
+	count := int(binary.NativeEndian.Uint16(b[10:]))
+	if count == 0 && low != nil {
+		w.fault("page %d holds nothing", id)
+	}
 	var before []byte
-	for i := range int(binary.NativeEndian.Uint16(b[10:])) {
+	for i := range count {
 		key, value, flags, ok := w.element(id, b, i, false)
 		if !ok {
 			return

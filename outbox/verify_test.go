@@ -147,6 +147,39 @@ func TestAPageThatPointsAtItselfEndsNoProcess(t *testing.T) { // B4: bbolt would
 	}
 }
 
+func TestABranchNamesEachPageByItsFirstKey(t *testing.T) { // B4: bbolt reads on where it does not, and adds a second entry as it writes
+	t.Parallel()
+	dir, _, whole := used(t)
+	size := os.Getpagesize()
+	for what, spoil := range map[string]func(file, element []byte){
+		"a key of a branch is another": func(_, element []byte) {
+			at := binary.NativeEndian.Uint32(element) + binary.NativeEndian.Uint32(element[4:])
+			element[at-1] ^= 1
+		},
+		"a key of a branch is shorter": func(_, element []byte) {
+			binary.NativeEndian.PutUint32(element[4:], binary.NativeEndian.Uint32(element[4:])-1)
+		},
+		"a key of a branch is empty": func(_, element []byte) { binary.NativeEndian.PutUint32(element[4:], 0) },
+		"a page under a branch is empty": func(file, element []byte) {
+			binary.NativeEndian.PutUint16(file[int(binary.NativeEndian.Uint64(element[8:]))*size+10:], 0)
+		},
+	} {
+		data, branches := bytes.Clone(whole), 0
+		for n := 2; n < len(data)/size; n++ { // the first element of every branch, whether it is still used or not
+			if b := data[n*size:]; binary.NativeEndian.Uint16(b[8:]) == 1 && binary.NativeEndian.Uint64(b) == uint64(n) {
+				branches++
+				spoil(data, b[16:])
+			}
+		}
+		if branches == 0 {
+			t.Fatal("no page branches")
+		}
+		if v, err := verdict(t, dir, data); err != nil || len(v.Faults) == 0 {
+			t.Errorf("%s: got %+v, %v; want damage", what, v, err)
+		}
+	}
+}
+
 func TestWhatEveryStopLeavesIsInOrder(t *testing.T) { // a healthy outbox is never called damaged
 	t.Parallel()
 	dir := t.TempDir()
