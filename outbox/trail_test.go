@@ -37,11 +37,20 @@ type trailExport struct {
 	outbox.Reading
 	rows    []trailRow
 	dropped bool
+	again   int // completes (1) or rereads (2) the newest one of its source and family; 0 = neither
+}
+
+// trailLook is one look and what happens around it.
+type trailLook struct {
+	exports             []trailExport
+	before, between     int // commands, see command
+	withdraw, abandoned bool
 }
 
 // TestATrailChangesNothingButTheSpeed takes the same looks into two outboxes, one of which finds no trail.
 func TestATrailChangesNothingButTheSpeed(t *testing.T) { // I2, I6, promises 5 and 8
 	t.Parallel()
+	began := time.Now()
 	dir := t.TempDir()
 	empty := filepath.Join(dir, "empty")
 	box, err := outbox.Open(empty, outbox.Options{Destination: "0"})
@@ -70,16 +79,19 @@ func TestATrailChangesNothingButTheSpeed(t *testing.T) { // I2, I6, promises 5 a
 			boxes[i].SetSizes(3, 2, 40, 4)
 		}
 		last, now := map[string][]trailRow{}, noon
+		newest := [2]map[string]*outbox.Export{{}, {}}
 		for range rapid.IntRange(3, 5).Draw(t, "looks") {
 			now = now.Add(time.Hour)
+			if rapid.IntRange(0, 19).Draw(t, "long after") == 0 {
+				now = now.Add(401 * 24 * time.Hour)
+			}
 			look := drawLook(t, last, now)
-			withdraw := rapid.IntRange(0, 4).Draw(t, "discard") == 0
 			var told [2]string
 			for i, box := range boxes {
 				if i == 1 {
 					removeTrails(t, box)
 				}
-				told[i] = takeTrails(t, box, look, now, withdraw)
+				told[i] = takeTrails(t, box, look, newest[i], now, began)
 				if err := box.Check(); err != nil {
 					t.Fatal(i, err)
 				}
@@ -101,7 +113,7 @@ func removeTrails(t *rapid.T, box *outbox.Outbox) {
 	}
 }
 
-func drawLook(t *rapid.T, last map[string][]trailRow, now time.Time) (look []trailExport) {
+func drawLook(t *rapid.T, last map[string][]trailRow, now time.Time) (look trailLook) {
 	draw := func(label string, least, most int) int { return rapid.IntRange(least, most).Draw(t, label) }
 	one := func() trailRow {
 		return trailRow{product: draw("product", 1, 9), figure: int64(draw("figure", 0, 2)), blank: draw("blank", 0, 3) == 0, void: draw("void", 0, 20) == 0}
@@ -141,21 +153,54 @@ func drawLook(t *rapid.T, last map[string][]trailRow, now time.Time) (look []tra
 		}
 		last[source+family] = slices.Clone(rows)
 		e.rows, e.dropped = rows, draw("dropped", 0, 9) == 0
-		look = append(look, e)
+		e.again = draw("again", 0, 9)
+		e.Digest = fmt.Sprint(draw("config", 0, 9) / 9)
+		look.exports = append(look.exports, e)
 	}
-	slices.SortStableFunc(look, func(a, b trailExport) int { return a.ModTime.Compare(b.ModTime) })
+	slices.SortStableFunc(look.exports, func(a, b trailExport) int { return a.ModTime.Compare(b.ModTime) })
+	look.before, look.between = draw("before", 0, 14), draw("between", 0, 14)
+	look.withdraw, look.abandoned = draw("discard", 0, 4) == 0, draw("abandoned", 0, 9) == 0
 	return look
 }
 
+// command lets a person, or what the agent does by itself, speak of the records.
+func command(t *rapid.T, box *outbox.Outbox, n int, now time.Time) {
+	var err error
+	switch n {
+	case 1:
+		_, err = box.Resend(t.Context())
+	case 2:
+		_, _, err = box.RetryDead(nil, now)
+	case 3:
+		_, err = box.WaitAgain(now.Add(-2*time.Hour), now)
+	case 4:
+		_, err = box.Repeat(time.Minute, 3, now)
+	case 5:
+		_, err = box.ForgetKeys(t.Context(), now)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // takeTrails takes a look in, in pieces where it can be, and tells all that came of it.
-func takeTrails(t *rapid.T, box *outbox.Outbox, look []trailExport, now time.Time, withdraw bool) string {
+func takeTrails(t *rapid.T, box *outbox.Outbox, look trailLook, newest map[string]*outbox.Export, now, began time.Time) string {
 	must := func(err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	command(t, box, look.before, now)
 	in := box.NewIntake()
-	for _, e := range look {
+	for _, e := range look.exports {
+		was := newest[e.Source+e.Family]
+		switch {
+		case was == nil || len(look.exports) > 1: // each export is completed or reread once
+		case e.again == 1:
+			e.Completes = was
+		case e.again == 2:
+			e.Rereads, e.Rank = was, was.Rank
+		}
 		x := in.Begin(e.Reading, now)
 		for i, r := range e.rows {
 			key, other := r.keys()
@@ -168,7 +213,8 @@ func takeTrails(t *rapid.T, box *outbox.Outbox, look []trailExport, now time.Tim
 		}
 		in.Finish(x, outbox.Taken{Hash: e.Name, Complete: true, Rows: int64(len(e.rows))})
 	}
-	for x, e := range look {
+	command(t, box, look.between, now) // from the settling on they wait
+	for x, e := range look.exports {
 		if e.dropped {
 			_, err := in.Settle(nil)
 			must(err)
@@ -181,12 +227,21 @@ func takeTrails(t *rapid.T, box *outbox.Outbox, look []trailExport, now time.Tim
 	must(err)
 	slices.Sort(fallen)
 	told := fmt.Sprintf("%+v %v\n", counts, fallen)
-	for x := range look {
+	for x := range look.exports {
 		stores, stocked := in.StoreCounts(x)
 		told += fmt.Sprint(len(stores), stocked, " ")
 	}
-	_, err = in.Commit(t.Context(), now)
-	must(errors.Join(err, in.Close()))
+	if look.abandoned {
+		must(in.Close())
+	} else {
+		taken, err := in.Commit(t.Context(), now)
+		must(errors.Join(err, in.Close()))
+		for x, e := range taken {
+			if !look.exports[x].dropped {
+				newest[e.Source+e.Family] = &e
+			}
+		}
+	}
 	leases, err := box.Turn(nil, 4, now)
 	must(err)
 	var results []outbox.Result
@@ -196,13 +251,16 @@ func takeTrails(t *rapid.T, box *outbox.Outbox, look []trailExport, now time.Tim
 	}
 	_, err = box.Turn(results, 0, now)
 	must(err)
-	if withdraw {
+	if look.withdraw {
 		_, _, err := box.DiscardDead(nil)
 		must(err)
 	}
 	for k, err := range box.All() {
 		must(err)
 		told += fmt.Sprintf("%+v wanted %v acked %v\n", k.Key, text(k.Wanted), text(k.Acked))
+		if k.Since.After(began) { // a command goes by the clock
+			k.Since = began
+		}
 		told += fmt.Sprintln(k.Pending, k.Dead, k.Since, k.Export, k.Source) // not the rank: a set may know it as well as the record
 	}
 	return told
