@@ -37,6 +37,7 @@ import (
 	"tillpost/api"
 	"tillpost/config"
 	"tillpost/outbox"
+	"tillpost/watcher"
 )
 
 // Options of an agent.
@@ -86,6 +87,7 @@ type Agent struct {
 	flaps   *flaps
 	chance  *rand.Rand // the drain's
 	sources []*source
+	hub     watcher.Hub   // of the sources' notifications
 	wake    chan struct{} // there may be something to send
 	arrived chan struct{} // for watchOverdue: an export has come
 	quiet   chan struct{} // for Sync: a source has become idle, or answers were stored

@@ -162,7 +162,7 @@ func newSource(a *Agent, c config.Source) (*source, error) {
 		exclude = []string{c.Archive.Folder}
 	}
 	s.watcher, err = watcher.New(watcher.Options{Folder: c.Folder, Files: c.Files, Recursive: c.Recursive, Exclude: exclude,
-		Settle: c.Settle, SettleLast: c.SettleLast, Rescan: c.Rescan, Ready: c.Ready, NoNotify: a.opts.NoNotify})
+		Settle: c.Settle, SettleLast: c.SettleLast, Rescan: c.Rescan, Ready: c.Ready, NoNotify: a.opts.NoNotify, Hub: &a.hub})
 	return s, err
 }
 

@@ -40,8 +40,11 @@ func TestSiblingsWhoseNamesBeginAlikeAreBothWatched(t *testing.T) { // F17, W24
 	t.Parallel()
 	parent := t.TempDir()
 	in, in2 := mkdir(t, parent, "in"), mkdir(t, parent, "in2")
-	w1, look1 := livePull(t, live(in))
-	look2 := livePuller(t, live(in2))
+	o1, o2 := live(in), live(in2)
+	o1.Hub = new(watcher.Hub)
+	o2.Hub = o1.Hub
+	w1, look1 := livePull(t, o1)
+	look2 := livePuller(t, o2)
 	look1()
 	look2()
 	must(t, os.RemoveAll(in))

@@ -20,7 +20,7 @@ const (
 type scan struct {
 	w     *Watcher
 	table *table
-	enter func(name string, id fileID) // or nil: told of each folder before it is listed, so that nothing falls between
+	enter func(name string, d *os.File, id fileID) // or nil: told of each folder before it is listed, so that nothing falls between
 
 	missing   string // why the folder could not be read, or ""
 	excluded  []fileID
@@ -75,7 +75,7 @@ func (s *scan) walk(root *os.Root, dir string, want *fileID, depth int, yield fu
 		return true, fmt.Errorf("%w: it was replaced", ErrChanged)
 	}
 	if s.enter != nil {
-		s.enter(dir, self.stat.id())
+		s.enter(dir, d, self.stat.id())
 	}
 	for {
 		bases, err := d.Readdirnames(batch)

@@ -16,7 +16,7 @@
 //     whose name starts with `.tillpost-`, which the next look gives its name back.
 //
 // Waiting goes by the monotonic clock, so a wrong or leaping wall clock hastens and delays nothing. A look that hangs (a
-// dead network share) hangs the loop that ranges over Looks; noticing that is the caller's.
+// dead network share) hangs the loop that ranges over Looks, and no other that shares its Hub; noticing that is the caller's.
 package watcher
 
 import (
@@ -40,6 +40,7 @@ type Options struct {
 	Rescan     time.Duration // a look at least this often; must be positive
 	Ready      string        // a trigger file's name, with {name} or {stem} in it once; it is waited for instead of Settle
 	NoNotify   bool          // look without notifications: for tests, for simulation, and where they do harm
+	Hub        *Hub          // shared with other watchers; nil makes one
 }
 
 // Watcher watches one folder. Its methods are safe from any goroutine; only one loop may range over Looks at a time.
