@@ -1,6 +1,11 @@
 package outbox
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+
+	"go.etcd.io/bbolt"
+)
 
 // Handover is a key whose quantity an export of one source changes after another source had set it.
 type Handover struct {
@@ -28,11 +33,22 @@ func (in *Intake) handOver(export int, rec *record, key []byte) {
 	in.handed = append(in.handed, Handover{Key: bytes.Clone(key), From: rec.source, To: to})
 }
 
-// numberSources begins anew with the handovers: it looks up the numbers of the sources, which may have none yet.
-func (in *Intake) numberSources() (err error) {
-	in.handed, in.handedBytes = nil, 0
-	in.sources, err = in.o.allSources()
-	return err
+// numberSources begins anew with the handovers: it looks up the numbers of the exports' sources, which may have none yet.
+func (in *Intake) numberSources() error {
+	in.handed, in.handedBytes, in.sources = nil, 0, map[string]Source{}
+	return in.o.view(func(tx *bbolt.Tx) error {
+		for _, x := range in.exports {
+			if _, read := in.sources[x.Source]; read {
+				continue
+			}
+			var s Source
+			if err := getJSON(tx.Bucket(bucketSources), []byte(x.Source), &s); err != nil && !errors.Is(err, ErrUnknown) {
+				return err
+			}
+			in.sources[x.Source] = s
+		}
+		return nil
+	})
 }
 
 // SourceOf is the name of the source with a number; "" where there is none.

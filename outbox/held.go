@@ -63,7 +63,7 @@ func ofStore[T any](stores map[string]*T, key []byte) *T {
 }
 
 // KnownKeys counts the keys of a source in each store: those whose quantity one of its exports has set, or that the
-// newest large one of a file family names. It looks at every record.
+// newest large one of a file family names. It looks at every record, unless the source never had an export.
 func (o *Outbox) KnownKeys(source string) (map[string]*StoreKeys, error) {
 	stores := map[string]*StoreKeys{}
 	by, err := o.NamedBy(source)
@@ -76,6 +76,9 @@ func (o *Outbox) KnownKeys(source string) (map[string]*StoreKeys, error) {
 	s, err := o.Source(source)
 	if err != nil {
 		return nil, err
+	}
+	if s.Last == 0 && len(s.Sets) == 0 {
+		return stores, nil
 	}
 	return stores, o.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketKeys).ForEach(func(disk, v []byte) error {
