@@ -200,15 +200,16 @@ const keepExports = 30 * 24 * time.Hour
 
 // forgetOld removes a few of the oldest exports' records, but never a source's newest.
 func (t *txn) forgetOld(now time.Time) error {
-	newest := map[uint64]bool{}
-	err := t.tx.Bucket(bucketSources).ForEach(func(k, _ []byte) error {
-		var s Source
-		err := getJSON(t.tx.Bucket(bucketSources), k, &s)
-		newest[s.Newest], newest[s.Last] = true, true
-		return err
-	})
-	if err != nil {
-		return err
+	sources := map[string]Source{} // of exports that are old
+	stays := func(e Export) (bool, error) {
+		s, read := sources[e.Source]
+		if !read {
+			if err := getJSON(t.tx.Bucket(bucketSources), []byte(e.Source), &s); err != nil && !errors.Is(err, ErrUnknown) {
+				return false, err
+			}
+			sources[e.Source] = s
+		}
+		return e.ID == s.Newest || e.ID == s.Last, nil
 	}
 	b := t.tx.Bucket(bucketExports)
 	var old [][]byte
@@ -221,7 +222,9 @@ func (t *txn) forgetOld(now time.Time) error {
 		if now.Sub(e.Taken) < keepExports {
 			break
 		}
-		if !newest[e.ID] {
+		if stay, err := stays(e); err != nil {
+			return err
+		} else if !stay {
 			old = append(old, bytes.Clone(k))
 		}
 	}

@@ -80,3 +80,53 @@ func TestRecordsOfExportsAndFilesAreForgottenAfter30Days(t *testing.T) { // I18
 		t.Errorf("the newer one: got %v", err)
 	}
 }
+
+func TestTheNewestExportOfASourceIsNeverForgotten(t *testing.T) { // I18
+	t.Parallel()
+	box := outboxtest.Open(t, t.TempDir(), outbox.Options{})
+	take := func(source, name string, now time.Time) uint64 {
+		t.Helper()
+		return outboxtest.Take(t, box, outbox.Reading{Source: source, Name: name}, now, row("1", 5)).ID
+	}
+	refuse := func(source string, now time.Time) uint64 {
+		t.Helper()
+		in := box.NewIntake()
+		defer in.Close()
+		x := outboxtest.Add(t, in, outbox.Reading{Source: source, Name: "refused"}, now)
+		_, err := in.Settle(nil)
+		in.Finish(x, outbox.Taken{Hash: "refused", Refused: "no columns"})
+		exports, cerr := in.Commit(t.Context(), now)
+		if err := errors.Join(err, cerr); err != nil {
+			t.Fatal(err)
+		}
+		return exports[0].ID
+	}
+	check := func(when string, want bool, ids ...uint64) {
+		t.Helper()
+		for _, id := range ids {
+			if _, err := box.Export(id); err != nil != !want || err != nil && !errors.Is(err, outbox.ErrUnknown) {
+				t.Errorf("%s, export %d: got %v, want it known: %t", when, id, err, want)
+			}
+		}
+	}
+	older, newest := take("closed", "older", noon), take("closed", "newest", noon)
+	last, between := refuse("closed", noon), take("main", "between", noon)
+	other := take("sleeps", "other", noon)
+	var many []uint64
+	for i := range 150 {
+		many = append(many, take("main", fmt.Sprint(i), noon))
+	}
+	for n := range 5 {
+		take("main", fmt.Sprint("later", n), noon.Add(31*aDay))
+		check("31 days later", true, newest, last, other)
+		check("31 days later", false, older, between)
+		check("31 days later", false, many[:98]...)
+		check("31 days later", n == 0, many[98:]...)
+	}
+	take("closed", "again", noon.Add(32*aDay))
+	check("when closed is open again", false, newest, last)
+	take("main", "the last", noon.Add(33*aDay))
+	check("after that", true, other)
+	take("sleeps", "awake", noon.Add(33*aDay))
+	check("when sleeps is awake", false, other)
+}
