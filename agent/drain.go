@@ -18,7 +18,7 @@ import (
 
 const (
 	// ackGroup is how many answers are committed together at the most, while more come.
-	ackGroup = 256
+	ackGroup = 1024
 	// ackDelay is how long an answer waits for others to be committed with.
 	ackDelay = 50 * time.Millisecond
 	// leastBatch is how many leases are asked for at the least where no rate is stated.

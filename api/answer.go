@@ -53,7 +53,19 @@ type Answer struct {
 	Doubt        bool          // the API may have applied the update, or may yet, though it was not acknowledged
 	NoConnection bool          // no connection to the API came about, so nothing was sent
 	Took         time.Duration // the whole call
-	ServerTime   time.Time     // the answer's Date, to the second; zero = it has none
+	date         string        // the answer's Date as it came
+}
+
+// ServerTime is the answer's Date, to the second; zero = it has none.
+func (a *Answer) ServerTime() time.Time {
+	if a.date == "" {
+		return time.Time{}
+	}
+	t, err := http.ParseTime(a.date)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // maxRetryAfter bounds how long the API can have itself left alone.
@@ -79,7 +91,7 @@ type reply struct {
 
 // judge is the contract's table. The key is the one the request was about.
 func judge(r reply, key inventory.Key) Answer {
-	a := Answer{Status: r.status, ServerTime: serverTime(r.header)}
+	a := Answer{Status: r.status, date: r.header.Get("Date")}
 	switch s := r.status; {
 	case s == http.StatusProxyAuthRequired:
 		a.Verdict, a.Words = NotOurAPI, "a proxy wants a user and password: 407"
@@ -91,7 +103,7 @@ func judge(r reply, key inventory.Key) Answer {
 		a.Verdict, a.Words = TokenBad, wordsOf(r)
 	case s == http.StatusRequestTimeout || s == http.StatusTooEarly || s == http.StatusTooManyRequests || s >= 500:
 		a.Verdict, a.Words = Later, wordsOf(r)
-		a.RetryAfter = retryAfter(r.header, a.ServerTime)
+		a.RetryAfter = retryAfter(r.header, a.ServerTime())
 	case r.end == late:
 		a.Verdict = Later // its caller knows why, and says so
 	case s/100 == 2:
@@ -192,18 +204,6 @@ func redirected(r reply) string {
 // statusText returns a status in numbers and words: `404 Not Found`.
 func statusText(status int) string {
 	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
-}
-
-func serverTime(h http.Header) time.Time {
-	date := h.Get("Date")
-	if date == "" {
-		return time.Time{}
-	}
-	t, err := http.ParseTime(date)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
 }
 
 // retryAfter reads Retry-After: seconds, or a date that is judged by the answer's own clock, this machine's where it

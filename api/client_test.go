@@ -112,8 +112,8 @@ func TestOneCallIsOneDocumentedPOST(t *testing.T) {
 	if a.Verdict != api.Acknowledged || a.Status != 200 || a.Doubt || a.NoConnection || a.Words != "" || a.Took <= 0 {
 		t.Errorf("got %+v, want acknowledged", a)
 	}
-	if want := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC); !a.ServerTime.Equal(want) {
-		t.Errorf("got the server's time %v, want %v", a.ServerTime, want)
+	if want := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC); !a.ServerTime().Equal(want) {
+		t.Errorf("got the server's time %v, want %v", a.ServerTime(), want)
 	}
 	want := fmt.Sprintf(`POST /api/product/inventory %s ["Bearer %s"] ["application/json"] ["tillpost/1.2"] 5 %s`,
 		strings.TrimPrefix(url, "http://"), token, updateBody)

@@ -225,7 +225,7 @@ func TestRetryAfterIsReadAndBounded(t *testing.T) { // A11
 		if a.RetryAfter != c.want {
 			t.Errorf("%s: got %v, want %v", name, a.RetryAfter, c.want)
 		}
-		if _, err := http.ParseTime(c.date); err == nil && a.ServerTime.IsZero() {
+		if _, err := http.ParseTime(c.date); err == nil && a.ServerTime().IsZero() {
 			t.Errorf("%s: got no server time", name)
 		}
 		if a := judge(reply{400, h, nil, whole}, zoot); a.RetryAfter != 0 {

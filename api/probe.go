@@ -209,7 +209,7 @@ func (w *way) tell(p *Probe, via *url.URL, secure bool) {
 	} else if secure && w.begun >= last && w.bad != nil {
 		p.Certificate = certificate(w.bad.UnverifiedCertificates, w.bad.Err)
 	}
-	if at := p.Answer.ServerTime; !at.IsZero() && !w.answered.IsZero() {
+	if at := p.Answer.ServerTime(); !at.IsZero() && !w.answered.IsZero() {
 		// A Date leaves out what follows the second: half of one, on the average.
 		p.Dated, p.Skew = true, w.answered.Sub(at.Add(time.Second/2)).Round(time.Second)
 	}
