@@ -21,6 +21,9 @@ const (
 	ackGroup = 1024
 	// ackDelay is how long an answer waits for others to be committed with.
 	ackDelay = 50 * time.Millisecond
+	// together is how many plain answers lie there at the most until the drain is woken for them, and how many updates lie
+	// ready for the workers meanwhile.
+	together = 32
 	// leastBatch is how many leases are asked for at the least where no rate is stated.
 	leastBatch = 32
 	// grace is how long requests that are on their way have when the agent stops, where the cause does not say it.
@@ -41,12 +44,15 @@ type drain struct {
 	work    chan *outbox.Lease
 	halted  atomic.Bool  // what is in work is not to be sent
 	alarms  atomic.Int32 // bad answers that are not judged yet: until then nothing is sent either
-	answers chan answered
-	orders  chan order // to the clerk
-	turned  chan turn  // from it
+	rushes  atomic.Bool  // nothing slows the drain down: what is next lies ready, and plain answers are collected together
+	landing *landing     // from the workers
+	orders  chan order   // to the clerk
+	turned  chan turn    // from it
 
 	queue    []*outbox.Lease // leased, and not given to a worker
-	flying   int             // given to a worker
+	ending   bool            // nothing more is to be sent
+	flying   int             // given to a worker, or lying ready for one
+	fresh    []answered      // see landing.collect
 	answered []outbox.Result // not given to the clerk
 	aside    []outbox.Result // see pace.judge
 	since    time.Time       // of the first of them
@@ -66,6 +72,7 @@ type answered struct {
 	lease  *outbox.Lease
 	answer api.Answer
 	sent   time.Time // zero = it was not
+	kept   bool      // nor was it to be until a bad answer is judged: it goes back into the queue
 }
 
 // order is one outbox.Turn, and what goes with it.
@@ -91,7 +98,7 @@ type turn struct {
 
 func newDrain(a *Agent) *drain {
 	n := a.opts.Config.API.Concurrency
-	d := &drain{a: a, work: make(chan *outbox.Lease, n), answers: make(chan answered, 2*n),
+	d := &drain{a: a, work: make(chan *outbox.Lease, n+2*together), landing: newLanding(),
 		orders: make(chan order), turned: make(chan turn, 1), more: true, disk: trouble{log: a.log}}
 	d.pace = newPace(a)
 	return d
@@ -110,12 +117,15 @@ func (d *drain) run(ctx context.Context) error {
 	d.a.drains.Store(true)
 	err := d.loop(ctx)
 	d.a.drains.Store(false)
+	d.ending = true
 	d.halted.Store(true)
 	timer := time.AfterFunc(graceOf(ctx), func() { cut(errors.New("the agent stops")) })
 	defer timer.Stop()
+	d.rushes.Store(false) // each answer calls from here on
+	d.recall()
 	close(d.work)
-	for d.flying > 0 {
-		d.take(<-d.answers)
+	for d.collect(); d.flying > 0; d.collect() {
+		<-d.landing.call
 	}
 	if d.turning {
 		if aerr := d.accept(<-d.turned); err == nil {
@@ -135,26 +145,47 @@ func (d *drain) run(ctx context.Context) error {
 func (d *drain) post(ctx context.Context) {
 	line := d.a.client.Line(ctx)
 	defer line.Close()
-	for l := range d.work {
-		key, err := inventory.DecodeKey(l.Key)
-		if err != nil { // keys are checked when they enter the outbox, and whenever they are read from it
-			panic(fmt.Sprintf("leased key %x: %v", l.Key, err))
+	for l := d.next(); l != nil; l = d.next() {
+		a := d.send(line, l)
+		plain := a.answer.Verdict == api.Acknowledged && !a.sent.IsZero()
+		if n := d.landing.put(a); !plain || n >= together || len(d.work) < together || !d.rushes.Load() {
+			signal(d.landing.call)
 		}
-		if d.halted.Load() || d.alarms.Load() > 0 || d.a.paused.Load() {
-			d.answers <- answered{lease: l}
-			continue
-		}
-		sent, quantity := time.Now(), d.a.box.Take(l)
-		if d.a.box.Withdrawn(l) {
-			d.answers <- answered{lease: l}
-			continue
-		}
-		ans := line.Post(inventory.Update{Key: key, Quantity: quantity})
-		if isAlarm(ans) {
-			d.alarms.Add(1)
-		}
-		d.answers <- answered{lease: l, answer: ans, sent: sent}
 	}
+}
+
+// next is what the worker is to send; nil = it is to end. Before it waits for that, the drain is told.
+func (d *drain) next() *outbox.Lease {
+	select {
+	case l := <-d.work:
+		return l
+	default:
+		signal(d.landing.call)
+		return <-d.work
+	}
+}
+
+// send posts what is leased, unless it is not to be sent any more.
+func (d *drain) send(line *api.Line, l *outbox.Lease) answered {
+	key, err := inventory.DecodeKey(l.Key)
+	if err != nil { // keys are checked when they enter the outbox, and whenever they are read from it
+		panic(fmt.Sprintf("leased key %x: %v", l.Key, err))
+	}
+	if d.halted.Load() || d.a.paused.Load() {
+		return answered{lease: l}
+	}
+	if d.alarms.Load() > 0 {
+		return answered{lease: l, kept: true}
+	}
+	sent, quantity := time.Now(), d.a.box.Take(l)
+	if d.a.box.Withdrawn(l) {
+		return answered{lease: l}
+	}
+	a := line.Post(inventory.Update{Key: key, Quantity: quantity})
+	if isAlarm(a) {
+		d.alarms.Add(1)
+	}
+	return answered{lease: l, answer: a, sent: sent}
 }
 
 // isAlarm reports whether an answer may stop the drain.
@@ -245,8 +276,10 @@ func (d *drain) loop(ctx context.Context) error {
 			}
 		}
 		last = now
+		d.collect()
 		d.pace.look(now)
-		d.halted.Store(d.pace.halted(now))
+		d.rush()
+		d.halt(now)
 		d.order(now)
 		if at := d.wakeAt(now, d.feed(now)); !at.Equal(armed) || !now.Before(armed) { // by no clock, so that one that is set changes it
 			timer.Reset(at.Sub(now))
@@ -256,11 +289,7 @@ func (d *drain) loop(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case a := <-d.answers:
-			d.take(a)
-			for range len(d.answers) {
-				d.take(<-d.answers)
-			}
+		case <-d.landing.call:
 		case t := <-d.turned:
 			if err := d.accept(t); err != nil {
 				return err
@@ -296,13 +325,45 @@ func (d *drain) feed(now time.Time) (wait time.Time) {
 	return time.Time{}
 }
 
-// room reports whether a worker can be given something. Where the rate is limited nothing lies ready before a worker is
-// free: what has waited for one would leave later than the limit meant, and together with what comes after it.
-func (d *drain) room() bool {
-	if d.a.limiter.Limit() != rate.Inf {
-		return d.flying < cap(d.work)
+// rush sees whether anything slows the drain down. Where that begins, what lies ready is taken back.
+func (d *drain) rush() {
+	was, is := d.rushes.Load(), d.unlimited() && !d.pace.probe && d.pace.gap() == 0
+	d.rushes.Store(is)
+	if is || !was {
+		return
 	}
-	return len(d.work) < cap(d.work)
+	d.recall()
+}
+
+// recall takes back what lies ready.
+func (d *drain) recall() {
+	var back []*outbox.Lease
+	for n := len(d.work); n > 0; n-- { // the workers take from it too
+		select {
+		case l := <-d.work:
+			back = append(back, l)
+		default:
+		}
+	}
+	d.queue = append(back, d.queue...)
+	d.flying -= len(back)
+	d.landed()
+}
+
+// halt tells the workers whether what lies ready may be sent.
+func (d *drain) halt(now time.Time) { d.halted.Store(d.ending || d.pace.halted(now)) }
+
+func (d *drain) unlimited() bool { return d.a.limiter.Limit() == rate.Inf }
+
+// room reports whether a worker can be given something. Where anything limits the rate nothing lies ready before a worker
+// is free: what has waited for one would leave later than the limit meant, and together with what comes after it. Else there
+// lies ready one for each worker, and what they send in a tenth of a second: an urgent update goes behind all of it.
+func (d *drain) room() bool {
+	n := d.a.opts.Config.API.Concurrency
+	if d.rushes.Load() {
+		return len(d.work) < min(cap(d.work), n+max(d.pace.flow.n, d.pace.flow.was)/10)
+	}
+	return d.flying < n
 }
 
 // batch is how many leases are asked for: what the rate lets go in a second, so that an update that could oversell does
@@ -402,6 +463,9 @@ func (d *drain) wakeAt(now, free time.Time) time.Time {
 	if d.dead {
 		earlier(d.pace.looked.Add(tokenRest))
 	}
+	if d.flying > 0 && d.unlimited() { // plain answers need not call
+		earlier(now.Add(ackDelay))
+	}
 	ok, until := d.pace.may(now, d.flying)
 	if ok && !d.turning {
 		earlier(d.due)
@@ -413,6 +477,19 @@ func (d *drain) wakeAt(now, free time.Time) time.Time {
 	return now.Add(wait)
 }
 
+// collect deals with the answers that have come.
+func (d *drain) collect() {
+	d.fresh = d.landing.collect(d.fresh)
+	var back []*outbox.Lease
+	for _, a := range d.fresh {
+		if a.kept {
+			back = append(back, a.lease)
+		}
+		d.take(a)
+	}
+	d.queue = append(back, d.queue...)
+}
+
 // take deals with an answer.
 func (d *drain) take(a answered) {
 	d.flying--
@@ -421,7 +498,9 @@ func (d *drain) take(a answered) {
 		d.since = now
 	}
 	if a.sent.IsZero() {
-		d.answered = append(d.answered, outbox.Result{Lease: a.lease, Outcome: outbox.Unsent})
+		if !a.kept {
+			d.answered = append(d.answered, outbox.Result{Lease: a.lease, Outcome: outbox.Unsent})
+		}
 		d.landed()
 		return
 	}
@@ -434,7 +513,7 @@ func (d *drain) take(a answered) {
 		d.answered = append(d.answered, r)
 	}
 	d.landed()
-	d.halted.Store(d.pace.halted(now))
+	d.halt(now)
 	if isAlarm(a.answer) {
 		d.alarms.Add(-1)
 	}
