@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -169,7 +171,8 @@ func (o *Outbox) Await(source string, now time.Time) error {
 func (o *Outbox) Seen(source string, files map[string]File, now time.Time) error {
 	return o.update(func(t *txn) error {
 		b := t.tx.Bucket(bucketFiles)
-		for name, f := range files {
+		for _, name := range slices.Sorted(maps.Keys(files)) { // a page is split only in the end: one that fills from both sides takes quadratic time
+			f := files[name]
 			f.At, f.ModTime = now.UTC(), storable(f.ModTime)
 			if err := putJSON(b, fileKey(source, name), f); err != nil {
 				return err
