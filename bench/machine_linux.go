@@ -97,3 +97,6 @@ func processor() string {
 
 // flush is the flush that bbolt makes of a file, which waits for the disk.
 func flush(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }
+
+// flushAll waits until all that was written is on disk, so that the flushes of what is measured need not.
+func flushAll() { syscall.Sync() }
