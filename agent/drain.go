@@ -487,7 +487,9 @@ func (d *drain) collect() {
 		}
 		d.take(a)
 	}
-	d.queue = append(back, d.queue...)
+	if len(back) > 0 {
+		d.queue = append(back, d.queue...)
+	}
 }
 
 // take deals with an answer.
