@@ -163,7 +163,7 @@ var mutants = []mutant{
 	{"what was handed out when the agent died is in no queue any more", "outbox/queue.go",
 		"	return errs(t.put(key, &r), t.enqueue(key, &r))\n}\n\n// NextDue", "	return t.put(key, &r)\n}\n\n// NextDue", 0, 0, &kills},
 	{"each request leaves a goroutine behind", "agent/drain.go",
-		"		ans := line.Post(", "		go func() { select {} }()\n		ans := line.Post(", 0, 0, &soak},
+		"	a := line.Post(", "		go func() { select {} }()\n	a := line.Post(", 0, 0, &soak},
 	{"a damaged outbox is used as it is", "agent/mend.go",
 		"	case len(v.Faults) == 0:", "	case len(v.Faults) >= 0:", 0, 0, &damage},
 	{"a write that fails is not noticed", "outbox/delta.go",
