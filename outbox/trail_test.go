@@ -155,6 +155,7 @@ func drawLook(t *rapid.T, last map[string][]trailRow, now time.Time) (look trail
 		e.rows, e.dropped = rows, draw("dropped", 0, 9) == 0
 		e.again = draw("again", 0, 9)
 		e.Digest = fmt.Sprint(draw("config", 0, 9) / 9)
+		e.Stock.Reserve = int64(draw("reserve", 0, 9) / 9)
 		look.exports = append(look.exports, e)
 	}
 	slices.SortStableFunc(look.exports, func(a, b trailExport) int { return a.ModTime.Compare(b.ModTime) })
