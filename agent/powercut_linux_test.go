@@ -271,10 +271,13 @@ func traceDay(t *testing.T, after string, env ...string) *powercut.Trace {
 // TestAPowerCutOfTheWholeAgentLosesNothing: neither in its own folder nor in those of exports, which it keeps, archives or deletes.
 func TestAPowerCutOfTheWholeAgentLosesNothing(t *testing.T) { // D1, D2, I1, I11, I12, promise 1
 	t.Parallel()
-	for _, after := range []string{"keep", "archive", "delete"} {
+	days := map[string]*powercut.Trace{}
+	for _, after := range []string{"keep", "archive", "delete"} { // all before the first cut: a process that is made has the locks of this one for a moment
+		days[after] = traceDay(t, after)
+	}
+	for after, x := range days {
 		t.Run(after, func(t *testing.T) {
 			t.Parallel()
-			x := traceDay(t, after)
 			bad, err := x.Cut(t, 0, x.Len(), *powerCuts, func(t *testing.T, dir, said string) error { return survivesCut(t, dir, after, said) })
 			if bad > 0 {
 				t.Errorf("%d of %d power cuts lost something, such as: %v", bad, *powerCuts, err)
@@ -299,9 +302,9 @@ func TestWhatAPowerCutLeftForAProcessOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestThePowerCutsOfTheWholeAgentFindWhatIsNotDurable is the control: without flushes there must be losses.
+// TestThePowerCutsOfTheWholeAgentFindWhatIsNotDurable is the control: without flushes there must be losses. It makes processes, each
+// of which has this one's locks for a moment, and so runs beside no other test.
 func TestThePowerCutsOfTheWholeAgentFindWhatIsNotDurable(t *testing.T) {
-	t.Parallel()
 	const after = "delete"
 	p := &powercut.OwnProcess{Args: []string{"-test.run=^TestWhatAPowerCutLeftForAProcessOfItsOwn$"}, Lost: regexp.MustCompile(dayLoss),
 		Env: func(dir string) []string { return []string{cutEnv + "=" + dir, dayAfterEnv + "=" + after} }}
