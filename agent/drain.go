@@ -329,10 +329,9 @@ func (d *drain) feed(now time.Time) (wait time.Time) {
 func (d *drain) rush() {
 	was, is := d.rushes.Load(), d.unlimited() && !d.pace.probe && d.pace.gap() == 0
 	d.rushes.Store(is)
-	if is || !was {
-		return
+	if was && !is {
+		d.recall()
 	}
-	d.recall()
 }
 
 // recall takes back what lies ready.

@@ -397,6 +397,24 @@ func TestAStopGivesRequestsTenSecondsAndStoresWhatCameOfThem(t *testing.T) { // 
 	})
 }
 
+// TestWhatIsAcknowledgedIsStoredAtOnceThoughTheNextAnswerNeverComes: the answer before it need not wake the drain.
+func TestWhatIsAcknowledgedIsStoredAtOnceThoughTheNextAnswerNeverComes(t *testing.T) {
+	inBubble(t, "  rate: unlimited\n  concurrency: 1\n", "", func(s *store) {
+		const hangs = 1500
+		inject(s.t, s.api, fmt.Sprint("hang,nth=", hangs))
+		s.drop("stock.csv", manyRows(hangs+500)...)
+		s.start()
+		pass(4 * time.Second)
+		if n := s.requests(); n != hangs {
+			s.t.Fatalf("got %d requests, want that one of them hangs", n)
+		}
+		if st := s.status(); st.Delivered != hangs-1 {
+			s.t.Errorf("got %d delivered, want %d", st.Delivered, hangs-1)
+		}
+		s.end()
+	})
+}
+
 func TestATokenThatTheAPIQuotesIsNowhere(t *testing.T) { // promise 11
 	for _, fault := range []string{"401,words=bad token %s", "403,words=no rights for %s", "422,words=what is %s", "500,words=%s broke it", "302,location=https://x.example/?t=%s"} {
 		const secret = "tp-secret/7Q+zz=="
