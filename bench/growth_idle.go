@@ -21,11 +21,16 @@ func (b *bench) window() time.Duration {
 func (b *bench) growFiles(ctx context.Context) error {
 	t := table{Name: "files", Title: "Exports in the folder", Plot: "milliseconds of CPU a second", Lines: []int{2},
 		Columns: []column{{"files", ""}, {"start, until ready", "s"}, {"CPU of looks", "ms a second"}, {"anonymous memory", "MB"}, {"a new export, until it was taken", "ms"}}}
-	for _, n := range b.sizes(b.o.rows/10, 100, 1000, 10_000, 100_000) {
-		b.say("growth: %s files", thousands(int64(n)))
-		line, err := b.growFilesOnce(ctx, n)
+	return b.grow(ctx, t, b.sizes(b.o.rows/10, 100, 1000, 10_000, 100_000), b.growFilesOnce)
+}
+
+// grow measures a line of the table for each size.
+func (b *bench) grow(ctx context.Context, t table, sizes []int, once func(context.Context, int) ([]float64, error)) error {
+	for _, n := range sizes {
+		b.say("growth: %s %s", thousands(int64(n)), t.Name)
+		line, err := once(ctx, n)
 		if err != nil {
-			return fmt.Errorf("%d files: %w", n, err)
+			return fmt.Errorf("%d %s: %w", n, t.Name, err)
 		}
 		t.Rows = append(t.Rows, line)
 	}
@@ -46,15 +51,8 @@ func (b *bench) growFilesOnce(ctx context.Context, n int) (line []float64, err e
 	if err := b.sink.reset(sinkSpec{Catalogue: c}); err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	if _, err := s.start(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.ready(ctx); err != nil {
-		return nil, err
-	}
-	started := time.Since(began)
-	if err := s.forgetTaken(ctx); err != nil {
+	started, err := s.startReady(ctx)
+	if err != nil {
 		return nil, err
 	}
 	cpu, now, err := s.idle(ctx, b.window())
@@ -87,12 +85,22 @@ func (s *store) fill(n int) error {
 	return nil
 }
 
-// ready waits until the agent has dealt with all that its first looks found.
-func (s *store) ready(ctx context.Context) error {
-	return until(ctx, "the agent has dealt with what is there", 20*time.Millisecond, func() (bool, error) {
+// startReady starts the agent, and tells how long it takes until that has dealt with all that its first looks found; then it
+// waits until all is delivered.
+func (s *store) startReady(ctx context.Context) (took time.Duration, err error) {
+	began := time.Now()
+	if _, err := s.start(ctx); err != nil {
+		return 0, err
+	}
+	err = until(ctx, "the agent has dealt with what is there", 20*time.Millisecond, func() (bool, error) {
 		st, err := s.status(ctx)
 		return st.Ready, errors.Join(err, s.alive())
 	})
+	if err != nil {
+		return 0, err
+	}
+	took = time.Since(began)
+	return took, s.forgetTaken(ctx)
 }
 
 // forgetTaken waits until nothing more is delivered, and passes over what the log said of exports so far.
@@ -111,16 +119,7 @@ func (s *store) forgetTaken(ctx context.Context) error {
 func (b *bench) growSources(ctx context.Context) error {
 	t := table{Name: "sources", Title: "Sources", Plot: "milliseconds of CPU a minute", Lines: []int{3},
 		Columns: []column{{"sources", ""}, {"start, until ready", "s"}, {"anonymous memory", "MB"}, {"idle CPU", "ms/min"}}}
-	for _, n := range b.sizes(200, 1, 10, 50, 200) {
-		b.say("growth: %d sources", n)
-		line, err := b.growSourcesOnce(ctx, n)
-		if err != nil {
-			return fmt.Errorf("%d sources: %w", n, err)
-		}
-		t.Rows = append(t.Rows, line)
-	}
-	b.results.Tables = append(b.results.Tables, t)
-	return nil
+	return b.grow(ctx, t, b.sizes(200, 1, 10, 50, 200), b.growSourcesOnce)
 }
 
 func (b *bench) growSourcesOnce(ctx context.Context, n int) (line []float64, err error) {
@@ -143,15 +142,11 @@ func (b *bench) growSourcesOnce(ctx context.Context, n int) (line []float64, err
 	if err := b.sink.reset(sinkSpec{Catalogue: plain(100, "")}); err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	if _, err := s.start(ctx); err != nil {
-		return nil, err
+	started, err := s.startReady(ctx)
+	if err == nil {
+		err = pause(ctx, b.window()/6)
 	}
-	if err := s.ready(ctx); err != nil {
-		return nil, err
-	}
-	started := time.Since(began)
-	if err := errors.Join(s.forgetTaken(ctx), pause(ctx, b.window()/6)); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	cpu, now, err := s.idle(ctx, b.window())

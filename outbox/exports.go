@@ -100,6 +100,19 @@ func (o *Outbox) Source(name string) (s Source, err error) {
 	return s, err
 }
 
+// addSource reads what is kept of a source, if that was not done yet; nothing is where there is nothing.
+func addSource(tx *bbolt.Tx, sources map[string]Source, name string) error {
+	if _, read := sources[name]; read {
+		return nil
+	}
+	var s Source
+	if err := getJSON(tx.Bucket(bucketSources), []byte(name), &s); err != nil && !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	sources[name] = s
+	return nil
+}
+
 // File returns what was last seen of a file; ErrUnknown where that is nothing.
 func (o *Outbox) File(source, name string) (f File, err error) {
 	err = o.view(func(tx *bbolt.Tx) error { return getJSON(tx.Bucket(bucketFiles), fileKey(source, name), &f) })
@@ -171,7 +184,8 @@ func (o *Outbox) Await(source string, now time.Time) error {
 func (o *Outbox) Seen(source string, files map[string]File, now time.Time) error {
 	return o.update(func(t *txn) error {
 		b := t.tx.Bucket(bucketFiles)
-		for _, name := range slices.Sorted(maps.Keys(files)) { // a page is split only in the end: one that fills from both sides takes quadratic time
+		// bbolt splits pages only in the end: the one that takes all of them would be moved for each that comes in no order.
+		for _, name := range slices.Sorted(maps.Keys(files)) {
 			f := files[name]
 			f.At, f.ModTime = now.UTC(), storable(f.ModTime)
 			if err := putJSON(b, fileKey(source, name), f); err != nil {
@@ -205,14 +219,9 @@ const keepExports = 30 * 24 * time.Hour
 func (t *txn) forgetOld(now time.Time) error {
 	sources := map[string]Source{} // of exports that are old
 	stays := func(e Export) (bool, error) {
-		s, read := sources[e.Source]
-		if !read {
-			if err := getJSON(t.tx.Bucket(bucketSources), []byte(e.Source), &s); err != nil && !errors.Is(err, ErrUnknown) {
-				return false, err
-			}
-			sources[e.Source] = s
-		}
-		return e.ID == s.Newest || e.ID == s.Last, nil
+		err := addSource(t.tx, sources, e.Source)
+		s := sources[e.Source]
+		return e.ID == s.Newest || e.ID == s.Last, err
 	}
 	b := t.tx.Bucket(bucketExports)
 	var old [][]byte

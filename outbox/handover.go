@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"bytes"
-	"errors"
 
 	"go.etcd.io/bbolt"
 )
@@ -38,14 +37,9 @@ func (in *Intake) numberSources() error {
 	in.handed, in.handedBytes, in.sources = nil, 0, map[string]Source{}
 	return in.o.view(func(tx *bbolt.Tx) error {
 		for _, x := range in.exports {
-			if _, read := in.sources[x.Source]; read {
-				continue
-			}
-			var s Source
-			if err := getJSON(tx.Bucket(bucketSources), []byte(x.Source), &s); err != nil && !errors.Is(err, ErrUnknown) {
+			if err := addSource(tx, in.sources, x.Source); err != nil {
 				return err
 			}
-			in.sources[x.Source] = s
 		}
 		return nil
 	})
