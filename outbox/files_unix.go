@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // syncDir makes the names in a folder durable.
@@ -29,3 +30,8 @@ func replaceOpen(open *bbolt.DB, from, to string) error {
 
 // unlock lets go of bbolt's lock on a file, which is otherwise held for as long as any of it is mapped.
 func unlock(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
+// letGo takes so many bytes of a file that is mapped for reading out of the process's memory; they stay mapped.
+func letGo(address, length uintptr) {
+	_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, address, length, unix.MADV_DONTNEED)
+}

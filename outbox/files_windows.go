@@ -33,3 +33,7 @@ func replaceOpen(open *bbolt.DB, from, to string) error {
 
 // unlock does nothing: Windows lets go of bbolt's lock when the file is closed.
 func unlock(*os.File) {}
+
+// letGo takes so many bytes of a file that is mapped for reading out of the process's memory; they stay mapped. That is what Windows
+// does where what is to be unlocked was never locked (Microsoft's page on VirtualUnlock), and it answers that it was not.
+func letGo(address, length uintptr) { _ = windows.VirtualUnlock(address, length) }

@@ -155,6 +155,7 @@ type Outbox struct {
 	write  sync.Mutex                // held by update, from reading the state until the new one is known
 	txns   uint64                    // under write: how many were begun
 	broken error                     // under write: a commit failed and nobody knows whether it counts
+	mapped mapped                    // under write
 	owed   bool                      // it is not known whether the file is in order: the mark stays
 
 	mu    sync.Mutex // guards what follows
@@ -444,6 +445,7 @@ func (o *Outbox) Close() error {
 
 // close closes the file. Where anything was wrong with it, outbox.open stays.
 func (o *Outbox) close() error {
+	o.endMapped()
 	if !o.owed && !o.uncertain() && !o.file.hurt.Load() && o.file.present() == nil {
 		dropSign(o.dir)
 	}

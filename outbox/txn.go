@@ -70,6 +70,7 @@ func (o *Outbox) update(fn func(*txn) error) error {
 		}
 		return err
 	}
+	o.wroteLocked()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.state = t.state
