@@ -49,7 +49,8 @@ var (
 	nth    = harness{name: "the n-th call that fails", pkg: "./outbox", test: "TestEveryCallThatFailsOnceLosesNothing", caught: failed}
 
 	trail = harness{name: "two outboxes", pkg: "./outbox", test: "TestATrailChangesNothingButTheSpeed",
-		args: []string{"-rapid.nofailfile", "-rapid.shrinktime=1ms"}, caught: failed}
+		args: []string{"-rapid.nofailfile", "-rapid.shrinktime=1ms"}, caught: regexp.MustCompile(`failed after (\d+) tests`),
+		count: "-rapid.checks=", first: "-rapid.seed=", seed: 6, most: 8000}
 
 	clock = harness{name: "a clock that is set", pkg: "./outbox", test: "TestAClockThat.*", clock: true, caught: failed}
 
