@@ -31,7 +31,7 @@ func parseOptions(args []string) (options, error) {
 	f.IntVar(&o.rounds, "rounds", 0, "how often each is measured (default 5)")
 	f.IntVar(&o.rows, "rows", 0, "rows of the large export (default 1000000)")
 	f.IntVar(&o.drain, "drain-rows", 0, "rows of the exports that are drained, changed and killed (default 100000)")
-	f.IntVar(&o.gogc, "gogc", 100, "GOGC of blast: the one that the agent has")
+	f.IntVar(&o.gogc, "gogc", 400, "GOGC of blast: the one that the agent has, see cli/memory.go")
 	f.BoolVar(&o.quick, "quick", false, "everything small: whether it works, no figures")
 	f.StringVar(&o.binary, "binary", "", "the tillpost to measure (default: built as a release is)")
 	f.StringVar(&o.folder, "dir", "", "where the temporary folder is made: its disk is measured (default: the system's)")
