@@ -290,7 +290,8 @@ func (v *visitor) downloads(folder, selector, name string) [][]string {
 	v.t.Helper()
 	v.presses(selector)
 	file := filepath.Join(folder, name)
-	if !testkit.Within(patience, func() bool { _, err := os.Stat(file); return err == nil }) {
+	// Chromium makes an empty file of that name first, and puts the whole one in its place.
+	if !testkit.Within(patience, func() bool { about, err := os.Stat(file); return err == nil && about.Size() > 0 }) {
 		v.t.Fatalf("%s does not come", name)
 	}
 	text, err := os.ReadFile(file)
