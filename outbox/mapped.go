@@ -9,8 +9,8 @@ import (
 // mappedTime is how long what was read of the file may count as the agent's memory, from the first write on.
 const mappedTime = 10 * time.Second
 
-// mapped lets go of what of the file is mapped: bbolt reads through pages that the system counts as the agent's memory, and the
-// longer so the more there is. They stay in the system's cache while it has room, and are mapped again where they are read.
+// mapped is when to let go of what of the file is mapped: bbolt reads through pages that the system counts as the agent's memory for
+// as long as nothing else needs it. They stay in the system's cache while it has room, and are mapped again where they are read.
 type mapped struct {
 	due  *time.Timer // nil = nothing was written since the last time
 	over bool        // the outbox is closed
